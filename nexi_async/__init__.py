@@ -1,0 +1,1 @@
+"""The async Python SDK for Nexi Checkout."""

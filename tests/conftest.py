@@ -1,0 +1,11 @@
+"""Every asynchronous test runs on asyncio and on trio."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """The event loops that the project promises to run on."""
+    return str(request.param)
