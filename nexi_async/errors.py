@@ -1,0 +1,268 @@
+"""What went wrong, and what happened to the money.
+
+    NexiError
+      InvalidRequest            refused here, before sending: .faults
+      APIError                  the server answered: .status .code .message .source .body .request_id
+        BadRequest 400 (.errors)
+        Unauthorized 401
+        ChargeDeclined 402      .decline
+        NotFound 404
+        Conflict 409
+        RateLimited 429         .retry_after
+        ServerError 5xx
+      TransportError            no usable answer
+        ConnectFailed
+        TimedOut
+        ConnectionLost
+      UnexpectedResponse        a 2xx whose body can't be read: .body
+
+Every error says by its `outcome` whether the request took effect, carries the idempotency key that it was sent with,
+counts the attempts, and survives pickling. None of them shows the secret key or what the shopper typed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+from nexi_async.reference import acquirer_codes
+
+__all__ = [
+    "APIError",
+    "BadRequest",
+    "ChargeDeclined",
+    "Conflict",
+    "ConnectFailed",
+    "ConnectionLost",
+    "Fault",
+    "InvalidRequest",
+    "NexiError",
+    "NotFound",
+    "Outcome",
+    "RateLimited",
+    "ServerError",
+    "TimedOut",
+    "TransportError",
+    "Unauthorized",
+    "UnexpectedResponse",
+]
+
+
+class Outcome(enum.Enum):
+    """What is known about the effect of a request that failed."""
+
+    NOT_SENT = "not sent"
+    """The API never got it: nothing happened, sending it again is safe."""
+
+    REJECTED = "rejected"
+    """The API got it and refused it: nothing happened."""
+
+    ACCEPTED = "accepted"
+    """The API did what was asked; only its answer can't be used. Do not repeat it with a new key."""
+
+    UNKNOWN = "unknown"
+    """It may have happened or not. Ask again with the same key, or look at the payment; never with a new key."""
+
+
+_ADVICE = {
+    Outcome.NOT_SENT: "nothing was sent",
+    Outcome.REJECTED: "rejected, nothing happened",
+    Outcome.ACCEPTED: "accepted by the API: it has happened",
+    Outcome.UNKNOWN: "outcome unknown: it may have happened",
+}
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a request: where, and what."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+class NexiError(Exception):
+    """The root of everything that this package raises on purpose.
+
+    Attributes:
+        outcome: whether the request took effect.
+        idempotency_key: the key it carried, if any; the same key asks about the same action again.
+        attempts: how many times it was sent or tried to be sent.
+    """
+
+    outcome: Outcome = Outcome.UNKNOWN
+    idempotency_key: str | None = None
+    attempts: int = 0
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        outcome: Outcome | None = None,
+        idempotency_key: str | None = None,
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.outcome = self.outcome if outcome is None else outcome
+        self.idempotency_key = idempotency_key
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        text = f"{self.args[0]} ({_ADVICE[self.outcome]}"
+        if self.attempts > 1:
+            text += f", after {self.attempts} attempts"
+        if self.idempotency_key is not None:
+            text += f", idempotency key {self.idempotency_key}"
+        return text + ")"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+    def settled(self, *, outcome: Outcome, idempotency_key: str | None, attempts: int) -> Self:
+        """Complete this error with what only the whole call knows."""
+        self.outcome, self.idempotency_key, self.attempts = outcome, idempotency_key, attempts
+        return self
+
+
+def _rebuild(kind: type[NexiError], args: tuple[Any, ...], state: dict[str, Any]) -> NexiError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidRequest(NexiError, ValueError):
+    """The request breaks a rule of the API and was refused here; nothing was sent.
+
+    Attributes:
+        faults: every fault that was found, as (path, text); the path is the member's place in the JSON document, or
+            the name of the option.
+    """
+
+    outcome = Outcome.NOT_SENT
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = tuple(Fault(*fault) for fault in faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} (refused before sending)"
+
+
+class APIError(NexiError):
+    """The API answered with an error status.
+
+    Attributes:
+        status: the HTTP status.
+        code: the API's own error code as text, e.g. "1001", or None.
+        message: the API's own words, for logs.
+        source: who raised it, e.g. "internal" or "Issuer".
+        body: the raw bytes of the answer.
+        request_id: the server's identifier of the exchange, when it sent one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        text: str | None = None,
+        source: str | None = None,
+        body: bytes = b"",
+        request_id: str | None = None,
+        outcome: Outcome = Outcome.REJECTED,
+    ) -> None:
+        super().__init__(message, outcome=outcome)
+        self.status = status
+        self.code = code
+        self.message = text
+        self.source = source
+        self.body = body
+        self.request_id = request_id
+
+
+class BadRequest(APIError):
+    """400: the API found the request invalid.
+
+    Attributes:
+        errors: the API's complaints, member path to texts.
+    """
+
+    errors: Mapping[str, tuple[str, ...]]
+
+
+class Unauthorized(APIError):
+    """401: the secret key is missing, wrong, or of the other environment."""
+
+
+class ChargeDeclined(APIError):
+    """402: the acquirer, the payment method or a business rule said no."""
+
+    @property
+    def decline(self) -> acquirer_codes.AcquirerCode:
+        """The code's meaning, whether it may be tried again, when, and how often."""
+        return acquirer_codes.look_up(self.code or "")
+
+
+class NotFound(APIError):
+    """404: no such payment, charge, refund or subscription for this merchant."""
+
+
+class Conflict(APIError):
+    """409: the object is not in a state that allows this, or the same key is being worked on right now."""
+
+
+class RateLimited(APIError):
+    """429: too many requests; one payment may be retrieved 30 times an hour.
+
+    Attributes:
+        retry_after: seconds to wait as the server said, or None.
+    """
+
+    retry_after: float | None = None
+
+
+class ServerError(APIError):
+    """5xx: the API failed; what it did before is unknown."""
+
+
+class TransportError(NexiError):
+    """No usable answer came back; `__cause__` holds what the network said."""
+
+    @property
+    def cause(self) -> BaseException | None:
+        """The error underneath."""
+        return self.__cause__
+
+
+class ConnectFailed(TransportError):
+    """No connection could be made."""
+
+    outcome = Outcome.NOT_SENT
+
+
+class TimedOut(TransportError):
+    """A time limit ran out."""
+
+
+class ConnectionLost(TransportError):
+    """The connection broke while the request was on its way."""
+
+
+class UnexpectedResponse(NexiError):
+    """The API answered 2xx, so it did what was asked, but the body can't be read.
+
+    Attributes:
+        body: the raw bytes, kept so that nothing is lost.
+        faults: where the body differs from what the API documents.
+    """
+
+    outcome = Outcome.ACCEPTED
+
+    def __init__(self, message: str, *, body: bytes, faults: Sequence[tuple[str, str]] = ()) -> None:
+        self.body = body
+        self.faults = tuple(Fault(*fault) for fault in faults)
+        super().__init__(message)
