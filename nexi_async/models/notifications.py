@@ -1,0 +1,85 @@
+"""Webhooks as a request asks for them: they are set up per payment, one entry per event."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+import attrs
+
+from nexi_async.models.rules import SPECIAL, Text, longest, matching, without
+
+__all__ = ["Notifications", "WebHook"]
+
+MOST_WEBHOOKS = 32
+
+
+def _secure(url: str) -> str | None:
+    """Plain http reaches nothing but this machine: the emulator calls such an address, the real API refuses it."""
+    try:
+        address = urlsplit(url)
+    except ValueError:
+        return "is not an address"
+    if address.scheme == "https" and address.hostname:
+        return None
+    if address.scheme == "http" and _is_loopback(address.hostname or ""):
+        return None
+    return "must be an https address"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@attrs.frozen(kw_only=True)
+class WebHook:
+    r"""One event to be told about.
+
+    Attributes:
+        event_name: e.g. "payment.reservation.failed".
+        url: where to, https, at most 256 characters, none of `< > ' " & \`.
+        authorization: 8 to 64 ASCII letters and digits, sent along as the `Authorization` header, so that the receiver
+            knows who calls; older documents stop at 32. Never in a repr.
+    """
+
+    event_name: Annotated[Text, longest(128, shortest=1)]
+    url: Annotated[str, longest(256, shortest=1), without(SPECIAL), _secure]
+    authorization: Annotated[str, matching(r"[A-Za-z0-9]{8,64}", "8 to 64 ASCII letters and digits")] = attrs.field(
+        repr=False
+    )
+
+
+def web_hooks(entries: Iterable[WebHook]) -> tuple[WebHook, ...]:
+    """Any iterable of webhooks, kept so that nobody changes it."""
+    return tuple(entries)
+
+
+@attrs.frozen(kw_only=True)
+class Notifications:
+    """The webhooks of one payment, at most 32; they cannot be changed later.
+
+    Subscribing to both generations of an event ("payment.charge.created" and "payment.charge.created.v2") brings two
+    deliveries with the same id.
+    """
+
+    web_hooks: tuple[WebHook, ...] = attrs.field(converter=web_hooks)
+
+    @classmethod
+    def to(cls, url: str, *, authorization: str, events: Iterable[str]) -> Self:
+        """All of these events to one address.
+
+        Args:
+            url: the receiver, https.
+            authorization: 8 to 64 ASCII letters and digits, also given to the `WebhookReceiver`.
+            events: event names, e.g. "payment.charge.created.v2".
+        """
+        return cls(web_hooks=[WebHook(event_name=event, url=url, authorization=authorization) for event in events])
+
+    def _own_faults(self) -> Iterator[tuple[str, str]]:
+        if len(self.web_hooks) > MOST_WEBHOOKS:
+            yield "webHooks", f"has {len(self.web_hooks)} entries, at most {MOST_WEBHOOKS} are allowed"

@@ -1,0 +1,267 @@
+r"""The API's limits, said in the annotations of the models, and the one walk that finds every breach.
+
+A model says `name: ItemText`; `ItemText` is `Annotated[str, longest(128), without("<>\")]`. `faults()` walks a
+request with its annotations and yields each fault with its JSON path. Rules that span several members are a method
+`_own_faults` of the model that holds them.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, cast
+
+import attrs
+
+from nexi_async.errors import Fault, InvalidRequest
+
+__all__ = [
+    "Amount",
+    "CountryCode",
+    "Currency",
+    "Email",
+    "ItemText",
+    "MyReference",
+    "Name",
+    "NotNegative",
+    "PlainText",
+    "Quantity",
+    "Rate",
+    "Text",
+    "Url",
+    "between",
+    "camel",
+    "check",
+    "faults",
+    "longest",
+    "matching",
+    "without",
+]
+
+Rule = Callable[[Any], str | None]
+"""Says what is wrong with a value, or None. It never repeats the value, which may be personal."""
+
+Check = Callable[[Any, str], Iterator[Fault]]
+"""Yields the faults of the value at a path."""
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+
+def longest(limit: int, *, shortest: int = 0) -> Rule:
+    """The text has at most `limit` characters, and at least `shortest`."""
+
+    def rule(text: str) -> str | None:
+        if len(text) > limit:
+            return f"has {len(text)} characters, at most {limit} are allowed"
+        if len(text) < shortest:
+            return "must not be empty" if shortest == 1 else f"must have at least {shortest} characters"
+        return None
+
+    return rule
+
+
+def without(forbidden: str) -> Rule:
+    """The text has none of these characters."""
+    pattern = re.compile(f"[{re.escape(forbidden)}]")
+
+    def rule(text: str) -> str | None:
+        found = pattern.search(text)
+        if found is None:
+            return None
+        return f"has {found.group()} at position {found.start() + 1}; the API forbids {' '.join(forbidden)} here"
+
+    return rule
+
+
+def matching(pattern: str, meaning: str) -> Rule:
+    """The whole text matches; `meaning` completes "must be ..."."""
+    compiled = re.compile(pattern)
+
+    def rule(text: str) -> str | None:
+        return None if compiled.fullmatch(text) else f"must be {meaning}"
+
+    return rule
+
+
+def between(least: int, most: int) -> Rule:
+    """The number is neither smaller nor larger."""
+
+    def rule(number: int) -> str | None:
+        return None if least <= number <= most else f"must be from {least} to {most}, is {number}"
+
+    return rule
+
+
+def _zoned(moment: datetime) -> str | None:
+    return None if moment.utcoffset() is not None else "needs a time zone, e.g. datetime(..., tzinfo=UTC)"
+
+
+def _countable(quantity: Decimal) -> str | None:
+    if not quantity.is_finite() or not 0 <= quantity <= INT32:
+        return f"must be a number from 0 to {INT32}"
+    if len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
+        return f"has more than {DOUBLE_DIGITS} digits, more than the API can hold"
+    return None
+
+
+# --- vocabulary: the limits of the official field tables --------------------------------------------------------------
+
+INT32 = 2**31 - 1
+DOUBLE_DIGITS = 15
+SPECIAL = "<>'\"&\\"
+ITEM_SPECIAL = "<>\\"
+URL_SPECIAL = "<>'\"\\"
+
+_int32 = between(-INT32 - 1, INT32)
+
+Amount = Annotated[int, _int32]
+"""Minor units (12500 = 125.00 SEK), a whole number that fits 32 bits; may be negative on discount lines."""
+NotNegative = Annotated[int, between(0, INT32)]
+"""A whole number from 0."""
+Rate = Annotated[int, between(0, 99_999)]
+"""Percent x 100: 2500 is 25 %."""
+Quantity = Annotated[Decimal, _countable]
+"""How many; a Decimal, since the API takes fractions such as 0.333."""
+Currency = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 4217 code in capitals, e.g. SEK")]
+CountryCode = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 3166 code in capitals, e.g. SWE")]
+ItemText = Annotated[str, longest(128), without(ITEM_SPECIAL)]
+Text = Annotated[str, longest(128), without(SPECIAL)]
+PlainText = Annotated[str, longest(128)]
+Name = Annotated[str, longest(128, shortest=1), without(SPECIAL)]
+MyReference = Annotated[str, longest(36), without(SPECIAL)]
+Url = Annotated[str, longest(256, shortest=1), without(URL_SPECIAL)]
+Email = Annotated[str, longest(128), matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
+
+
+# --- the walk ---------------------------------------------------------------------------------------------------------
+
+
+def check(request: object) -> None:
+    """Raise `InvalidRequest` with every fault of the request, or return."""
+    found = list(faults(request))
+    if found:
+        raise InvalidRequest(found)
+
+
+def faults(request: object) -> Iterator[Fault]:
+    """Every breach of the rules in a request model, with its JSON path."""
+    return _model_check(cast("type[attrs.AttrsInstance]", type(request)))(request, "")
+
+
+def camel(name: str) -> str:
+    """The wire's spelling of a Python name: `order_items` is `orderItems`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def wire_name(attribute: attrs.Attribute[Any]) -> str | None:
+    """How the attribute is called on the wire; None if it never travels."""
+    wire: str | None = attribute.metadata.get("wire", camel(attribute.name))
+    return wire
+
+
+@functools.cache
+def _model_check(model: type[attrs.AttrsInstance]) -> Check:
+    hints = typing.get_type_hints(model, include_extras=True)
+    members = [
+        (attribute.name, wire, _check_of(hints[attribute.name]))
+        for attribute in attrs.fields(model)
+        if (wire := wire_name(attribute)) is not None
+    ]
+    own_faults = getattr(model, "_own_faults", None)
+
+    def walk(value: Any, path: str) -> Iterator[Fault]:
+        if not isinstance(value, model):
+            yield Fault(path, f"must be {_with_article(model.__name__)}, is {_kind(value)}")
+            return
+        prefix = f"{path}." if path else ""
+        broken = False
+        for name, wire, inner in members:
+            for fault in inner(getattr(value, name), prefix + wire):
+                broken = True
+                yield fault
+        if own_faults is not None and not broken:
+            for where, text in own_faults(value):
+                yield Fault(prefix + where, text)
+
+    return walk
+
+
+def _check_of(hint: Any) -> Check:
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return _ruled(_check_of(typing.get_args(hint)[0]), hint.__metadata__)
+    if origin in (typing.Union, types.UnionType):
+        return _optional(_check_of(next(part for part in typing.get_args(hint) if part is not types.NoneType)))
+    if origin is tuple:
+        return _each(_check_of(typing.get_args(hint)[0]))
+    if attrs.has(hint):
+        return lambda value, path: _model_check(hint)(value, path)
+    if hint is datetime:
+        return _ruled(_scalar(datetime), (_zoned,))
+    return _scalar(hint)
+
+
+def _scalar(kind: type) -> Check:
+    expected = _WORDS.get(kind) or _with_article(kind.__name__)
+    exact = kind if not issubclass(kind, (Enum, datetime, str)) else None
+
+    def walk(value: Any, path: str) -> Iterator[Fault]:
+        if not (type(value) is exact if exact else isinstance(value, kind)):
+            yield Fault(path, f"must be {expected}, is {_kind(value)}")
+
+    return walk
+
+
+def _optional(inner: Check) -> Check:
+    def walk(value: Any, path: str) -> Iterator[Fault]:
+        if value is not None:
+            yield from inner(value, path)
+
+    return walk
+
+
+def _each(inner: Check) -> Check:
+    def walk(value: Any, path: str) -> Iterator[Fault]:
+        for index, item in enumerate(value):
+            yield from inner(item, f"{path}[{index}]")
+
+    return walk
+
+
+def _ruled(inner: Check, rules: Sequence[Rule]) -> Check:
+    def walk(value: Any, path: str) -> Iterator[Fault]:
+        first = next(inner(value, path), None)
+        if first is not None:
+            yield first
+            return
+        for rule in rules:
+            text = rule(value)
+            if text is not None:
+                yield Fault(path, text)
+
+    return walk
+
+
+_WORDS: dict[type, str] = {
+    int: "a whole number (int)",
+    str: "text (str)",
+    bool: "True or False",
+    Decimal: "a Decimal",
+    datetime: "a datetime",
+}
+
+
+def _kind(value: object) -> str:
+    return "missing" if value is None else _with_article(type(value).__name__)
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiouAEIOU" else f"a {noun}"
