@@ -1,0 +1,42 @@
+"""The currencies that Nexi Checkout takes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+__all__ = ["CURRENCIES", "Currency", "look_up"]
+
+
+@attrs.frozen
+class Currency:
+    """A currency; amounts in it are integers in its minor unit."""
+
+    code: str
+    """ISO 4217, upper case, as requests carry it."""
+    name: str
+    exponent: int = 2
+    """How many decimals the minor unit has: 100.00 NOK is 10000."""
+    is_confirmed: bool = attrs.field(default=True, kw_only=True)
+    """False where neither Nexi's documents nor its own plugins were seen to name the currency."""
+
+
+_ROWS = (
+    Currency("CHF", "Swiss franc"),
+    Currency("CZK", "Czech koruna", is_confirmed=False),
+    Currency("DKK", "Danish krone"),
+    Currency("EUR", "euro"),
+    Currency("GBP", "pound sterling"),
+    Currency("NOK", "Norwegian krone"),
+    Currency("PLN", "Polish złoty"),
+    Currency("SEK", "Swedish krona"),
+    Currency("USD", "US dollar"),
+)
+
+CURRENCIES: Mapping[str, Currency] = MappingProxyType({row.code: row for row in _ROWS})
+"""Every currency, by its ISO 4217 code."""
+
+
+def look_up(code: str) -> Currency | None:
+    """The currency of an ISO 4217 code in any case; None if Nexi Checkout is not known to take it."""
+    return CURRENCIES.get(code.upper()) if code.isascii() else None
