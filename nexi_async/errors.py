@@ -2,13 +2,13 @@
 
     NexiError
       InvalidRequest            refused here, before sending: .faults
-      APIError                  the server answered: .status .code .message .source .body .request_id
+      APIError                  the server answered: .status .code .message .source .body .request_id .retry_after
         BadRequest 400 (.errors)
         Unauthorized 401
         ChargeDeclined 402      .decline
         NotFound 404
         Conflict 409
-        RateLimited 429         .retry_after
+        RateLimited 429
         ServerError 5xx
       TransportError            no usable answer
         ConnectFailed
@@ -161,7 +161,10 @@ class APIError(NexiError):
         source: who raised it, e.g. "internal" or "Issuer".
         body: the raw bytes of the answer.
         request_id: the server's identifier of the exchange, when it sent one.
+        retry_after: seconds to wait as the server said, or None.
     """
+
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -216,13 +219,7 @@ class Conflict(APIError):
 
 
 class RateLimited(APIError):
-    """429: too many requests; one payment may be retrieved 30 times an hour.
-
-    Attributes:
-        retry_after: seconds to wait as the server said, or None.
-    """
-
-    retry_after: float | None = None
+    """429: too many requests; one payment may be retrieved 30 times an hour. `retry_after` may say how long to wait."""
 
 
 class ServerError(APIError):

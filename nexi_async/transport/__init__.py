@@ -1,0 +1,1 @@
+"""The wire: TLS, connections, what may be sent again, and what an answer means."""

@@ -1,0 +1,56 @@
+"""One call of the API as a value: everything that travels, and whether it may travel twice."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import attrs
+
+from nexi_async.errors import InvalidRequest
+
+__all__ = ["Answer", "Call", "segment"]
+
+REPEATABLE_METHODS = frozenset({"GET", "PUT"})
+"""A GET changes nothing; every PUT of this API sets a value, and setting it twice changes nothing more."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """A request that is ready to be sent, as often as need be with the same bytes."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = attrs.field(default=None, repr=False)
+    key: str | None = None
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether sending it again cannot do a second time what it may have done already."""
+        return self.method in REPEATABLE_METHODS or self.key is not None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What the API said in the end."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = attrs.field(default=b"", repr=False)
+    attempts: int = 1
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+def segment(identifier: str, *, name: str) -> str:
+    """An id as one segment of a path; an empty one would call another endpoint, so it is refused."""
+    if not identifier.strip():
+        raise InvalidRequest([(name, "must not be empty")])
+    if identifier in {".", ".."} or not identifier.isprintable() or len(identifier) > 128:
+        raise InvalidRequest([(name, "is not an id of the API")])
+    return quote(identifier, safe="")

@@ -1,0 +1,38 @@
+"""From when to when a client can be used, and on which event loop."""
+
+from __future__ import annotations
+
+import httpx
+from anyio.lowlevel import EventLoopToken, current_token
+
+__all__ = ["Lifetime"]
+
+
+class Lifetime:
+    """Opens and closes a transport, and refuses its use outside of that or on another event loop."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.transport = transport
+        self._loop: EventLoopToken | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Bind to the running event loop."""
+        if self._loop is not None or self._closed:
+            raise RuntimeError("this client was opened before; make a new one")
+        self._loop = current_token()
+        await self.transport.__aenter__()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        await self.transport.__aexit__()
+
+    def require(self) -> httpx.AsyncBaseTransport:
+        """The transport, if the client is open here."""
+        if self._closed or self._loop is None:
+            state = "closed" if self._closed else "not open yet"
+            raise RuntimeError(f"this client is {state}; use it inside of `async with AsyncCheckout(...) as checkout:`")
+        if self._loop != current_token():
+            raise RuntimeError("this client belongs to another event loop; make one client for each loop")
+        return self.transport
