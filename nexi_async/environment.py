@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
 from typing import Literal
 
 import attrs
 
 from nexi_async.errors import InvalidRequest
 
-__all__ = ["LIVE", "TEST", "Environment", "EnvironmentName", "find"]
+__all__ = ["LIVE", "TEST", "Environment", "EnvironmentName", "find", "is_this_machine"]
 
 EnvironmentName = Literal["test", "live"]
 
@@ -47,3 +47,11 @@ def find(name: str) -> Environment:
         if environment.name == name:
             return environment
     raise InvalidRequest([("environment", f"{name!r} is not an environment: use 'test' or 'live'")])
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host name or address never leaves this machine, so that plain http to it is safe."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,1 +1,111 @@
-"""What travels to and from the API, as frozen values."""
+"""What travels to and from the API, as frozen values; amounts are whole minor units everywhere."""
+
+from nexi_async.models.charge import Charge, ChargeReceipt, Invoice, InvoiceLink, PaymentCharge, Shipment
+from nexi_async.models.checkout import (
+    Appearance,
+    Checkout,
+    ConsumerType,
+    Country,
+    DisplayOptions,
+    Shipping,
+    TextOptions,
+)
+from nexi_async.models.consumer import Address, Company, Consumer, PhoneNumber, PrivatePerson
+from nexi_async.models.create_payment import (
+    CreatedPayment,
+    PaymentMethodConfiguration,
+    PaymentMethodFee,
+    SubscriptionSetup,
+    UnscheduledSubscriptionSetup,
+)
+from nexi_async.models.notifications import Notifications, WebHook
+from nexi_async.models.order import Order, OrderItem
+from nexi_async.models.payment import (
+    AddressDetails,
+    CardDetails,
+    CheckoutDetails,
+    CompanyDetails,
+    ConsumerDetails,
+    ContactDetails,
+    InvoiceDetails,
+    OrderDetails,
+    Payment,
+    PaymentDetails,
+    PaymentStatus,
+    PersonDetails,
+    PhoneDetails,
+    SubscriptionLink,
+    Summary,
+    UnscheduledSubscriptionLink,
+)
+from nexi_async.models.refund import PaymentRefund, Refund, RefundReceipt
+from nexi_async.models.subscription import (
+    ChargeStatus,
+    ImportFault,
+    Subscription,
+    SubscriptionChargeReceipt,
+    UnscheduledSubscription,
+)
+
+__all__ = [  # noqa: RUF022 - grouped by module
+    # order
+    "Order",
+    "OrderItem",
+    # consumer
+    "Address",
+    "Company",
+    "Consumer",
+    "PhoneNumber",
+    "PrivatePerson",
+    # checkout
+    "Appearance",
+    "Checkout",
+    "ConsumerType",
+    "Country",
+    "DisplayOptions",
+    "Shipping",
+    "TextOptions",
+    # notifications
+    "Notifications",
+    "WebHook",
+    # create payment
+    "CreatedPayment",
+    "PaymentMethodConfiguration",
+    "PaymentMethodFee",
+    "SubscriptionSetup",
+    "UnscheduledSubscriptionSetup",
+    # charge
+    "Charge",
+    "ChargeReceipt",
+    "Invoice",
+    "InvoiceLink",
+    "PaymentCharge",
+    "Shipment",
+    # refund
+    "PaymentRefund",
+    "Refund",
+    "RefundReceipt",
+    # payment
+    "AddressDetails",
+    "CardDetails",
+    "CheckoutDetails",
+    "CompanyDetails",
+    "ConsumerDetails",
+    "ContactDetails",
+    "InvoiceDetails",
+    "OrderDetails",
+    "Payment",
+    "PaymentDetails",
+    "PaymentStatus",
+    "PersonDetails",
+    "PhoneDetails",
+    "SubscriptionLink",
+    "Summary",
+    "UnscheduledSubscriptionLink",
+    # subscription
+    "ChargeStatus",
+    "ImportFault",
+    "Subscription",
+    "SubscriptionChargeReceipt",
+    "UnscheduledSubscription",
+]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import attrs
 
+from nexi_async.environment import is_this_machine
 from nexi_async.models.rules import SPECIAL, Text, longest, matching, without
 
 __all__ = ["Notifications", "WebHook"]
@@ -24,16 +24,9 @@ def _secure(url: str) -> str | None:
         return "is not an address"
     if address.scheme == "https" and address.hostname:
         return None
-    if address.scheme == "http" and _is_loopback(address.hostname or ""):
+    if address.scheme == "http" and is_this_machine(address.hostname or ""):
         return None
     return "must be an https address"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,49 @@
+"""Steps that all resources share on the way to a call and back."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import attrs
+
+from nexi_async import codec
+from nexi_async.errors import UnexpectedResponse
+from nexi_async.idempotency import check_key, new_key
+from nexi_async.models import rules
+from nexi_async.models.charge import ChargeReceipt
+from nexi_async.models.refund import RefundReceipt
+from nexi_async.models.subscription import SubscriptionChargeReceipt
+from nexi_async.transport.call import Call
+from nexi_async.transport.session import Session
+
+Receipt = TypeVar("Receipt", ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
+
+__all__ = ["checked", "fetch_receipt", "keyed", "require_same"]
+
+
+def checked(request: object) -> bytes:
+    """The request as bytes, once it keeps every rule."""
+    rules.check(request)
+    return codec.encode(request)
+
+
+def keyed(path: str, request: object, key: str | None) -> Call:
+    """A POST that carries an idempotency key, the caller's or a new one."""
+    key = new_key() if key is None else check_key(key)
+    return Call(method="POST", path=path, body=checked(request), key=key)
+
+
+async def fetch_receipt(session: Session, call: Call, kind: type[Receipt]) -> Receipt:
+    """Send a call that carries a key, and note the key on its receipt."""
+    return attrs.evolve(await session.fetch(call, kind), idempotency_key=call.key or "")
+
+
+def require_same(call: Call, *, asked: str, answered: str) -> None:
+    """Refuse an answer that belongs to another request, the worst that a mixed-up connection can do."""
+    if _bare(asked) != _bare(answered):
+        raise UnexpectedResponse(f"{call} was answered with {answered}, not with what was asked for", body=b"")
+
+
+def _bare(identifier: str) -> str:
+    """Ids are compared without case and dashes, as the API does."""
+    return identifier.replace("-", "").lower()
