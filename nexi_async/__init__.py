@@ -1,1 +1,176 @@
-"""The async Python SDK for Nexi Checkout."""
+"""The async Python SDK for Nexi Checkout: payments that always say what happened to the money.
+
+    async with AsyncCheckout(secret_key, environment="test") as checkout:
+        receipt = await checkout.payments.charge(payment_id, amount=12500)
+
+The receiver for webhooks is in `nexi_async.webhooks`, the emulator in `nexi_async.emulator`.
+"""
+
+from nexi_async.client import AsyncCheckout
+from nexi_async.errors import (
+    APIError,
+    BadRequest,
+    ChargeDeclined,
+    Conflict,
+    ConnectFailed,
+    ConnectionLost,
+    Fault,
+    InvalidRequest,
+    NexiError,
+    NotFound,
+    Outcome,
+    RateLimited,
+    ServerError,
+    TimedOut,
+    TransportError,
+    Unauthorized,
+    UnexpectedResponse,
+)
+from nexi_async.idempotency import derive_key, new_key
+from nexi_async.models import (
+    Address,
+    AddressDetails,
+    Appearance,
+    CardDetails,
+    Charge,
+    ChargeReceipt,
+    ChargeStatus,
+    Checkout,
+    CheckoutDetails,
+    Company,
+    CompanyDetails,
+    Consumer,
+    ConsumerDetails,
+    ConsumerType,
+    ContactDetails,
+    Country,
+    CreatedPayment,
+    DisplayOptions,
+    ImportFault,
+    Invoice,
+    InvoiceDetails,
+    InvoiceLink,
+    Notifications,
+    Order,
+    OrderDetails,
+    OrderItem,
+    Payment,
+    PaymentCharge,
+    PaymentDetails,
+    PaymentMethodConfiguration,
+    PaymentMethodFee,
+    PaymentRefund,
+    PaymentStatus,
+    PersonDetails,
+    PhoneDetails,
+    PhoneNumber,
+    PrivatePerson,
+    Refund,
+    RefundReceipt,
+    Shipment,
+    Shipping,
+    Subscription,
+    SubscriptionChargeReceipt,
+    SubscriptionLink,
+    SubscriptionSetup,
+    Summary,
+    TextOptions,
+    UnscheduledSubscription,
+    UnscheduledSubscriptionLink,
+    UnscheduledSubscriptionSetup,
+    WebHook,
+)
+from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
+from nexi_async.reference.states import RefundState
+from nexi_async.transport.retry import RetryPolicy
+
+__all__ = [  # noqa: RUF022 - grouped by what they are for
+    # client
+    "AsyncCheckout",
+    "RetryPolicy",
+    # keys
+    "derive_key",
+    "new_key",
+    # errors
+    "APIError",
+    "BadRequest",
+    "ChargeDeclined",
+    "Conflict",
+    "ConnectFailed",
+    "ConnectionLost",
+    "Fault",
+    "InvalidRequest",
+    "NexiError",
+    "NotFound",
+    "Outcome",
+    "RateLimited",
+    "ServerError",
+    "TimedOut",
+    "TransportError",
+    "Unauthorized",
+    "UnexpectedResponse",
+    # order
+    "Order",
+    "OrderItem",
+    # consumer
+    "Address",
+    "Company",
+    "Consumer",
+    "PhoneNumber",
+    "PrivatePerson",
+    # checkout
+    "Appearance",
+    "Checkout",
+    "ConsumerType",
+    "Country",
+    "DisplayOptions",
+    "Shipping",
+    "TextOptions",
+    # notifications
+    "Notifications",
+    "WebHook",
+    # create payment
+    "CreatedPayment",
+    "PaymentMethodConfiguration",
+    "PaymentMethodFee",
+    "SubscriptionSetup",
+    "UnscheduledSubscriptionSetup",
+    # charge
+    "Charge",
+    "ChargeReceipt",
+    "Invoice",
+    "InvoiceLink",
+    "PaymentCharge",
+    "Shipment",
+    # refund
+    "PaymentRefund",
+    "Refund",
+    "RefundReceipt",
+    # payment
+    "AddressDetails",
+    "CardDetails",
+    "CheckoutDetails",
+    "CompanyDetails",
+    "ConsumerDetails",
+    "ContactDetails",
+    "InvoiceDetails",
+    "OrderDetails",
+    "Payment",
+    "PaymentDetails",
+    "PaymentStatus",
+    "PersonDetails",
+    "PhoneDetails",
+    "SubscriptionLink",
+    "Summary",
+    "UnscheduledSubscriptionLink",
+    # subscription
+    "ChargeStatus",
+    "ImportFault",
+    "Subscription",
+    "SubscriptionChargeReceipt",
+    "UnscheduledSubscription",
+    # reference
+    "PaymentMethod",
+    "PaymentType",
+    "RefundState",
+]
