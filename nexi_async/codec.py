@@ -32,9 +32,9 @@ __all__ = ["Malformed", "as_json", "decode", "encode", "lenient", "read_json", "
 
 T = TypeVar("T")
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-_WHOLE = re.compile(r"-?\d+")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 class Malformed(ValueError):
@@ -109,13 +109,13 @@ def _read_whole_or_digits(value: object, _: object) -> int:
     """Amounts in webhooks: recorded deliveries carry numbers, the official samples texts of digits."""
     if type(value) is int:
         return value
-    if type(value) is str and _WHOLE.fullmatch(value, endpos=20):
+    if type(value) is str and _WHOLE.fullmatch(value):
         return int(value)
     raise ValueError(f"must be a whole number or digits, is {_json_kind(value)}")
 
 
 def _read_decimal_or_digits(value: object, kind: object) -> Decimal:
-    if type(value) is str and _NUMBER.fullmatch(value, endpos=40):
+    if type(value) is str and _NUMBER.fullmatch(value):
         return Decimal(value)
     return _read_decimal(value, kind)
 
@@ -205,9 +205,7 @@ def _new_converter() -> OrjsonConverter:
     converter.register_structure_hook(bool, _strict(bool, "true or false"))
     converter.register_structure_hook(Decimal, _read_decimal)
     converter.register_structure_hook(datetime, _read_moment)
-    converter.register_structure_hook_func(
-        lambda kind: isinstance(kind, type) and issubclass(kind, OpenEnum), _read_open_enum
-    )
+    converter.register_structure_hook(OpenEnum, _read_open_enum)
     converter.register_structure_hook_factory(attrs.has, _read_model)
     converter.register_structure_hook_factory(_is_array, _read_array)
     converter.register_unstructure_hook_factory(attrs.has, _write_model)
