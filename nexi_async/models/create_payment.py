@@ -13,6 +13,8 @@ from nexi_async.models.checkout import Checkout
 from nexi_async.models.notifications import Notifications
 from nexi_async.models.order import Order, OrderItem
 from nexi_async.models.rules import MyReference, NotNegative, PlainText, Text, longest
+from nexi_async.reference import payment_methods
+from nexi_async.reference.payment_methods import PaymentType
 
 __all__ = [
     "CreatePayment",
@@ -105,6 +107,16 @@ class CreatePayment:
             yield "order.amount", "must be greater than 0, unless the payment signs up for a subscription"
         if self.subscription is not None and self.unscheduled_subscription is not None:
             yield "subscription", "and unscheduledSubscription exclude each other"
+        yield from _doubly_listed({entry.name for entry in self.payment_methods_configuration or ()})
+
+
+def _doubly_listed(names: set[str]) -> Iterator[tuple[str, str]]:
+    """A type covers its methods; the API refuses a list that names both."""
+    for name in sorted(names):
+        traits = payment_methods.look_up(name)
+        kinds = set() if traits is None or len(traits.types) > 1 else {traits.types[0]}
+        for kind in sorted(kind for kind in names if PaymentType(kind) in kinds):
+            yield "paymentMethodsConfiguration", f"has the type {kind}, which excludes its own method {name}"
 
 
 @attrs.frozen(kw_only=True)
