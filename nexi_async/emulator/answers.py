@@ -1,0 +1,101 @@
+"""What the emulator answers: a status, a JSON body, and the error shapes of the API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+# The names are those of the API's own list of error codes; the wording of the messages is not published.
+ERROR_MESSAGES: Mapping[str, str] = {
+    "1000": "Unknown error",
+    "1001": "Overcharge",
+    "1002": "Charge amount is zero",
+    "1003": "Payment is not reserved",
+    "1004": "Payment is already reserved",
+    "1005": "Amount differs from the sum of order items",
+    "1006": "No consumer has been added to the payment",
+    "1007": "Partial cancel is not allowed",
+    "1008": "Payment is already charged",
+    "1009": "Invalid refund amount",
+    "1010": "The reservation has expired",
+    "1011": "Charge not found",
+    "1012": "The refund is cancelled",
+    "1013": "The refund has expired",
+    "1014": "The refund has failed",
+    "1015": "Order items are missing",
+    "1016": "The order reference was previously set",
+    "1017": "Changing the checkout domain is not allowed",
+    "1018": "The payment has no order reference",
+    "1019": "Payment is already cancelled",
+    "1020": "The payment method refused the charge",
+    "1021": "The shipping cost has not been specified",
+    "1022": "The payment method refused the reservation",
+    "1023": "Payment is already refunded",
+    "1024": "Partial charge is not allowed",
+    "1025": "The refund could not be cancelled",
+    "1026": "Charge tried with a different amount",
+    "1027": "Refund tried with a different amount",
+    "1028": "The order could not be updated at the payment method",
+    "1029": "Hard decline",
+    "1030": "The subscription has expired",
+    "1031": "Invalid subscription",
+    "1032": "Not a genuine subscription trace id",
+}
+
+
+@frozen
+class Answer:
+    """One answer of the API.
+
+    Attributes:
+        status: The HTTP status.
+        body: The JSON body, or None for an empty one.
+        headers: Extra response headers.
+        delay: Seconds on the emulator's clock that the answer is held back.
+        about: Ids of what was attempted, for later look-ups; never sent.
+    """
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(factory=dict)
+    delay: float = 0.0
+    about: Mapping[str, str] = field(factory=dict)
+
+
+class Refusal(Exception):
+    """An operation was refused; `answer` says how the API tells it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status, answer.body)
+        self.answer = answer
+
+
+NO_CONTENT = Answer(204)
+
+
+def invalid(errors: Mapping[str, list[str]]) -> Refusal:
+    """400 with the texts for each member path."""
+    return Refusal(Answer(400, {"errors": dict(errors)}))
+
+
+def failed(
+    code: str,
+    message: str | None = None,
+    *,
+    status: int = 402,
+    source: str = "internal",
+    about: Mapping[str, str] | None = None,
+) -> Refusal:
+    """A business error: `{message, code, source}`."""
+    text = message or ERROR_MESSAGES.get(code, "Error")
+    return Refusal(Answer(status, {"message": text, "code": code, "source": source}, about=about or {}))
+
+
+def not_found() -> Refusal:
+    """404 without a body."""
+    return Refusal(Answer(404))
+
+
+def conflict(code: str | None = None, message: str | None = None) -> Refusal:
+    """409, without a body unless a code is given."""
+    return Refusal(Answer(409)) if code is None else failed(code, message, status=409)

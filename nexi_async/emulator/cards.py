@@ -1,0 +1,116 @@
+"""Test cards, what each of them does, and the acquirer's words for its codes."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from attrs import frozen
+
+DEFAULT_CARD = "4268270087374847"
+DEFAULT_EXPIRY = "1230"
+
+
+class Behaviour(Enum):
+    """What the acquirer does with a card."""
+
+    APPROVED = "approved"
+    RESERVATION_FAILS = "reservation fails"
+    CHARGE_FAILS = "charge fails"
+    REFUND_FAILS = "refund fails"
+
+
+# All other numbers that pass the Luhn check are approved.
+TEST_CARDS: Mapping[str, Behaviour] = {
+    DEFAULT_CARD: Behaviour.APPROVED,
+    "4925000000000004": Behaviour.APPROVED,
+    "4925000000000087": Behaviour.RESERVATION_FAILS,
+    "4925000000000079": Behaviour.CHARGE_FAILS,
+    "4925000000000061": Behaviour.REFUND_FAILS,
+    "5213199803453465": Behaviour.APPROVED,
+    "5544330000000235": Behaviour.APPROVED,
+    "376206000000009": Behaviour.APPROVED,
+}
+
+# "The issuer will never approve": the official list of codes that must not be tried again.
+NEVER_RETRY = frozenset({"04", "14", "15", "41", "43", "46", "54", "57"})
+
+_DECLINE_TEXTS: Mapping[str, str] = {
+    "04": "Pick up card",
+    "05": "Do not honour",
+    "14": "Invalid card number",
+    "33": "Expired card",
+    "41": "Lost card",
+    "43": "Stolen card",
+    "51": "Not sufficient funds",
+    "54": "Expired card",
+    "59": "Suspected fraud",
+    "91": "Issuer or switch inoperative",
+    "99": "Internal error",
+}
+
+_BRANDS = (
+    ("5019", "Dankort"),
+    ("34", "AmericanExpress"),
+    ("37", "AmericanExpress"),
+    ("4", "Visa"),
+    ("5", "MasterCard"),
+    ("2", "MasterCard"),
+)
+
+
+@frozen
+class Card:
+    """A card as the acquirer knows it; only its masked number is ever shown.
+
+    Attributes:
+        masked_pan: First six and last four digits.
+        brand: The payment method's API name, e.g. `Visa`.
+        expiry: Four digits, MMYY.
+        behaviour: What the acquirer does with it.
+    """
+
+    masked_pan: str
+    brand: str
+    expiry: str
+    behaviour: Behaviour
+
+
+def read_card(number: str, expiry: str = DEFAULT_EXPIRY) -> Card:
+    """The card of a number as a shopper types it.
+
+    Raises:
+        ValueError: The number is no card number, or the expiry is not MMYY.
+    """
+    digits = "".join(number.split())
+    if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19 and _passes_luhn(digits)):
+        msg = "the card number is not valid"
+        raise ValueError(msg)
+    if not (len(expiry) == 4 and expiry.isascii() and expiry.isdigit() and 1 <= int(expiry[:2]) <= 12):
+        msg = "the expiry date must be four digits, MMYY"
+        raise ValueError(msg)
+    behaviour = TEST_CARDS.get(digits, Behaviour.APPROVED)
+    return Card(digits[:6] + "*" * (len(digits) - 10) + digits[-4:], _brand(digits), expiry, behaviour)
+
+
+def magic_code(amount: int) -> str | None:
+    """The acquirer code that an order amount of 0.XX or 1.XX asks for in the test environment, if any."""
+    code = amount % 100
+    return f"{code:02d}" if 0 < amount < 200 and code else None
+
+
+def magic_delay(amount: int) -> float:
+    """The seconds that an order amount of 3.XX delays the reservation."""
+    return float(amount - 300) if 300 <= amount < 400 else 0.0
+
+
+def decline_text(code: str) -> str:
+    """The acquirer's words for a response code."""
+    return _DECLINE_TEXTS.get(code, "Refused by issuer")
+
+
+def _passes_luhn(digits: str) -> bool:
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
+
+
+def _brand(digits: str) -> str:
+    return next((brand for prefix, brand in _BRANDS if digits.startswith(prefix)), "Maestro")

@@ -1,0 +1,82 @@
+"""The emulator's clock: real time, faster time, or time that stands still until it is advanced."""
+
+import time
+from collections.abc import Callable
+
+import anyio
+
+
+class Bell:
+    """Wakes everybody who waits for it; ringing works with and without an event loop."""
+
+    def __init__(self) -> None:
+        self._rung: anyio.Event | None = None
+
+    def ring(self) -> None:
+        """Wake all current waiters."""
+        if self._rung is not None:
+            self._rung.set()
+            self._rung = None
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait for the next ring, at most so many real seconds."""
+        if self._rung is None:
+            self._rung = anyio.Event()
+        rung = self._rung
+        with anyio.move_on_after(seconds):
+            await rung.wait()
+
+
+class Clock:
+    """Seconds since the epoch, running `time_scale` times as fast as the real clock.
+
+    Args:
+        time_scale: 1 is real time, 3600 makes an hour of every second, 0 stands still until `advance`.
+        start: Where the clock starts, in POSIX seconds; now by default.
+        tick: Real seconds from any fixed point, for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_scale: float = 1.0,
+        start: float | None = None,
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not time_scale >= 0:
+            msg = f"time_scale must be 0 or more, not {time_scale!r}"
+            raise ValueError(msg)
+        self.time_scale = time_scale
+        self._tick = tick
+        self._origin = tick()
+        self._start = time.time() if start is None else start
+        self._moved = Bell()
+
+    def now(self) -> float:
+        """The emulator's present, in POSIX seconds."""
+        return self._start + (self._tick() - self._origin) * self.time_scale
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and wake all who wait for it.
+
+        Raises:
+            ValueError: The number of seconds is negative.
+        """
+        if not seconds >= 0:
+            msg = f"the clock only moves forward, not by {seconds!r} seconds"
+            raise ValueError(msg)
+        self._start += seconds
+        self._moved.ring()
+
+    def real_seconds_until(self, due: float) -> float | None:
+        """Real seconds until the clock shows `due`; None when it stands still before that."""
+        left = due - self.now()
+        if left <= 0:
+            return 0.0
+        return left / self.time_scale if self.time_scale else None
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep so many seconds of this clock."""
+        due = self.now() + seconds
+        while self.now() < due:
+            await self._moved.wait(self.real_seconds_until(due))

@@ -1,0 +1,62 @@
+"""What an operation gets to see: the moment it happens in, and the call that asks for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from nexi_async.emulator.answers import Answer, Refusal, not_found
+from nexi_async.emulator.books import Books
+from nexi_async.emulator.dice import Dice, is_id, normal_id
+from nexi_async.emulator.settings import Settings
+
+
+@frozen
+class Moment:
+    """The books, the switches, chance and the time; operations have nothing else."""
+
+    books: Books
+    settings: Settings
+    dice: Dice
+    now: float
+    checkout_key: str = ""
+
+    def new_id(self) -> str:
+        """An id for something new."""
+        return self.dice.structured_id(self.now) if self.settings.structured_ids else self.dice.new_id()
+
+
+@frozen
+class Call:
+    """A request, as far as the operations care.
+
+    Attributes:
+        path: Path parameters by name.
+        query: Query parameters by lower-case name.
+        body: The parsed JSON body; None if there was none or it was null.
+        key: The idempotency key.
+        base_url: Scheme and host that the client used, without a slash at the end.
+    """
+
+    path: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = field(factory=dict)
+    body: Any = None
+    key: str | None = field(default=None)
+    base_url: str = "http://testserver"
+
+    def id(self, moment: Moment) -> str:
+        """The id in the path, in its normal form.
+
+        Raises:
+            Refusal: It is no id.
+        """
+        text = self.path["id"]
+        if not is_id(text):
+            raise not_found() if moment.settings.malformed_id_status == 404 else Refusal(Answer(400))
+        return normal_id(text)
+
+
+def catch_up(moment: Moment) -> None:
+    """Do what has become due by itself, each at its own time."""
+    for due, action in moment.books.agenda.due(moment.now):
+        action(evolve(moment, now=due))

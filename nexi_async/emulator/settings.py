@@ -1,0 +1,174 @@
+"""The switches: what the API's documentation leaves open, with the emulator's assumption as the default.
+
+Every field is an assumption or a wish of the tester, never a documented fact. `PUT /emulator/settings` takes
+the same names.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import Attribute, evolve, field, fields_dict, frozen, validators
+
+# Delays before the attempts 2 to 10. Ten attempts with growing delays are official; the delays are not published.
+RETRY_DELAYS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 10800.0, 28800.0, 86400.0)
+
+
+def _floats(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _is_number(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        msg = f"{attribute.name} must be a number, 0 or more, not {value!r}"
+        raise ValueError(msg)
+
+
+def _is_rate(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        msg = f"{attribute.name} must be a probability between 0 and 1, not {value!r}"
+        raise ValueError(msg)
+
+
+def _is_count(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        msg = f"{attribute.name} must be a whole number, 0 or more, not {value!r}"
+        raise ValueError(msg)
+
+
+def _switch(default: bool) -> bool:  # noqa: FBT001  the default is all there is to say
+    answer: bool = field(default=default, validator=validators.instance_of(bool))
+    return answer
+
+
+def _number(default: float) -> float:
+    answer: float = field(default=default, validator=_is_number)
+    return answer
+
+
+def _rate(default: float = 0.0) -> float:
+    answer: float = field(default=default, validator=_is_rate)
+    return answer
+
+
+def _count(default: int) -> int:
+    answer: int = field(default=default, validator=_is_count)
+    return answer
+
+
+def _maybe_number(default: float | None) -> float | None:
+    answer: float | None = field(default=default, validator=validators.optional(_is_number))
+    return answer
+
+
+def _maybe_count(default: int | None) -> int | None:
+    answer: int | None = field(default=default, validator=validators.optional(_is_count))
+    return answer
+
+
+def _choice(*choices: str) -> str:
+    answer: str = field(default=choices[0], validator=validators.in_(choices))
+    return answer
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The emulator's switches; times are seconds on the emulator's clock.
+
+    Attributes:
+        merchant_number: The merchant number in webhook events.
+        session_hours: How long a shopper can pay when the payment sets no `expiresAt`.
+        reservation_days: How long a reservation can be charged; None for ever.
+        retrieves_per_hour: Retrievals of one payment in an hour before 429; None for no limit.
+        malformed_id_status: The answer to an id that is no id, 404 or 400.
+        key_lifetime_hours: How long an idempotency key is remembered; None for ever.
+        replay_rejections: A repeated key gets the same 4xx again instead of a new try.
+        declined_charge_status: What `charges/status` says of a declined charge: `incomplete` (200 with
+            `completed: false`) or `not_found` (404).
+        refund_seconds: How long a refund stays pending.
+        low_balance: Refunds stay pending until they are cancelled, expire, or the balance is back.
+        refund_expiry_days: How long a refund can stay pending for want of balance.
+        final_charge_shows_as_cancelled: The part released by `finalCharge` is added to `cancelledAmount`.
+        cancels_fail: The acquirer refuses every cancel, which emits `payment.cancel.failed`.
+        terminate_again_allowed: Terminating a terminated payment is 204 instead of 409.
+        reference_set_once: An order reference cannot be replaced (1016).
+        checkout_domain_locked: A new checkout url on another host is refused (1017).
+        fixed_subscription_amounts: Scheduled charges must repeat the amount of the sign-up, unless it said
+            `allowVariableAmount`.
+        block_after_hard_decline: After a decline that must never be retried, further charges of the
+            agreement answer 1029 without asking the acquirer.
+        plain_http_webhooks: Webhook urls may be plain http on a loopback host; the real API refuses them.
+        alphanumeric_authorization: The `authorization` of a webhook must be letters and digits only.
+        created_event_at: When `payment.created` is sent: when the shopper presses `pay`, or at `create`.
+        interactive_declines_emit: A shopper's declined card emits `payment.reservation.failed`.
+        subscription_charges_emit_reservations: A subscription charge emits reservation events too.
+        event_shape: `real` as recorded (numbers, one merchant key) or `docs` as in the reference's samples
+            (strings, both merchant keys).
+        event_offset_minutes: The UTC offset of event timestamps.
+        structured_ids: Ids in the older recorded shape, with the time inside.
+        event_duplicate_rate: How often an event is sent twice.
+        event_drop_rate: How often an event is never sent.
+        event_shuffle_seconds: Events are held back for a random time up to this, so that they overtake
+            each other.
+        delivery_retry_delays: Delays before the second and later attempts of a delivery.
+        delivery_timeout: Real seconds that a receiver has to answer.
+        bulk_seconds: How long a bulk run takes from its start to Done.
+        surcharge_rate: Surcharge on card payments, in percent x 100.
+        payout_days: Days from a charge or refund to its payout.
+        charge_fee_rate: Fee on charges, in percent x 100, plus `charge_fixed_fee`.
+        charge_fixed_fee: Fixed fee on a charge, in minor units.
+        refund_fixed_fee: Fixed fee on a refund, in minor units.
+    """
+
+    merchant_number: int = _count(100512877)
+    session_hours: float = _number(48)
+    reservation_days: float | None = _maybe_number(30)
+    retrieves_per_hour: int | None = _maybe_count(30)
+    malformed_id_status: int = field(default=404, validator=validators.in_((404, 400)))
+    key_lifetime_hours: float | None = _maybe_number(None)
+    replay_rejections: bool = _switch(default=True)
+    declined_charge_status: str = _choice("incomplete", "not_found")
+    refund_seconds: float = _number(2)
+    low_balance: bool = _switch(default=False)
+    refund_expiry_days: float = _number(30)
+    final_charge_shows_as_cancelled: bool = _switch(default=True)
+    cancels_fail: bool = _switch(default=False)
+    terminate_again_allowed: bool = _switch(default=True)
+    reference_set_once: bool = _switch(default=False)
+    checkout_domain_locked: bool = _switch(default=True)
+    fixed_subscription_amounts: bool = _switch(default=False)
+    block_after_hard_decline: bool = _switch(default=True)
+    plain_http_webhooks: bool = _switch(default=True)
+    alphanumeric_authorization: bool = _switch(default=True)
+    created_event_at: str = _choice("pay", "create")
+    interactive_declines_emit: bool = _switch(default=True)
+    subscription_charges_emit_reservations: bool = _switch(default=False)
+    event_shape: str = _choice("real", "docs")
+    event_offset_minutes: int = field(default=0, validator=validators.and_(validators.ge(-840), validators.le(840)))
+    structured_ids: bool = _switch(default=False)
+    event_duplicate_rate: float = _rate()
+    event_drop_rate: float = _rate()
+    event_shuffle_seconds: float = _number(0)
+    delivery_retry_delays: tuple[float, ...] = field(default=RETRY_DELAYS, converter=_floats)
+    delivery_timeout: float = _number(10)
+    bulk_seconds: float = _number(2)
+    surcharge_rate: int = _count(0)
+    payout_days: int = _count(3)
+    charge_fee_rate: int = _count(140)
+    charge_fixed_fee: int = _count(200)
+    refund_fixed_fee: int = _count(100)
+
+
+def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """The settings with some switches changed.
+
+    Raises:
+        ValueError: A name is unknown or a value is not possible; the text names it.
+    """
+    unknown = sorted(changes.keys() - fields_dict(Settings).keys())
+    if unknown:
+        msg = f"unknown settings: {', '.join(unknown)}"
+        raise ValueError(msg)
+    try:
+        return evolve(settings, **changes)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
