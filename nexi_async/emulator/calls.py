@@ -1,0 +1,56 @@
+"""The catalogue: every call of the API, and the operation that answers it."""
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from nexi_async.emulator import cancels, charges, payments, refunds, subscriptions
+from nexi_async.emulator.answers import Answer
+from nexi_async.emulator.books import SCHEDULED, UNSCHEDULED, AgreementKind
+from nexi_async.emulator.moment import Call, Moment
+
+
+@frozen
+class WireCall:
+    """One call of the API.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path in lower case; an id in it is called `{id}`.
+        operate: What answers it.
+        keyed: It accepts an `Idempotency-Key` and remembers it.
+    """
+
+    method: str
+    path: str
+    operate: Callable[[Moment, Call], Answer]
+    keyed: bool = False
+
+
+def _agreement_calls(kind: AgreementKind) -> tuple[WireCall, ...]:
+    base = f"/v1/{kind.list_member.lower()}"
+    return (
+        WireCall("POST", subscriptions.charge_path(kind), subscriptions.charge(kind), keyed=True),
+        WireCall("GET", f"{base}/{{id}}/charges/status", subscriptions.charge_status(kind)),
+        WireCall("GET", f"{base}/{{id}}", subscriptions.retrieve(kind)),
+    )
+
+
+# The busiest calls come first, literal paths before those with an id in the same place.
+CALLS: tuple[WireCall, ...] = (
+    WireCall("POST", "/v1/payments", payments.create),
+    WireCall("GET", "/v1/payments/{id}", payments.retrieve),
+    WireCall("POST", "/v1/payments/{id}/charges", charges.create, keyed=True),
+    *_agreement_calls(SCHEDULED),
+    *_agreement_calls(UNSCHEDULED),
+    WireCall("POST", "/v1/charges/{id}/refunds", refunds.refund_charge, keyed=True),
+    WireCall("POST", "/v1/payments/{id}/refunds", refunds.refund_payment, keyed=True),
+    WireCall("POST", "/v1/payments/{id}/cancels", cancels.create),
+    WireCall("PUT", "/v1/payments/{id}/terminate", payments.terminate),
+    WireCall("PUT", "/v1/payments/{id}/referenceinformation", payments.update_reference),
+    WireCall("PUT", "/v1/payments/{id}/myreference", payments.update_my_reference),
+    WireCall("PUT", "/v1/payments/{id}/orderitems", payments.update_order),
+    WireCall("GET", "/v1/charges/{id}", charges.retrieve),
+    WireCall("GET", "/v1/refunds/{id}", refunds.retrieve),
+    WireCall("POST", "/v1/pending-refunds/{id}/cancel", refunds.cancel_pending),
+)

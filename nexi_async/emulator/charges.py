@@ -1,0 +1,92 @@
+"""Charges: take money of a reservation, in full or in parts."""
+
+from typing import Any
+
+from nexi_async.emulator import events, timestamps, validation, views
+from nexi_async.emulator.answers import Answer, Refusal, failed, not_found
+from nexi_async.emulator.books import Charge, Item, Payment
+from nexi_async.emulator.cards import Behaviour
+from nexi_async.emulator.moment import Call, Moment
+from nexi_async.emulator.payments import find
+
+
+def create(moment: Moment, call: Call) -> Answer:
+    """`POST /v1/payments/{paymentId}/charges`."""
+    body = validation.read(validation.CHARGE, call.body)
+    payment = find(moment, call)
+    _refuse_uncharged(moment, payment, body)
+    charge = new_charge(moment, payment, body["amount"], body.get("orderItems"), body.get("myReference"))
+    take(moment, charge)
+    if body.get("finalCharge"):
+        payment.released += payment.rest
+    return Answer(201, views.created_charge(charge))
+
+
+def retrieve(moment: Moment, call: Call) -> Answer:
+    """`GET /v1/charges/{chargeId}`."""
+    return Answer(200, views.charge(find_charge(moment, call)))
+
+
+def find_charge(moment: Moment, call: Call) -> Charge:
+    """The charge that the path names.
+
+    Raises:
+        Refusal: 404 when there is none.
+    """
+    charge = moment.books.charges.get(call.id(moment))
+    if charge is None:
+        raise not_found()
+    return charge
+
+
+def new_charge(
+    moment: Moment, payment: Payment, amount: int, items: list[Item] | None, my_reference: str | None = None
+) -> Charge:
+    """A charge that is not yet taken; a full charge has the items of the order."""
+    assert payment.method is not None  # noqa: S101
+    return Charge(
+        id=moment.new_id(),
+        payment=payment,
+        amount=amount,
+        surcharge=payment.surcharge(amount),
+        created=moment.now,
+        items=items or (payment.items if amount == payment.amount else []),
+        reconciliation_reference=moment.dice.reconciliation_reference(),
+        my_reference=my_reference,
+        invoice_number=moment.dice.digits(7) if payment.method.is_invoice else None,
+    )
+
+
+def take(moment: Moment, charge: Charge) -> None:
+    """Take the money and tell the webhooks.
+
+    Raises:
+        Refusal: 402 with 1020 when the card does not let it happen.
+    """
+    payment = charge.payment
+    if payment.card is not None and payment.card.behaviour is Behaviour.CHARGE_FAILS:
+        events.charge_failed(moment, charge, events.error("99", "Auth Fin Failure", "Internal"))
+        raise failed("1020", about={"paymentId": payment.id, "chargeId": charge.id})
+    payment.charged += charge.amount
+    payment.charges.append(charge)
+    moment.books.charges[charge.id] = charge
+    events.charge_created(moment, charge)
+
+
+def _refuse_uncharged(moment: Moment, payment: Payment, body: dict[str, Any]) -> None:
+    if payment.completed_at is None:
+        raise failed("1003")
+    if payment.reserved and payment.cancelled == payment.reserved:
+        raise failed("1019")
+    if body["amount"] > payment.rest:
+        raise _overcharge(payment, body["amount"])
+    days = moment.settings.reservation_days
+    if days is not None and moment.now > (payment.reserved_at or 0) + days * timestamps.DAY:
+        raise failed("1010")
+    if body["amount"] != payment.amount and not body.get("orderItems"):
+        raise failed("1015")
+
+
+def _overcharge(payment: Payment, amount: int) -> Refusal:
+    text = f"Cannot overcharge payment. Reserved amount: {payment.reserved}."
+    return failed("1001", f"{text} Previously charged amount: {payment.charged}. Attempted amount: {amount}.")

@@ -1,0 +1,194 @@
+"""Scheduled and unscheduled subscriptions: retrieve, find, charge, ask what became of a charge, sign up many."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+
+from nexi_async.emulator import cards, charges, checkout, events, timestamps, validation, views
+from nexi_async.emulator.answers import Answer, Refusal, failed, invalid, not_found
+from nexi_async.emulator.books import SCHEDULED, Agreement, AgreementKind, Charge, Hooks, Payment
+from nexi_async.emulator.cards import Behaviour, Card
+from nexi_async.emulator.fields import Faults
+from nexi_async.emulator.methods import METHODS
+from nexi_async.emulator.moment import Call, Moment
+from nexi_async.emulator.payments import read_hooks
+
+Operation = Callable[[Moment, Call], Answer]
+_FAR_FUTURE = 10 * 365 * timestamps.DAY
+
+
+def retrieve(kind: AgreementKind) -> Operation:
+    """`GET /v1/subscriptions/{subscriptionId}` or its unscheduled twin."""
+
+    def operation(moment: Moment, call: Call) -> Answer:
+        return Answer(200, views.agreement(find(moment, call, kind)))
+
+    return operation
+
+
+def find_by_reference(kind: AgreementKind) -> Operation:
+    """`GET /v1/subscriptions?externalReference=` or its unscheduled twin; only imported ones have any."""
+
+    def operation(moment: Moment, call: Call) -> Answer:
+        reference = call.query.get("externalreference")
+        if not reference:
+            raise invalid({"externalReference": ["Is required"]})
+        agreement = moment.books.by_external_reference[kind.name].get(reference)
+        if agreement is None:
+            raise not_found()
+        return Answer(200, views.agreement(agreement))
+
+    return operation
+
+
+def charge(kind: AgreementKind) -> Operation:
+    """`POST /v1/subscriptions/{subscriptionId}/charges` or its unscheduled twin."""
+
+    def operation(moment: Moment, call: Call) -> Answer:
+        body = validation.read(validation.AGREEMENT_CHARGE, call.body)
+        agreement = find(moment, call, kind)
+        faults: Faults = {}
+        hooks = read_hooks(moment, body, faults)
+        if faults:
+            raise invalid(faults)
+        delay = cards.magic_delay(body["order"]["amount"])
+        try:
+            made = charge_agreement(moment, agreement, body["order"], hooks, body.get("myReference"))
+        except Refusal as refusal:
+            raise Refusal(evolve(refusal.answer, delay=delay)) from None
+        ids = {"paymentId": made.payment.id, "chargeId": made.id}
+        return Answer(200, ids, delay=delay, about=ids)
+
+    return operation
+
+
+def charge_status(kind: AgreementKind) -> Operation:
+    """`GET /v1/subscriptions/{subscriptionId}/charges/status`: what became of the charge with this key."""
+
+    def operation(moment: Moment, call: Call) -> Answer:
+        agreement = find(moment, call, kind)
+        if call.key is None:
+            raise invalid({"Idempotency-Key": ["Is required"]})
+        remembered = moment.books.memory.look_up((charge_path(kind), agreement.id, call.key))
+        if remembered is None or not remembered.answer.about:
+            raise not_found()
+        done = remembered.answer.status == 200 and not remembered.running
+        if not done and not remembered.running and moment.settings.declined_charge_status == "not_found":
+            raise not_found()
+        return Answer(200, {**remembered.answer.about, "completed": done})
+
+    return operation
+
+
+def charge_path(kind: AgreementKind) -> str:
+    """The path under which single charges of a kind are made."""
+    return f"/v1/{kind.list_member.lower()}/{{id}}/charges"
+
+
+def find(moment: Moment, call: Call, kind: AgreementKind) -> Agreement:
+    """The agreement that the path names.
+
+    Raises:
+        Refusal: 404 when there is none.
+    """
+    agreement = moment.books.agreements[kind.name].get(call.id(moment))
+    if agreement is None:
+        raise not_found()
+    return agreement
+
+
+def charge_agreement(
+    moment: Moment, agreement: Agreement, order: dict[str, Any], hooks: Hooks, my_reference: str | None
+) -> Charge:
+    """Charge an agreement: a new payment, reserved and charged at once.
+
+    Raises:
+        Refusal: 402 with the reason; the attempt's payment stays in the books, without money.
+    """
+    payment = _new_payment(moment, agreement, order, hooks, my_reference)
+    made = charges.new_charge(moment, payment, payment.amount, payment.items)
+    _refuse_by_rule(moment, agreement, payment, made)
+    _authorise(moment, agreement, payment, made)
+    checkout.reserve(moment, payment)
+    if moment.settings.subscription_charges_emit_reservations:
+        events.reservation_created(moment, payment, payment.amount)
+    charges.take(moment, made)
+    agreement.last_charged = moment.now
+    return made
+
+
+def sign_up(
+    moment: Moment, kind: AgreementKind, count: int, card: Card, *, external_references: bool = False
+) -> list[str]:
+    """Sign up many at once, as if imported from another platform; references are `imported-1` and so on."""
+    known = moment.books.agreements[kind.name]
+    referenced = moment.books.by_external_reference[kind.name]
+    ids = []
+    for _ in range(count):
+        agreement = Agreement(
+            id=moment.new_id(),
+            kind=kind,
+            card=card,
+            method=METHODS[card.brand.lower()],
+            created=moment.now,
+            interval=0,
+            end_date=moment.now + _FAR_FUTURE,
+        )
+        known[agreement.id] = agreement
+        ids.append(agreement.id)
+        if external_references:
+            agreement.external_reference = f"imported-{len(referenced) + 1}"
+            referenced[agreement.external_reference] = agreement
+    return ids
+
+
+def _new_payment(
+    moment: Moment, agreement: Agreement, order: dict[str, Any], hooks: Hooks, my_reference: str | None
+) -> Payment:
+    payment_id = moment.new_id()
+    payment = Payment(
+        id=payment_id,
+        created=moment.now,
+        amount=order["amount"],
+        currency=order["currency"],
+        items=order["items"],
+        reference=order.get("reference"),
+        checkout={},
+        checkout_url="",
+        expires_at=moment.now,
+        hooks=hooks,
+        my_reference=my_reference,
+        agreement=agreement,
+        announced=True,
+    )
+    checkout.complete(moment, payment, agreement.method, agreement.card)
+    moment.books.payments[payment_id] = payment
+    return payment
+
+
+def _refuse_by_rule(moment: Moment, agreement: Agreement, payment: Payment, attempt: Charge) -> None:
+    about = {"paymentId": payment.id, "chargeId": attempt.id}
+    if moment.now > agreement.end_date:
+        raise failed("1030", about=about)
+    since = max(agreement.created, agreement.last_charged or 0)
+    if agreement.interval and moment.now < since + agreement.interval * timestamps.DAY:
+        text = f"The subscription can be charged every {agreement.interval} days only"
+        raise failed("1031", text, about=about)
+    fixed = agreement.kind is SCHEDULED and not agreement.allow_variable_amount
+    if moment.settings.fixed_subscription_amounts and fixed and payment.amount != agreement.amount:
+        raise failed("1031", "The amount of the subscription is fixed", about=about)
+    if agreement.blocked:
+        raise failed("1029", about=about)
+
+
+def _authorise(moment: Moment, agreement: Agreement, payment: Payment, attempt: Charge) -> None:
+    code = cards.magic_code(payment.amount)
+    if code is None and agreement.card.behaviour is Behaviour.RESERVATION_FAILS:
+        code = "05"
+    if code is None:
+        return
+    text = f"Direct charge failed for payment id {payment.id}: {cards.decline_text(code)}. Refused by issuer"
+    events.reservation_failed(moment, payment, events.error(code, text))
+    agreement.blocked = moment.settings.block_after_hard_decline and code in cards.NEVER_RETRY
+    raise failed(code, text, source="Issuer", about={"paymentId": payment.id, "chargeId": attempt.id})
