@@ -1,0 +1,124 @@
+"""The ASGI side: routing, keys, JSON in and out, and the faults on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from nexi_async.emulator import control, pages
+from nexi_async.emulator.answers import Answer
+from nexi_async.emulator.calls import CALLS, WireCall
+from nexi_async.emulator.dice import normal_id
+from nexi_async.emulator.faults import CutResponse, Fault, LostResponse
+from nexi_async.emulator.idempotency import Scope as KeyScope
+from nexi_async.emulator.moment import Call
+from nexi_async.emulator.validation import EMPTY_BODY
+
+if TYPE_CHECKING:
+    from nexi_async.emulator.emulator import CheckoutEmulator
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build(emulator: CheckoutEmulator) -> ASGIApp:
+    """The app of an emulator."""
+    calls = [Route(wire.path, _endpoint(emulator, wire), methods=[wire.method]) for wire in CALLS]
+    router = Router([*calls, *pages.routes(emulator), *control.routes(emulator)], redirect_slashes=False)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await router(_with_plain_path(scope), receive, send)
+
+    return app
+
+
+def scope_of(wire: WireCall, call: Call) -> KeyScope:
+    """Within what an idempotency key counts: the call, the id in its path, and the key."""
+    return wire.path, normal_id(call.path.get("id", "")), call.key or ""
+
+
+def _with_plain_path(scope: Scope) -> Scope:
+    """Paths match in any case, with and without a slash at the end."""
+    root = scope.get("root_path", "")
+    path = root + scope["path"][len(root) :].lower().rstrip("/")
+    return {**scope, "path": path or "/"}
+
+
+def _endpoint(emulator: CheckoutEmulator, wire: WireCall) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        if request.headers.get("authorization") != emulator.secret_key:
+            return Response(status_code=401)
+        fault = emulator.strike(wire.method, request.scope["path"])
+        if fault is not None and fault.fault == "status":
+            return _response(fault.answer)
+        call, problem = _read(request, body)
+        answer = problem or emulator.answer(wire, call)
+        await _hold_back(emulator, wire, call, answer, fault)
+        return _spoilt(_response(answer), fault)
+
+    return endpoint
+
+
+def _read(request: Request, body: bytes) -> tuple[Call, Answer | None]:
+    """The call a request makes, or why it cannot be read."""
+    document: Any = None
+    problem = None
+    if body and not _is_json(request.headers.get("content-type", "application/json")):
+        problem = Answer(415)
+    elif body:
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            problem = Answer(400, {"errors": EMPTY_BODY})
+    call = Call(
+        path=request.path_params,
+        query={name.lower(): value for name, value in request.query_params.items()},
+        body=document,
+        key=request.headers.get("idempotency-key"),
+        base_url=str(request.base_url).rstrip("/"),
+    )
+    return call, problem
+
+
+def _is_json(content_type: str) -> bool:
+    """`application/json`, `text/json`, anything `+json`; with or without a charset."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in ("application/json", "text/json") or kind.endswith("+json")
+
+
+async def _hold_back(
+    emulator: CheckoutEmulator, wire: WireCall, call: Call, answer: Answer, fault: Fault | None
+) -> None:
+    """Keep the answer for as long as it or a fault says; the call counts as running meanwhile."""
+    delay = answer.delay + (fault.seconds if fault is not None and fault.fault == "delay" else 0)
+    if not delay:
+        return
+    is_running = wire.keyed and call.key is not None and answer.status != 409
+    if is_running:
+        emulator.mark_running(wire, call, running=True)
+    try:
+        await emulator.clock.sleep(delay)
+    finally:
+        if is_running:
+            emulator.mark_running(wire, call, running=False)
+
+
+def _response(answer: Answer) -> Response:
+    if answer.body is None:
+        return Response(status_code=answer.status, headers=answer.headers)
+    content = orjson.dumps(answer.body)
+    return Response(content, answer.status, answer.headers, "application/json; charset=utf-8")
+
+
+def _spoilt(response: Response, fault: Fault | None) -> Response:
+    if fault is not None and fault.fault == "lose_answer":
+        return LostResponse()
+    if fault is not None and fault.fault == "cut":
+        return CutResponse(response, fault.after_bytes)
+    return response

@@ -1,0 +1,250 @@
+"""`CheckoutEmulator`: the emulator as one object, an ASGI app that is also steered from Python."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import anyio
+import httpx
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from nexi_async.emulator import app, cards, checkout, idempotency, refunds, statement, subscriptions
+from nexi_async.emulator.answers import Answer, Refusal, not_found
+from nexi_async.emulator.books import KINDS, Books, Payment
+from nexi_async.emulator.calls import WireCall
+from nexi_async.emulator.checkout import Outcome
+from nexi_async.emulator.clock import Clock
+from nexi_async.emulator.delivery import Courier
+from nexi_async.emulator.dice import Dice, normal_id
+from nexi_async.emulator.faults import Fault, FaultPlan
+from nexi_async.emulator.moment import Call, Moment, catch_up
+from nexi_async.emulator.settings import Settings
+from nexi_async.emulator.timestamps import HOUR
+
+
+class CheckoutEmulator:
+    """An emulated Nexi Checkout: the Payment and Reporting APIs, the hosted page, webhooks, and controls.
+
+    It is an ASGI app, for `httpx.ASGITransport` or any ASGI server. Webhooks are delivered while its lifespan
+    runs or inside `async with`; without either they queue. It belongs to one event loop and is not
+    thread-safe.
+
+    Args:
+        secret_key: The key that API calls must have in `Authorization`; any other gets 401.
+        checkout_key: The public key of hosted pages and of checkout.js.
+        settings: The switches.
+        seed: Makes ids and odds the same in every run.
+        time_scale: 1 is real time, 3600 makes an hour of every second, 0 stands still until `advance`.
+        webhook_transport: How webhooks are sent; the network by default.
+        clock: A clock to use instead of a new one of `time_scale`.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret_key: str = "emulator-secret-key",  # noqa: S107  play money
+        checkout_key: str = "emulator-checkout-key",
+        settings: Settings = Settings(),  # noqa: B008  frozen
+        seed: int | None = None,
+        time_scale: float = 1.0,
+        webhook_transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.secret_key = secret_key
+        self.checkout_key = checkout_key
+        self.clock = clock or Clock(time_scale=time_scale)
+        self._first_settings = self._settings = settings
+        self._dice = Dice(seed)
+        self._books = Books()
+        self._faults = FaultPlan()
+        self._courier = Courier(self.clock, self.present, webhook_transport)
+        self._app: ASGIApp = app.build(self)
+        self._running: AsyncExitStack | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def __aenter__(self) -> Self:
+        if self._running is not None:
+            msg = "the emulator is already running"
+            raise RuntimeError(msg)
+        self._running = AsyncExitStack()
+        await self._running.enter_async_context(self._delivering())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            await running.__aexit__(kind, error, trace)
+
+    @property
+    def settings(self) -> Settings:
+        """The switches; replace them at any time."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = settings
+        if not settings.low_balance:
+            refunds.settle_waiting(self.present())
+        self._courier.look_again()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether webhooks are being delivered."""
+        return self._running is not None
+
+    def pay(self, payment_id: str, *, card: str | None = None, method: str | None = None) -> Outcome:
+        """Pay as the shopper, with a card number or another payment method (`Swish`, `EasyInvoice` …).
+
+        Raises:
+            Refusal: The payment is unknown, closed, or cannot be paid like this.
+            ValueError: The card number is not valid.
+        """
+        chosen = cards.read_card(card) if card is not None else None
+        with self._acting() as moment:
+            return checkout.pay(moment, self._payment(payment_id), card=chosen, method=method)
+
+    def decline(self, payment_id: str, *, code: str = "05") -> Outcome:
+        """Press Pay as the shopper and be declined with this acquirer code; the payment stays open.
+
+        Raises:
+            Refusal: The payment is unknown or closed.
+        """
+        with self._acting() as moment:
+            return checkout.decline(moment, self._payment(payment_id), code)
+
+    def cancel(self, payment_id: str) -> Outcome:
+        """Walk away as the shopper; the payment stays open.
+
+        Raises:
+            Refusal: The payment is unknown or closed.
+        """
+        with self._acting() as moment:
+            return checkout.cancel(moment, self._payment(payment_id))
+
+    def sign_up(
+        self,
+        count: int,
+        *,
+        kind: Literal["scheduled", "unscheduled"] = "scheduled",
+        card: str = cards.DEFAULT_CARD,
+        external_references: bool = False,
+    ) -> list[str]:
+        """Sign up many subscriptions at once, as if imported; returns their ids.
+
+        With `external_references` they can also be found as `imported-1`, `imported-2` and so on.
+
+        Raises:
+            ValueError: The card number is not valid.
+        """
+        return subscriptions.sign_up(
+            self.present(), KINDS[kind], count, cards.read_card(card), external_references=external_references
+        )
+
+    def set_faults(self, faults: Iterable[Fault]) -> None:
+        """Replace the faults in force; an empty list makes everything work again."""
+        self._faults = FaultPlan(faults)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and do what has become due."""
+        self.clock.advance(seconds)
+        self.present()
+        self._courier.look_again()
+
+    def books(self) -> dict[str, Any]:
+        """Everything the emulator knows as one JSON document."""
+        return statement.books(self.present())
+
+    def reset(self) -> None:
+        """Forget everything, faults and changed settings too; the clock goes on."""
+        self._books = Books()
+        self._faults = FaultPlan()
+        self._settings = self._first_settings
+        self._courier.look_again()
+
+    async def wait_delivered(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109  the limit is the point
+        """Wait until no event is on its way to a webhook any more: each is delivered or given up.
+
+        Args:
+            timeout: Real seconds.
+
+        Raises:
+            TimeoutError: Something was still on its way.
+        """
+        await self._courier.wait_delivered(timeout)
+
+    def present(self) -> Moment:
+        """The moment that is now, with everything done that was due."""
+        moment = Moment(self._books, self._settings, self._dice, self.clock.now(), self.checkout_key)
+        catch_up(moment)
+        return moment
+
+    def answer(self, wire: WireCall, call: Call) -> Answer:
+        """Answer a call of the API."""
+        with self._acting() as moment:
+            try:
+                if not wire.keyed or call.key is None:
+                    return wire.operate(moment, call)
+                return self._answer_once(moment, wire, call)
+            except Refusal as refusal:
+                return refusal.answer
+
+    def strike(self, method: str, path: str) -> Fault | None:
+        """The fault that hits a call, if any."""
+        return self._faults.strike(method, path, self._dice)
+
+    def mark_running(self, wire: WireCall, call: Call, *, running: bool) -> None:
+        """Say whether the answer to a keyed call is still on its way."""
+        self._books.memory.mark_running(app.scope_of(wire, call), running=running)
+
+    @contextmanager
+    def _acting(self) -> Iterator[Moment]:
+        moment = self.present()
+        planned = len(moment.books.outbox), len(moment.books.agenda)
+        try:
+            yield moment
+        finally:
+            if planned != (len(moment.books.outbox), len(moment.books.agenda)):
+                self._courier.look_again()
+
+    def _payment(self, payment_id: str) -> Payment:
+        payment = self._books.payments.get(normal_id(payment_id))
+        if payment is None:
+            raise not_found()
+        return payment
+
+    def _answer_once(self, moment: Moment, wire: WireCall, call: Call) -> Answer:
+        hours = self._settings.key_lifetime_hours
+        return idempotency.answer_once(
+            self._books.memory,
+            app.scope_of(wire, call),
+            call.body,
+            lambda: wire.operate(moment, call),
+            now=moment.now,
+            lifetime=None if hours is None else hours * HOUR,
+            replay_rejections=self._settings.replay_rejections,
+        )
+
+    @asynccontextmanager
+    async def _delivering(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._courier.run)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with nullcontext() if self.is_running else self:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
