@@ -1,0 +1,192 @@
+"""Deliveries: ten attempts on the schedule, 200 ends them, and what arrives."""
+
+from typing import Any
+
+import anyio
+import httpx
+import orjson
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from nexi_async.emulator import CheckoutEmulator, Clock, Settings
+from nexi_async.emulator.books import Delivery, Event, Hook
+from nexi_async.emulator.delivery import record
+from nexi_async.emulator.settings import RETRY_DELAYS
+from tests.emulator.raw import START, Wire, hooks
+
+
+class Receiver:
+    """A webhook receiver that answers with the statuses it is given, then with 200."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.requests: list[Request] = []
+        self.bodies: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        self.requests.append(request)
+        self.bodies.append(orjson.loads(await request.body()))
+        await Response(status_code=self.statuses.pop(0) if self.statuses else 200)(scope, receive, send)
+
+
+def emulator_for(receiver: Receiver, **settings: Any) -> CheckoutEmulator:
+    """An emulator whose webhooks go to this receiver."""
+    return CheckoutEmulator(
+        clock=Clock(time_scale=0, start=START),
+        settings=Settings(**settings),
+        webhook_transport=httpx.ASGITransport(app=receiver, client=("20.31.57.60", 443)),
+    )
+
+
+async def pay(emulator: CheckoutEmulator, **changes: Any) -> str:
+    """Create and pay a payment."""
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=emulator),
+        base_url="https://emulator.test",
+        headers={"Authorization": emulator.secret_key},
+    ) as client:
+        return await Wire(client).reserved(**changes)
+
+
+async def test_event_arrives_with_the_registered_authorization() -> None:
+    """A delivery is JSON with the authorization verbatim, from the transport's address."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+    async with emulator:
+        payment_id = await pay(emulator, notifications=hooks("payment.reservation.created.v2"))
+        await emulator.wait_delivered()
+    (request,) = receiver.requests
+    assert request.headers["authorization"] == "q7Lw2ZtB9fKx4RdN"
+    assert request.headers["content-type"] == "application/json"
+    assert request.client == ("20.31.57.60", 443)
+    (body,) = receiver.bodies
+    assert list(body) == ["id", "timestamp", "merchantNumber", "event", "data"]
+    assert body["data"]["paymentId"] == payment_id
+    assert body["data"]["amount"] == {"amount": 12500, "currency": "SEK"}
+    assert body["timestamp"] == "2027-01-15T08:00:00.0000+00:00"
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 500])
+async def test_anything_but_200_is_tried_again(status: int) -> None:
+    """Other 2xx and redirects count as failures; the next attempt is due after five seconds."""
+    receiver = Receiver(status)
+    emulator = emulator_for(receiver)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        await anyio.wait_all_tasks_blocked()
+        emulator.advance(4.9)
+        await anyio.wait_all_tasks_blocked()
+        assert len(receiver.bodies) == 1
+        emulator.advance(0.2)
+        await emulator.wait_delivered()
+    assert receiver.bodies[0] == receiver.bodies[1]
+    (delivery,) = emulator.books()["deliveries"]
+    assert (delivery["state"], [attempt["result"] for attempt in delivery["attempts"]]) == ("delivered", [status, 200])
+
+
+async def test_ten_attempts_then_dropped() -> None:
+    """After the tenth failure nothing more is sent."""
+    receiver = Receiver(*[500] * 20)
+    emulator = emulator_for(receiver)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        for delay in (*RETRY_DELAYS, 1e6):
+            await anyio.wait_all_tasks_blocked()
+            emulator.advance(delay)
+        await emulator.wait_delivered()
+    assert len(receiver.bodies) == 10
+    assert emulator.books()["deliveries"][0]["state"] == "dropped"
+
+
+def test_schedule() -> None:
+    """The attempts two to ten follow the delays, and the eleventh never comes."""
+    emulator = CheckoutEmulator(clock=Clock(time_scale=0, start=START))
+    moment = emulator.present()
+    event = Event("e", "payment.created", START, "p", {})
+    delivery = Delivery(1, event, Hook("payment.created", "https://shop.test/"), b"{}", START)
+    moment.books.undelivered = 1
+    gaps = []
+    for _ in range(9):
+        record(moment, delivery, 500)
+        gaps.append(delivery.due - START)
+    record(moment, delivery, "ConnectError")
+    assert tuple(gaps) == RETRY_DELAYS
+    assert (delivery.state, moment.books.undelivered) == ("dropped", 0)
+
+
+async def test_receiver_that_hangs_costs_one_attempt() -> None:
+    """A receiver that does not answer in time is a failure, and others are served meanwhile."""
+    gone = anyio.Event()
+
+    class Hanging(Receiver):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if not gone.is_set():
+                gone.set()
+                await anyio.sleep_forever()
+            await super().__call__(scope, receive, send)
+
+    receiver = Hanging()
+    emulator = emulator_for(receiver, delivery_timeout=0.01)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        await gone.wait()
+        await anyio.sleep(0.05)
+        emulator.advance(5)
+        await emulator.wait_delivered()
+    (delivery,) = emulator.books()["deliveries"]
+    assert [attempt["result"] for attempt in delivery["attempts"]] == ["TimeoutError", 200]
+
+
+async def test_without_a_worker_deliveries_queue() -> None:
+    """The API answers without a running worker; what is undelivered is sent once one runs."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+    await pay(emulator, notifications=hooks("payment.created"))
+    assert emulator.books()["deliveries"][0]["state"] == "pending"
+    async with emulator:
+        await emulator.wait_delivered()
+    assert len(receiver.bodies) == 1
+
+
+async def test_duplicates_and_drops_on_demand() -> None:
+    """The switches send every event twice, or never."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver, event_duplicate_rate=1)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        await emulator.wait_delivered()
+        assert len(receiver.bodies) == 2
+        emulator.settings = Settings(event_drop_rate=1)
+        await pay(emulator, notifications=hooks("payment.created"))
+        await emulator.wait_delivered()
+    assert len(receiver.bodies) == 2
+
+
+async def test_lifespan_runs_the_worker() -> None:
+    """An ASGI server's lifespan delivers too."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+    sends: list[str] = []
+    stop = anyio.Event()
+    asked = False
+
+    async def receive() -> dict[str, str]:
+        nonlocal asked
+        if asked:
+            await stop.wait()
+            return {"type": "lifespan.shutdown"}
+        asked = True
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sends.append(message["type"])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(emulator, {"type": "lifespan"}, receive, send)
+        await pay(emulator, notifications=hooks("payment.created"))
+        await emulator.wait_delivered()
+        stop.set()
+    assert sends == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert len(receiver.bodies) == 1

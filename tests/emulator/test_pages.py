@@ -1,0 +1,105 @@
+"""The hosted page, as a browser without scripts uses it."""
+
+from typing import Any
+
+import httpx
+
+from nexi_async.emulator import CheckoutEmulator
+from tests.emulator.raw import Wire, hosted, item
+
+
+async def page_of(wire: Wire, **changes: Any) -> tuple[str, str]:
+    """A new payment's id and the address of its page."""
+    answer = (await wire.post("/v1/payments", hosted(**changes))).json()
+    return answer["paymentId"], answer["hostedPaymentPageUrl"]
+
+
+async def press(wire: Wire, url: str, **form: str) -> httpx.Response:
+    """Send the form."""
+    return await wire.client.post(url, data=form)
+
+
+async def test_page_shows_the_order(wire: Wire) -> None:
+    """The page lists the order lines and the total."""
+    _, url = await page_of(wire)
+    page = await wire.client.get(url + "&language=sv-SE")
+    assert page.status_code == 200
+    assert "Mug" in page.text
+    assert "125.00 SEK" in page.text
+
+
+async def test_order_texts_are_escaped(wire: Wire) -> None:
+    """Whatever a merchant puts into a name cannot become markup."""
+    body = hosted(order={"items": [item(name="Salt & 'pepper' \"x\"")], "amount": 12500, "currency": "SEK"})
+    url = (await wire.post("/v1/payments", body)).json()["hostedPaymentPageUrl"]
+    assert "Salt &amp; &#39;pepper&#39; &#34;x&#34;" in (await wire.client.get(url)).text
+
+
+async def test_paying_returns_to_the_shop_with_the_id(wire: Wire) -> None:
+    """After success the shopper lands on returnUrl with `paymentid` appended to its query."""
+    payment_id, url = await page_of(wire, checkout_returnUrl="https://shop.test/ok?cart=7#top")
+    answer = await press(wire, url, action="pay", method="card", card="5213 1998 0345 3465")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"https://shop.test/ok?cart=7&paymentid={payment_id}#top"
+    assert (await wire.payment(payment_id))["paymentDetails"]["paymentMethod"] == "MasterCard"
+
+
+async def test_declined_shopper_stays_and_can_retry(wire: Wire) -> None:
+    """A declined card shows the form again; another card works."""
+    payment_id, url = await page_of(wire)
+    declined = await press(wire, url, card="4925000000000087")
+    assert declined.status_code == 402
+    assert "declined" in declined.text
+    assert (await press(wire, url, action="decline")).status_code == 402
+    assert (await press(wire, url, card="4925000000000004")).status_code == 303
+    assert await wire.summary(payment_id) == {"reservedAmount": 12500}
+
+
+async def test_cancel_goes_to_the_cancel_url(wire: Wire) -> None:
+    """Walking away leads to cancelUrl and leaves the payment as it was."""
+    payment_id, url = await page_of(wire)
+    answer = await press(wire, url, action="cancel")
+    assert (answer.status_code, answer.headers["location"]) == (303, "https://shop.test/no")
+    assert await wire.summary(payment_id) == {}
+
+
+async def test_other_methods_can_be_chosen(wire: Wire) -> None:
+    """The page takes every method that is offered."""
+    payment_id, url = await page_of(wire)
+    assert (await press(wire, url, method="Swish")).status_code == 303
+    assert await wire.summary(payment_id) == {"chargedAmount": 12500}
+
+
+async def test_bad_card_number_is_explained(wire: Wire) -> None:
+    """A number that is no card number is a 400 with the form."""
+    _, url = await page_of(wire)
+    answer = await press(wire, url, card="4925000000000005")
+    assert answer.status_code == 400
+    assert "card number is not valid" in answer.text
+
+
+async def test_method_outside_the_whitelist_is_refused(wire: Wire) -> None:
+    """A method that the payment does not offer cannot be used."""
+    _, url = await page_of(wire, paymentMethodsConfiguration=[{"name": "Card"}])
+    page = (await wire.client.get(url)).text
+    assert "Swish" not in page
+    assert (await press(wire, url, method="Swish")).status_code == 400
+
+
+async def test_wrong_checkout_key_finds_nothing(wire: Wire) -> None:
+    """Without the public key there is no page."""
+    payment_id, _ = await page_of(wire)
+    answer = await wire.client.get(f"/hostedpaymentpage/?checkoutKey=other&pid={payment_id}")
+    assert answer.status_code == 404
+    assert (await wire.client.post(f"/hostedpaymentpage/?checkoutKey=other&pid={payment_id}")).status_code == 404
+
+
+async def test_closed_payments_have_no_form(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """A paid, terminated or expired payment shows that it is closed, and takes nothing."""
+    _, url = await page_of(wire)
+    await press(wire, url)
+    assert (await wire.client.get(url)).status_code == 410
+    assert (await press(wire, url)).status_code == 410
+    _, other = await page_of(wire)
+    emulator.advance(49 * 3600)
+    assert (await wire.client.get(other)).status_code == 410

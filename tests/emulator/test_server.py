@@ -1,0 +1,85 @@
+"""The emulator behind a real uvicorn, plain and with TLS."""
+
+import ssl
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from nexi_async.emulator import CheckoutEmulator, Fault
+from nexi_async.emulator.server import serve
+from tests.emulator.raw import order
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Uvicorn runs on asyncio only."""
+    return "asyncio"
+
+
+async def test_tls_with_its_own_authority(tmp_path: Path) -> None:
+    """Https works for a client that trusts the written authority, and the page's url is https too."""
+    emulator = CheckoutEmulator()
+    async with anyio.create_task_group() as tasks:
+        listening = await tasks.start(
+            lambda task_status: serve(emulator, port=0, tls=True, ca_file=tmp_path / "ca.pem", task_status=task_status)
+        )
+        assert listening.ca_file == tmp_path / "ca.pem"
+        assert listening.url.startswith("https://127.0.0.1:")
+        trusted = ssl.create_default_context(cafile=listening.ca_file)
+        async with httpx.AsyncClient(verify=trusted, headers={"Authorization": emulator.secret_key}) as client:
+            answer = await client.get(f"{listening.url}/v1/payments/{'0' * 32}")
+        assert answer.status_code == 404
+        tasks.cancel_scope.cancel()
+    assert not emulator.is_running
+
+
+async def test_stops_listening_when_cancelled() -> None:
+    """After cancellation nobody listens any more."""
+    emulator = CheckoutEmulator()
+    async with anyio.create_task_group() as tasks:
+        listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
+        tasks.cancel_scope.cancel()
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(listening.url)
+
+
+async def test_lost_answer_breaks_the_connection_after_the_effect() -> None:
+    """The client sees a broken connection without a byte; the charge happened, and its key tells."""
+    emulator = CheckoutEmulator()
+    (subscription,) = emulator.sign_up(1)
+    emulator.set_faults([Fault(fault="lose_answer", path="*/charges", times=1)])
+    async with anyio.create_task_group() as tasks:
+        listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
+        url = f"{listening.url}/v1/subscriptions/{subscription}/charges"
+        headers = {"Authorization": emulator.secret_key, "Idempotency-Key": "k"}
+        async with httpx.AsyncClient(headers=headers) as client:
+            with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+                await client.post(url, json={"order": order()})
+            again = await client.post(url, json={"order": order()})
+            status = await client.get(f"{url}/status")
+        tasks.cancel_scope.cancel()
+    assert status.json() == {**again.json(), "completed": True}
+    assert len(emulator.books()["payments"]) == 1
+
+
+async def test_cut_answer_stops_inside_the_body() -> None:
+    """The client gets the status and then a body that breaks off."""
+    emulator = CheckoutEmulator()
+    (subscription,) = emulator.sign_up(1)
+    emulator.set_faults([Fault(fault="cut", after_bytes=5)])
+    async with anyio.create_task_group() as tasks:
+        listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
+        async with httpx.AsyncClient(headers={"Authorization": emulator.secret_key}) as client:
+            with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+                await client.get(f"{listening.url}/v1/subscriptions/{subscription}")
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "shop.test", "::"])
+async def test_other_hosts_must_be_asked_for_twice(host: str) -> None:
+    """Anything but a loopback address is refused without the second word."""
+    with pytest.raises(ValueError, match="beyond_loopback"):
+        await serve(CheckoutEmulator(), host=host, port=0)
