@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -28,11 +28,12 @@ from nexi_async.errors import Fault
 from nexi_async.models.rules import wire_name
 from nexi_async.reference.open_enum import OpenEnum
 
-__all__ = ["Malformed", "as_json", "decode", "encode", "lenient", "read_json", "strict", "structure"]
+__all__ = ["Malformed", "as_json", "decode", "encode", "lenient", "plain", "read_json", "strict", "structure"]
 
 T = TypeVar("T")
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
@@ -55,6 +56,11 @@ class Malformed(ValueError):
 def encode(value: object) -> bytes:
     """A request model as the bytes that travel."""
     return orjson.dumps(strict.unstructure(value))
+
+
+def plain(value: object) -> Any:
+    """A request model as plain JSON values."""
+    return strict.unstructure(value)
 
 
 def decode(body: bytes, kind: type[T]) -> T:
@@ -125,6 +131,12 @@ def _read_moment(value: object, _: object) -> datetime:
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise ValueError("must be a date-time as in RFC 3339, e.g. 2026-09-14T08:15:09.5523+00:00")
     return datetime.fromisoformat(value.upper())
+
+
+def _read_day(value: object, _: object) -> date:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("must be a date, e.g. 2026-09-14")
+    return date.fromisoformat(value)
 
 
 def _read_open_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
@@ -205,7 +217,9 @@ def _new_converter() -> OrjsonConverter:
     converter.register_structure_hook(bool, _strict(bool, "true or false"))
     converter.register_structure_hook(Decimal, _read_decimal)
     converter.register_structure_hook(datetime, _read_moment)
+    converter.register_structure_hook(date, _read_day)
     converter.register_structure_hook(OpenEnum, _read_open_enum)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     converter.register_structure_hook_factory(attrs.has, _read_model)
     converter.register_structure_hook_factory(_is_array, _read_array)
     converter.register_unstructure_hook_factory(attrs.has, _write_model)

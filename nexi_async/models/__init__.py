@@ -1,5 +1,7 @@
 """What travels to and from the API, as frozen values; amounts are whole minor units everywhere."""
 
+from nexi_async.models.bulk import BulkCharge, BulkReceipt, BulkVerification, SubscriptionToCharge, SubscriptionToVerify
+from nexi_async.models.card_payment import CardPaymentReceipt, CardToCharge, PaymentInfo
 from nexi_async.models.charge import Charge, ChargeReceipt, Invoice, InvoiceLink, PaymentCharge, Shipment
 from nexi_async.models.checkout import (
     Appearance,
@@ -12,7 +14,9 @@ from nexi_async.models.checkout import (
 )
 from nexi_async.models.consumer import Address, Company, Consumer, PhoneNumber, PrivatePerson
 from nexi_async.models.create_payment import (
+    AdditionalPaymentMethodData,
     CreatedPayment,
+    MethodOrderReference,
     PaymentMethodConfiguration,
     PaymentMethodFee,
     SubscriptionSetup,
@@ -38,6 +42,8 @@ from nexi_async.models.payment import (
     Summary,
     UnscheduledSubscriptionLink,
 )
+from nexi_async.models.payment_method import ConfiguredPaymentMethod
+from nexi_async.models.payout import Payout, PayoutAction, TaxDetail
 from nexi_async.models.refund import PaymentRefund, Refund, RefundReceipt
 from nexi_async.models.subscription import (
     ChargeStatus,
@@ -69,7 +75,9 @@ __all__ = [  # noqa: RUF022 - grouped by module
     "Notifications",
     "WebHook",
     # create payment
+    "AdditionalPaymentMethodData",
     "CreatedPayment",
+    "MethodOrderReference",
     "PaymentMethodConfiguration",
     "PaymentMethodFee",
     "SubscriptionSetup",
@@ -108,4 +116,20 @@ __all__ = [  # noqa: RUF022 - grouped by module
     "Subscription",
     "SubscriptionChargeReceipt",
     "UnscheduledSubscription",
+    # bulk
+    "BulkCharge",
+    "BulkReceipt",
+    "BulkVerification",
+    "SubscriptionToCharge",
+    "SubscriptionToVerify",
+    # card payment
+    "CardPaymentReceipt",
+    "CardToCharge",
+    "PaymentInfo",
+    # payment method
+    "ConfiguredPaymentMethod",
+    # payout
+    "Payout",
+    "PayoutAction",
+    "TaxDetail",
 ]

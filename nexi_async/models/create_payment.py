@@ -12,13 +12,15 @@ from attrs.converters import optional
 from nexi_async.models.checkout import Checkout
 from nexi_async.models.notifications import Notifications
 from nexi_async.models.order import Order, OrderItem
-from nexi_async.models.rules import MyReference, NotNegative, PlainText, Text, longest
+from nexi_async.models.rules import MerchantNumber, MyReference, NotNegative, PlainText, Text, longest
 from nexi_async.reference import payment_methods
 from nexi_async.reference.payment_methods import PaymentType
 
 __all__ = [
+    "AdditionalPaymentMethodData",
     "CreatePayment",
     "CreatedPayment",
+    "MethodOrderReference",
     "PaymentMethodConfiguration",
     "PaymentMethodFee",
     "SubscriptionSetup",
@@ -75,6 +77,26 @@ class PaymentMethodFee:
     fee: OrderItem
 
 
+@attrs.frozen
+class MethodOrderReference:
+    """An order number that a payment method shows its own customers: unique, at most 127 characters."""
+
+    order_reference: Annotated[str, longest(127, shortest=1)]
+
+
+@attrs.frozen(kw_only=True)
+class AdditionalPaymentMethodData:
+    """Order numbers for single payment methods.
+
+    Attributes:
+        riverty: Riverty's parent transaction reference.
+        pay_pal: PayPal's invoice id; made by Nexi when left out.
+    """
+
+    riverty: MethodOrderReference | None = None
+    pay_pal: MethodOrderReference | None = None
+
+
 def configurations(entries: Iterable[PaymentMethodConfiguration]) -> tuple[PaymentMethodConfiguration, ...]:
     """Any iterable of entries, kept so that nobody changes it."""
     return tuple(entries)
@@ -99,7 +121,8 @@ class CreatePayment:
     )
     payment_methods: tuple[PaymentMethodFee, ...] | None = attrs.field(default=None, converter=optional(fees))
     my_reference: MyReference | None = None
-    merchant_number: Annotated[str, longest(128, shortest=1)] | None = None
+    additional_payment_method_data: AdditionalPaymentMethodData | None = None
+    merchant_number: MerchantNumber | None = None
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
         signs_up = self.subscription is not None or self.unscheduled_subscription is not None

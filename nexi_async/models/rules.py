@@ -27,6 +27,7 @@ __all__ = [
     "Currency",
     "Email",
     "ItemText",
+    "MerchantNumber",
     "MyReference",
     "Name",
     "NotNegative",
@@ -137,6 +138,7 @@ PlainText = Annotated[str, longest(128)]
 Name = Annotated[str, longest(128, shortest=1), without(SPECIAL)]
 MyReference = Annotated[str, longest(36), without(SPECIAL)]
 Url = Annotated[str, longest(256, shortest=1), without(URL_SPECIAL)]
+MerchantNumber = Annotated[str, matching(r"[0-9]{1,18}", "digits only")]
 Email = Annotated[str, longest(128), matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 
 

@@ -15,7 +15,7 @@ from nexi_async.errors import InvalidRequest
 from nexi_async.models import rules
 from nexi_async.models.order import Order, OrderItem
 
-quantities = st.decimals(min_value=0, max_value=10_000, places=3) | st.integers(0, 10_000)
+quantities = st.decimals(min_value=0, max_value=1000, places=3) | st.integers(0, 1000)
 prices = st.integers(-100_000, 100_000)
 rates = st.integers(0, 99_999)
 
