@@ -10,6 +10,7 @@ from nexi_async.models.changes import CancelPayment, ShippingCost, UpdateMyRefer
 from nexi_async.models.charge import ChargePayment, ChargeReceipt, Shipment
 from nexi_async.models.checkout import Checkout
 from nexi_async.models.create_payment import (
+    AdditionalPaymentMethodData,
     CreatedPayment,
     CreatePayment,
     PaymentMethodConfiguration,
@@ -44,6 +45,7 @@ class Payments:
         unscheduled_subscription: UnscheduledSubscriptionSetup | None = None,
         payment_methods_configuration: Iterable[PaymentMethodConfiguration] | None = None,
         payment_methods: Iterable[PaymentMethodFee] | None = None,
+        additional_payment_method_data: AdditionalPaymentMethodData | None = None,
         my_reference: str | None = None,
         merchant_number: str | None = None,
     ) -> CreatedPayment:
@@ -60,8 +62,9 @@ class Payments:
             unscheduled_subscription: sign up for charges at any time.
             payment_methods_configuration: the only methods to offer.
             payment_methods: fees per method.
+            additional_payment_method_data: order numbers for Riverty and PayPal.
             my_reference: the merchant's own text, at most 36 characters; comes back in webhooks.
-            merchant_number: for partners, the merchant to act for.
+            merchant_number: for partners, the merchant to act for; the client's own when left out.
 
         Raises:
             InvalidRequest: a value breaks a rule of the API; nothing was sent.
@@ -77,8 +80,9 @@ class Payments:
             unscheduled_subscription=unscheduled_subscription,
             payment_methods_configuration=payment_methods_configuration,
             payment_methods=payment_methods,
+            additional_payment_method_data=additional_payment_method_data,
             my_reference=my_reference,
-            merchant_number=merchant_number,
+            merchant_number=merchant_number or self._session.merchant_number,
         )
         return await self._session.fetch(
             Call(method="POST", path="/v1/payments", body=checked(request)), CreatedPayment

@@ -7,18 +7,19 @@ from typing import TypeVar
 import attrs
 
 from nexi_async import codec
-from nexi_async.errors import UnexpectedResponse
+from nexi_async.errors import InvalidRequest, UnexpectedResponse
 from nexi_async.idempotency import check_key, new_key
 from nexi_async.models import rules
+from nexi_async.models.card_payment import CardPaymentReceipt
 from nexi_async.models.charge import ChargeReceipt
 from nexi_async.models.refund import RefundReceipt
 from nexi_async.models.subscription import SubscriptionChargeReceipt
 from nexi_async.transport.call import Call
 from nexi_async.transport.session import Session
 
-Receipt = TypeVar("Receipt", ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
+Receipt = TypeVar("Receipt", CardPaymentReceipt, ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
 
-__all__ = ["checked", "fetch_receipt", "keyed", "require_same"]
+__all__ = ["checked", "fetch_receipt", "keyed", "not_empty", "require_same"]
 
 
 def checked(request: object) -> bytes:
@@ -27,15 +28,22 @@ def checked(request: object) -> bytes:
     return codec.encode(request)
 
 
-def keyed(path: str, request: object, key: str | None) -> Call:
+def keyed(path: str, request: object, key: str | None, *, headers: tuple[tuple[str, str], ...] = ()) -> Call:
     """A POST that carries an idempotency key, the caller's or a new one."""
     key = new_key() if key is None else check_key(key)
-    return Call(method="POST", path=path, body=checked(request), key=key)
+    return Call(method="POST", path=path, body=checked(request), key=key, headers=headers)
 
 
 async def fetch_receipt(session: Session, call: Call, kind: type[Receipt]) -> Receipt:
     """Send a call that carries a key, and note the key on its receipt."""
     return attrs.evolve(await session.fetch(call, kind), idempotency_key=call.key or "")
+
+
+def not_empty(text: str, *, name: str) -> str:
+    """The text, unless it is empty and would ask for something else."""
+    if not text:
+        raise InvalidRequest([(name, "must not be empty")])
+    return text
 
 
 def require_same(call: Call, *, asked: str, answered: str) -> None:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Generic, TypeVar
 
 import attrs
 
+from nexi_async import codec
 from nexi_async.idempotency import check_key
+from nexi_async.models import rules
+from nexi_async.models.bulk import (
+    BulkCharge,
+    BulkChargePage,
+    BulkReceipt,
+    BulkVerification,
+    BulkVerificationPage,
+    ChargeBulk,
+    SubscriptionToCharge,
+    SubscriptionToVerify,
+    VerifyBulk,
+)
 from nexi_async.models.notifications import Notifications
 from nexi_async.models.order import Order
 from nexi_async.models.subscription import (
@@ -16,25 +30,42 @@ from nexi_async.models.subscription import (
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
 )
-from nexi_async.resources.requests import fetch_receipt, keyed
+from nexi_async.resources.pages import PAGE_SIZE, Poll, items_of
+from nexi_async.resources.requests import fetch_receipt, keyed, not_empty
 from nexi_async.transport.call import Call, segment
 from nexi_async.transport.session import Session
 
 __all__ = ["SCHEDULED", "UNSCHEDULED", "Kind", "Subscriptions"]
 
 Agreement = TypeVar("Agreement", Subscription, UnscheduledSubscription)
+Page = TypeVar("Page", BulkChargePage, BulkVerificationPage)
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Kind(Generic[Agreement]):
     """What differs between the two kinds on the wire."""
 
     root: str
     model: type[Agreement]
+    id_member: str
+    list_member: str
+    takes_merchant_number: bool
 
 
-SCHEDULED = Kind("/v1/subscriptions", Subscription)
-UNSCHEDULED = Kind("/v1/unscheduledsubscriptions", UnscheduledSubscription)
+SCHEDULED = Kind(
+    root="/v1/subscriptions",
+    model=Subscription,
+    id_member="subscriptionId",
+    list_member="subscriptions",
+    takes_merchant_number=True,
+)
+UNSCHEDULED = Kind(
+    root="/v1/unscheduledsubscriptions",
+    model=UnscheduledSubscription,
+    id_member="unscheduledSubscriptionId",
+    list_member="unscheduledSubscriptions",
+    takes_merchant_number=False,
+)
 
 
 @attrs.frozen
@@ -53,7 +84,23 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: GET /v1/subscriptions/{subscriptionId}, GET /v1/unscheduledsubscriptions/{...}
         """
-        return await self._session.fetch(Call(method="GET", path=self._path(subscription_id)), self._kind.model)
+        call = Call(method="GET", path=self._path(subscription_id), headers=self._partner_headers())
+        return await self._session.fetch(call, self._kind.model)
+
+    async def find(self, *, external_reference: str) -> Agreement:
+        """The subscription that was taken over from another platform under this reference; repeated on failure.
+
+        Subscriptions made at Nexi Checkout have no external reference.
+
+        Raises:
+            NotFound: no such subscription.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/subscriptions?externalReference=..., GET /v1/unscheduledsubscriptions?...
+        """
+        query = (("externalReference", not_empty(external_reference, name="external_reference")),)
+        call = Call(method="GET", path=self._kind.root, query=query, headers=self._partner_headers())
+        return await self._session.fetch(call, self._kind.model)
 
     async def charge(
         self,
@@ -81,7 +128,8 @@ class Subscriptions(Generic[Agreement]):
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
         """
         request = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
-        call = keyed(self._path(subscription_id) + "/charges", request, idempotency_key)
+        path = self._path(subscription_id) + "/charges"
+        call = keyed(path, request, idempotency_key, headers=self._partner_headers())
         return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
 
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
@@ -93,8 +141,131 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: GET /v1/subscriptions/{subscriptionId}/charges/status
         """
-        path = self._path(subscription_id) + "/charges/status"
-        return await self._session.fetch(Call(method="GET", path=path, key=check_key(idempotency_key)), ChargeStatus)
+        call = Call(
+            method="GET",
+            path=self._path(subscription_id) + "/charges/status",
+            key=check_key(idempotency_key),
+            headers=self._partner_headers(),
+        )
+        return await self._session.fetch(call, ChargeStatus)
+
+    async def charge_bulk(
+        self,
+        *,
+        subscriptions: Iterable[SubscriptionToCharge],
+        external_bulk_charge_id: str,
+        notifications: Notifications | None = None,
+    ) -> BulkReceipt:
+        """Have Nexi charge many subscriptions, one after the other; repeated, since the same id starts no second run.
+
+        Args:
+            subscriptions: what to charge; at least one.
+            external_bulk_charge_id: the merchant's own name of the run, 1 to 63 characters. The API knows a run by it:
+                sent again, it answers with the run that exists, so a new attempt at failed charges needs a new name.
+            notifications: webhooks for every new payment.
+
+        Raises:
+            InvalidRequest: a value breaks a rule of the API; nothing was sent.
+            NexiError: see its outcome; sending the same again is safe.
+
+        Official reference: POST /v1/subscriptions/charges, POST /v1/unscheduledsubscriptions/charges
+        """
+        request = ChargeBulk(
+            external_bulk_charge_id=external_bulk_charge_id,
+            subscriptions=subscriptions,
+            notifications=notifications,
+        )
+        return await self._start("charges", request, external_id=external_bulk_charge_id)
+
+    async def verify_bulk(
+        self,
+        *,
+        subscriptions: Iterable[SubscriptionToVerify],
+        external_bulk_verification_id: str | None = None,
+    ) -> BulkReceipt:
+        """Have Nexi check the cards of many subscriptions; no money moves.
+
+        Args:
+            subscriptions: whose cards to check; at least one.
+            external_bulk_verification_id: the merchant's own name of the run, 1 to 63 characters; with it the request
+                is repeated on failure, without it only if it surely was not received.
+
+        Official reference: POST /v1/subscriptions/verifications, POST /v1/unscheduledsubscriptions/verifications
+        """
+        request = VerifyBulk(subscriptions=subscriptions, external_bulk_verification_id=external_bulk_verification_id)
+        return await self._start("verifications", request, external_id=external_bulk_verification_id)
+
+    def bulk_charges(
+        self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
+    ) -> AsyncIterator[BulkCharge]:
+        """The items of a bulk charge: `async for charge in checkout.subscriptions.bulk_charges(bulk_id):`.
+
+        Args:
+            bulk_id: the run, from its receipt.
+            page_size: how many items are asked for at once; the next page is fetched only when it is needed.
+            poll: asks again until the run is done and yields each item once, when it is final. Without it every item is
+                yielded as it stands now.
+
+        Raises:
+            NotFound: no such run.
+            TimedOut: the run is not done within `poll.deadline`.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/subscriptions/charges/{bulkId}, GET /v1/unscheduledsubscriptions/charges/{bulkId}
+        """
+        return items_of(self._fetcher("charges", bulk_id, BulkChargePage), page_size=page_size, poll=poll)
+
+    def bulk_verifications(
+        self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
+    ) -> AsyncIterator[BulkVerification]:
+        """The items of a bulk verification; arguments and errors as for `bulk_charges`.
+
+        Official reference: GET /v1/subscriptions/verifications/{bulkId}, GET /v1/unscheduledsubscriptions/...
+        """
+        return items_of(self._fetcher("verifications", bulk_id, BulkVerificationPage), page_size=page_size, poll=poll)
+
+    async def _start(self, what: str, request: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
+        rules.check(request)
+        call = Call(
+            method="POST",
+            path=f"{self._kind.root}/{what}",
+            body=codec.as_json(self._spelled(codec.plain(request))),
+            known_by=external_id,
+            headers=self._partner_headers(),
+        )
+        return await self._session.fetch(call, BulkReceipt)
+
+    def _spelled(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The request in this kind's words."""
+        entries = [_renamed(entry, "subscriptionId", self._kind.id_member) for entry in document.pop("subscriptions")]
+        return document | {self._kind.list_member: entries}
+
+    def _fetcher(self, what: str, bulk_id: str, kind: type[Page]) -> Callable[[int, int], Awaitable[Page]]:
+        path = f"{self._kind.root}/{what}/{segment(bulk_id, name='bulk_id')}"
+
+        async def fetch(skip: int, take: int) -> Page:
+            query = (("skip", str(skip)), ("take", str(take)))
+            call = Call(method="GET", path=path, query=query, headers=self._partner_headers())
+            return await self._session.fetch(call, kind, prepare=self._read_page)
+
+        return fetch
+
+    def _read_page(self, document: Any) -> Any:
+        """The page in the words of the models, which name both kinds' ids alike."""
+        entries = document.get("page") if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            return document
+        return document | {"page": [_renamed(entry, self._kind.id_member, "subscriptionId") for entry in entries]}
+
+    def _partner_headers(self) -> tuple[tuple[str, str], ...]:
+        number = self._session.merchant_number
+        return (("MerchantNumber", number),) if number and self._kind.takes_merchant_number else ()
 
     def _path(self, subscription_id: str) -> str:
         return f"{self._kind.root}/{segment(subscription_id, name='subscription_id')}"
+
+
+def _renamed(entry: Any, old: str, new: str) -> Any:
+    if not isinstance(entry, dict) or old not in entry:
+        return entry
+    return {new if name == old else name: value for name, value in entry.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import attrs
 
+from nexi_async import codec
 from nexi_async.errors import InvalidRequest
 
 __all__ = ["Answer", "Call", "segment"]
@@ -23,11 +25,14 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
     key: str | None = None
+    known_by: str | None = None
+    """The external id in the body by which the API knows a bulk run; it answers a repetition with the same run."""
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def may_repeat(self) -> bool:
         """Whether sending it again cannot do a second time what it may have done already."""
-        return self.method in REPEATABLE_METHODS or self.key is not None
+        return self.method in REPEATABLE_METHODS or self.key is not None or self.known_by is not None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -41,6 +46,10 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = attrs.field(default=b"", repr=False)
     attempts: int = 1
+
+    def json(self) -> Any:
+        """The body as plain JSON values; None if there is no body, `Malformed` (a ValueError) if it is not JSON."""
+        return codec.read_json(self.body) if self.body else None
 
     def header(self, name: str) -> str | None:
         """The first header of that name, in lower case."""

@@ -6,7 +6,7 @@ import logging
 import random
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import anyio
 import attrs
@@ -49,12 +49,18 @@ class Session:
     headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     timeout: float
     retry: RetryPolicy
+    merchant_number: str | None = None
     now: Callable[[], float] = attrs.field(default=anyio.current_time, repr=False)
     sleep: Callable[[float], Awaitable[None]] = attrs.field(default=anyio.sleep, repr=False)
     draw: Callable[[], float] = attrs.field(default=random.random, repr=False)
 
-    async def fetch(self, call: Call, kind: type[T]) -> T:
+    async def fetch(self, call: Call, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
         """Send a call whose answer is a model.
+
+        Args:
+            call: what to send.
+            kind: the model.
+            prepare: changes the plain JSON values before they are read as the model.
 
         Raises:
             UnexpectedResponse: the API did what was asked, but the answer can't be read.
@@ -62,7 +68,8 @@ class Session:
         """
         answer = await self.send(call)
         try:
-            return codec.decode(answer.body, kind)
+            document = codec.read_json(answer.body)
+            return codec.structure(prepare(document) if prepare else document, kind)
         except codec.Malformed as malformed:
             raise UnexpectedResponse(
                 f"{call} answered {answer.status} with a body that can't be read: {malformed}",
@@ -115,7 +122,7 @@ class Session:
         return answer
 
     def _request(self, call: Call) -> httpx.Request:
-        headers = list(self.headers)
+        headers = [*self.headers, *call.headers]
         if call.body is not None:
             headers.append(("Content-Type", "application/json"))
         if call.key is not None:
