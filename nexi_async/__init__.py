@@ -28,10 +28,16 @@ from nexi_async.errors import (
 )
 from nexi_async.idempotency import derive_key, new_key
 from nexi_async.models import (
+    AdditionalPaymentMethodData,
     Address,
     AddressDetails,
     Appearance,
+    BulkCharge,
+    BulkReceipt,
+    BulkVerification,
     CardDetails,
+    CardPaymentReceipt,
+    CardToCharge,
     Charge,
     ChargeReceipt,
     ChargeStatus,
@@ -39,6 +45,7 @@ from nexi_async.models import (
     CheckoutDetails,
     Company,
     CompanyDetails,
+    ConfiguredPaymentMethod,
     Consumer,
     ConsumerDetails,
     ConsumerType,
@@ -50,6 +57,7 @@ from nexi_async.models import (
     Invoice,
     InvoiceDetails,
     InvoiceLink,
+    MethodOrderReference,
     Notifications,
     Order,
     OrderDetails,
@@ -57,10 +65,13 @@ from nexi_async.models import (
     Payment,
     PaymentCharge,
     PaymentDetails,
+    PaymentInfo,
     PaymentMethodConfiguration,
     PaymentMethodFee,
     PaymentRefund,
     PaymentStatus,
+    Payout,
+    PayoutAction,
     PersonDetails,
     PhoneDetails,
     PhoneNumber,
@@ -73,21 +84,29 @@ from nexi_async.models import (
     SubscriptionChargeReceipt,
     SubscriptionLink,
     SubscriptionSetup,
+    SubscriptionToCharge,
+    SubscriptionToVerify,
     Summary,
+    TaxDetail,
     TextOptions,
     UnscheduledSubscription,
     UnscheduledSubscriptionLink,
     UnscheduledSubscriptionSetup,
     WebHook,
 )
+from nexi_async.models.text import clean_text
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
-from nexi_async.reference.states import RefundState
+from nexi_async.reference.states import BulkItemStatus, BulkStatus, PaymentAction, RefundState
+from nexi_async.resources.pages import Poll
 from nexi_async.transport.retry import RetryPolicy
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # client
     "AsyncCheckout",
+    "Poll",
     "RetryPolicy",
+    # texts
+    "clean_text",
     # keys
     "derive_key",
     "new_key",
@@ -130,7 +149,9 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Notifications",
     "WebHook",
     # create payment
+    "AdditionalPaymentMethodData",
     "CreatedPayment",
+    "MethodOrderReference",
     "PaymentMethodConfiguration",
     "PaymentMethodFee",
     "SubscriptionSetup",
@@ -169,7 +190,26 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Subscription",
     "SubscriptionChargeReceipt",
     "UnscheduledSubscription",
+    # bulk
+    "BulkCharge",
+    "BulkReceipt",
+    "BulkVerification",
+    "SubscriptionToCharge",
+    "SubscriptionToVerify",
+    # card payment
+    "CardPaymentReceipt",
+    "CardToCharge",
+    "PaymentInfo",
+    # payment method
+    "ConfiguredPaymentMethod",
+    # payout
+    "Payout",
+    "PayoutAction",
+    "TaxDetail",
     # reference
+    "BulkItemStatus",
+    "BulkStatus",
+    "PaymentAction",
     "PaymentMethod",
     "PaymentType",
     "RefundState",

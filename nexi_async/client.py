@@ -5,19 +5,28 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
+import attrs
+
+from nexi_async import codec
 from nexi_async import environment as environments
 from nexi_async.environment import Environment, EnvironmentName, is_this_machine
 from nexi_async.errors import InvalidRequest
+from nexi_async.idempotency import check_key
 from nexi_async.models.subscription import Subscription, UnscheduledSubscription
+from nexi_async.resources.card_payments import CardPayments
 from nexi_async.resources.charges import Charges
+from nexi_async.resources.payment_methods import PaymentMethods
 from nexi_async.resources.payments import Payments
 from nexi_async.resources.refunds import Refunds
+from nexi_async.resources.reports import Reports
 from nexi_async.resources.subscriptions import SCHEDULED, UNSCHEDULED, Subscriptions
+from nexi_async.transport.call import Answer, Call
 from nexi_async.transport.lifetime import Lifetime
 from nexi_async.transport.network import Transport, new_network
 from nexi_async.transport.retry import RetryPolicy
@@ -35,6 +44,9 @@ class AsyncCheckout:
         payments: create, retrieve, change, charge, refund, cancel.
         charges: retrieve and refund single charges.
         refunds: retrieve refunds, cancel pending ones.
+        payment_methods: what the merchant has set up.
+        card_payments: cards from server to server.
+        reports: payouts and what they are made of.
         subscriptions: charges on a schedule.
         unscheduled_subscriptions: charges at any time.
     """
@@ -52,6 +64,7 @@ class AsyncCheckout:
         proxy: str | None = None,
         transport: Transport | None = None,
         platform_tag: str | None = None,
+        merchant_number: str | None = None,
     ) -> None:
         """Check the settings; nothing is sent and no connection is made.
 
@@ -66,6 +79,7 @@ class AsyncCheckout:
             proxy: the address of an HTTP proxy.
             transport: what sends the requests instead, e.g. `httpx.ASGITransport`; closed together with the client.
             platform_tag: names the shop platform to Nexi, e.g. "Acme 2.1".
+            merchant_number: for partners, the merchant to act for in all calls that take one; digits.
 
         Raises:
             InvalidRequest: a setting is missing or can't be right; the key itself is never repeated.
@@ -81,16 +95,90 @@ class AsyncCheckout:
             headers=_headers(_secret_key(secret_key), platform_tag),
             timeout=timeout,
             retry=retry or RetryPolicy(),
+            merchant_number=_merchant_number(merchant_number),
         )
         self._build_groups()
 
     def _build_groups(self) -> None:
         session = self._session
+        self.card_payments = CardPayments(session)
+        self.payment_methods = PaymentMethods(session)
+        self.reports = Reports(session)
         self.payments = Payments(session)
         self.charges = Charges(session)
         self.refunds = Refunds(session)
         self.subscriptions: Subscriptions[Subscription] = Subscriptions(session, SCHEDULED)
         self.unscheduled_subscriptions: Subscriptions[UnscheduledSubscription] = Subscriptions(session, UNSCHEDULED)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        secret_key: str | None = None,
+        merchant_number: str | None = None,
+    ) -> AsyncCheckout:
+        """A cheap copy with other settings that shares the connections, and lives as long as this client.
+
+        A platform serves many merchants this way. What is left out stays as it is.
+
+        Raises:
+            InvalidRequest: a setting can't be right.
+        """
+        session = self._session
+        changes: dict[str, Any] = {}
+        if timeout is not None:
+            _check_timeout(timeout)
+            changes["timeout"] = timeout
+        if retry is not None:
+            changes["retry"] = retry
+        if secret_key is not None:
+            key = _secret_key(secret_key)
+            changes["headers"] = tuple((n, key if n == "Authorization" else value) for n, value in session.headers)
+        if merchant_number is not None:
+            changes["merchant_number"] = _merchant_number(merchant_number)
+        copy = object.__new__(AsyncCheckout)
+        copy._environment, copy._lifetime = self._environment, self._lifetime
+        copy._session = attrs.evolve(session, **changes)
+        copy._build_groups()
+        return copy
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        query: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """The raw door: any call of the API, also one that this SDK does not know.
+
+        Args:
+            method: GET, POST, PUT ...
+            path: from the slash on, e.g. "/v1/payments"; ids in it must be quoted by the caller.
+            json: the body as plain JSON values; none when left out.
+            query: parameters for the address.
+            idempotency_key: sent along, and lets a POST be repeated on failure. GET and PUT always are, other methods
+                only if the request surely was not received.
+
+        Returns:
+            The status, headers and body of a 2xx answer; `.json()` reads the body.
+
+        Raises:
+            NexiError: any other answer, or none; see its outcome.
+        """
+        if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
+            raise InvalidRequest([("path", "must begin with / and be quoted, e.g. /v1/payments")])
+        return await self._session.send(
+            Call(
+                method=method.upper(),
+                path=path,
+                query=tuple((query or {}).items()),
+                body=None if json is None else codec.as_json(json),
+                key=None if idempotency_key is None else check_key(idempotency_key),
+            )
+        )
 
     async def __aenter__(self) -> Self:
         await self._lifetime.open()
@@ -105,9 +193,19 @@ class AsyncCheckout:
         return f"AsyncCheckout(environment={self._environment.name!r}, base_url={self._session.base_url!r})"
 
 
-def _check_limits(timeout: float, max_connections: int) -> None:
+def _merchant_number(given: str | None) -> str | None:
+    if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 18):
+        raise InvalidRequest([("merchant_number", "must be digits only")])
+    return given
+
+
+def _check_timeout(timeout: float) -> None:
     if not timeout > 0:
         raise InvalidRequest([("timeout", "must be more than 0 seconds")])
+
+
+def _check_limits(timeout: float, max_connections: int) -> None:
+    _check_timeout(timeout)
     if max_connections < 1:
         raise InvalidRequest([("max_connections", "must be at least 1")])
 
