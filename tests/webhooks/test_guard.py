@@ -1,0 +1,133 @@
+"""Nobody but Nexi gets in, whatever they claim to be."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexi_async.environment import LIVE, TEST
+from nexi_async.errors import InvalidRequest
+from nexi_async.webhooks.guard import (
+    accepted_authorizations,
+    address_allowed,
+    allowed_networks,
+    authorized,
+    new_authorization,
+)
+
+SECRETS = (b"current-value", b"previous-value")
+
+
+@pytest.mark.parametrize("last", [60, 61, 62, 63])
+def test_the_whole_network_is_let_in(last: int) -> None:
+    """All four addresses of a /30 deliver, the first and the last too."""
+    assert address_allowed((f"20.31.57.{last}", 1234), TEST.webhook_networks)
+    assert address_allowed((f"20.103.218.{last + 44}", 1234), LIVE.webhook_networks)
+
+
+@pytest.mark.parametrize("host", ["20.31.57.59", "20.31.57.64", "20.31.56.60", "20.103.218.104", "127.0.0.1"])
+def test_neighbours_are_not(host: str) -> None:
+    """One address further, and those of the other environment, are strangers."""
+    assert not address_allowed((host, 1234), TEST.webhook_networks)
+
+
+def test_a_mapped_address_is_the_address_it_stands_for() -> None:
+    """A server on [::] shows its IPv4 peers as IPv6; they are let in, their neighbours are not."""
+    assert address_allowed(("::ffff:20.31.57.60", 1234), TEST.webhook_networks)
+    assert address_allowed(("::FFFF:141f:393c", 1234), TEST.webhook_networks)
+    assert not address_allowed(("::ffff:20.31.57.64", 1234), TEST.webhook_networks)
+
+
+def test_networks_may_be_ipv6() -> None:
+    """Addresses of either family are compared with networks of their own."""
+    networks = allowed_networks(["2001:db8::/64", "192.0.2.0/24"])
+    assert address_allowed(("2001:db8::17", 1234), networks)
+    assert address_allowed(("192.0.2.9", 1234), networks)
+    assert not address_allowed(("2001:db8:0:1::17", 1234), networks)
+
+
+@pytest.mark.parametrize("client", [None, ("testclient", 50000), ("", 0), ("unix:", 0), ("/run/app.sock", 0), ()])
+def test_a_peer_without_an_address_is_refused(client: tuple[str, int] | None) -> None:
+    """A Unix socket, a test client, or nothing at all: no address, no entry."""
+    assert not address_allowed(client, allowed_networks(["0.0.0.0/0", "::/0"]))
+
+
+@given(st.text())
+def test_no_peer_breaks_the_check(host: str) -> None:
+    """Whatever a server calls its peer, the answer is yes or no."""
+    try:
+        is_nexi = ip_address(host) in TEST.webhook_networks[0]
+    except ValueError:
+        is_nexi = False
+    assert address_allowed((host, 1234), TEST.webhook_networks) is is_nexi
+
+
+@pytest.mark.parametrize("header", SECRETS)
+def test_every_accepted_value_authorizes(header: bytes) -> None:
+    """While values are rotated, the current and the previous one are good."""
+    assert authorized(header, SECRETS)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, b"", b"current-valu", b"current-value ", b"Bearer current-value", b"CURRENT-VALUE", "ångström".encode()],
+)
+def test_anything_else_does_not(header: bytes | None) -> None:
+    """The value is compared as it is: no prefix, no case, no white space, no characters are forgiven."""
+    assert not authorized(header, SECRETS)
+
+
+@given(st.binary())
+def test_no_header_breaks_the_comparison(header: bytes) -> None:
+    """Bytes that are no text are refused like any other stranger."""
+    assert authorized(header, SECRETS) is (header in SECRETS)
+
+
+def test_one_value_need_not_be_a_list() -> None:
+    """A single text is one value, not a list of its letters."""
+    assert accepted_authorizations("Kq7ZtB9f") == (b"Kq7ZtB9f",)
+    assert accepted_authorizations(["current-value", "previous-value"]) == SECRETS
+
+
+@pytest.mark.parametrize("value", ["", "short", "with space", "newline\n", "ångström-value", "tab\tinside"])
+def test_a_value_that_can_not_be_right_is_refused(value: str) -> None:
+    """An empty or broken setting is noticed at start, by its place and without repeating the secret."""
+    with pytest.raises(InvalidRequest, match=re.escape("authorization[1]")) as refusal:
+        accepted_authorizations(["Kq7ZtB9f", value])
+    assert not value or value not in str(refusal.value)
+
+
+def test_a_receiver_accepts_some_value() -> None:
+    """No accepted value at all is a mistake."""
+    with pytest.raises(InvalidRequest, match="at least one"):
+        accepted_authorizations([])
+
+
+def test_networks_are_read_in_their_usual_notation() -> None:
+    """Texts, single addresses and network objects do."""
+    assert allowed_networks(["127.0.0.1", IPv6Network("::1")]) == (IPv4Network("127.0.0.1/32"), IPv6Network("::1/128"))
+
+
+@pytest.mark.parametrize("network", ["20.31.57.61/30", "nexi", "20.31.57.60/33"])
+def test_what_is_no_network_is_refused(network: str) -> None:
+    """A typing mistake is noticed at start, by its place."""
+    with pytest.raises(InvalidRequest, match=re.escape("networks[1]")):
+        allowed_networks(["127.0.0.1", network])
+
+
+def test_an_empty_list_of_networks_is_refused() -> None:
+    """A receiver that lets nobody in is a mistake."""
+    with pytest.raises(InvalidRequest, match="nobody"):
+        allowed_networks([])
+
+
+def test_a_new_authorization_is_what_the_api_takes() -> None:
+    """32 ASCII letters and digits, never the same twice, and good for a receiver."""
+    values = {new_authorization() for _ in range(50)}
+    assert len(values) == 50
+    assert all(re.fullmatch("[A-Za-z0-9]{32}", value) for value in values)
+    assert len(accepted_authorizations(values)) == 50
