@@ -1,0 +1,63 @@
+"""Nexi delivers at least once: the memory of what was handled, and of what is being handled right now."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import anyio
+
+__all__ = ["HandledEvents", "Key"]
+
+Key: TypeAlias = tuple[str, str]
+"""An event's id and name; both generations of an event share the id."""
+
+MOST_REMEMBERED = 10_000
+PATIENCE = 10.0
+"""Seconds that a repeated delivery waits for the one that is being handled."""
+
+
+class HandledEvents:
+    """Sees to it that each event is handled by one delivery, whatever comes twice.
+
+    Only success is remembered, for the 10,000 most recent events of this process. A handler that failed or was
+    cancelled leaves no trace, so the next delivery runs it again.
+    """
+
+    def __init__(self) -> None:
+        self._handled: OrderedDict[Key, None] = OrderedDict()
+        self._running: dict[Key, anyio.Event] = {}
+
+    async def once(self, key: Key, handle: Callable[[], Awaitable[None]]) -> bool:
+        """Handle the event unless another delivery did or is doing so.
+
+        Returns:
+            Whether the event is handled now. False if the other delivery failed or takes longer than 10 seconds.
+        """
+        if key in self._handled:
+            self._handled.move_to_end(key)
+            return True
+        if key in self._running:
+            return await self._outcome_of(key)
+        await self._run(key, handle)
+        return True
+
+    async def _run(self, key: Key, handle: Callable[[], Awaitable[None]]) -> None:
+        finished = self._running[key] = anyio.Event()
+        try:
+            await handle()
+            self._remember(key)
+        finally:
+            del self._running[key]
+            finished.set()
+
+    async def _outcome_of(self, key: Key) -> bool:
+        with anyio.move_on_after(PATIENCE):
+            await self._running[key].wait()
+        return key in self._handled
+
+    def _remember(self, key: Key) -> None:
+        self._handled[key] = None
+        if len(self._handled) > MOST_REMEMBERED:
+            self._handled.popitem(last=False)
