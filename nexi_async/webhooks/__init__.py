@@ -1,1 +1,72 @@
 """Webhooks of Nexi Checkout: a receiver to mount in any ASGI app, and its 15 typed events."""
+
+from nexi_async.webhooks.details import (
+    CardDetails,
+    EventError,
+    InvoiceDetails,
+    Money,
+    ThreeDSecure,
+    WebhookAddress,
+    WebhookConsumer,
+    WebhookOrder,
+)
+from nexi_async.webhooks.events import (
+    EVENT_NAMES,
+    CancelCreated,
+    CancelFailed,
+    ChargeCreated,
+    ChargeCreatedV2,
+    ChargeFailed,
+    ChargeFailedV2,
+    CheckoutCompleted,
+    Event,
+    PaymentCreated,
+    PaymentEvent,
+    RefundCompleted,
+    RefundFailed,
+    RefundInitiated,
+    RefundInitiatedV2,
+    ReservationCreated,
+    ReservationCreatedV2,
+    ReservationFailed,
+    UnknownEvent,
+)
+from nexi_async.webhooks.guard import new_authorization
+from nexi_async.webhooks.parsing import InvalidEvent, parse_event
+
+__all__ = [  # noqa: RUF022 - grouped as a reader meets them
+    # receiving
+    "new_authorization",
+    # reading
+    "parse_event",
+    "InvalidEvent",
+    "Event",
+    "EVENT_NAMES",
+    # events
+    "PaymentEvent",
+    "PaymentCreated",
+    "CheckoutCompleted",
+    "ReservationCreated",
+    "ReservationCreatedV2",
+    "ReservationFailed",
+    "ChargeCreated",
+    "ChargeCreatedV2",
+    "ChargeFailed",
+    "ChargeFailedV2",
+    "RefundInitiated",
+    "RefundInitiatedV2",
+    "RefundCompleted",
+    "RefundFailed",
+    "CancelCreated",
+    "CancelFailed",
+    "UnknownEvent",
+    # their parts
+    "Money",
+    "WebhookOrder",
+    "WebhookConsumer",
+    "WebhookAddress",
+    "CardDetails",
+    "ThreeDSecure",
+    "InvoiceDetails",
+    "EventError",
+]

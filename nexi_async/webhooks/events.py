@@ -1,0 +1,389 @@
+"""The 15 events of a payment, one class each, and what stands in for those that are newer than this package.
+
+Members are flat and named as on the wire, in snake case; what a delivery leaves out is None. Events may come twice and
+in any order. The two generations of one occurrence ("payment.charge.created" and "payment.charge.created.v2") share
+their `id`. What several events carry means the same in all of them:
+
+    amount, surcharge_amount        minor units; the surcharge comes on top
+    order, order_items              the whole order; the lines that this event is about
+    error                           why it failed; `error.decline` says whether to try again
+    reserve_id, charge_id,          the operation that the event tells of, usually equal to `id`
+      refund_id, cancel_id
+    my_reference                    the merchant's own text
+    reconciliation_reference        finds the operation in the payout reports
+    payment_account_reference       recognises a returning cardholder
+    card_details, invoice_details   for cards only, for invoice methods only
+    consumer                        the shopper, never in a repr
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias, get_args
+
+import attrs
+
+from nexi_async.models.order import OrderItem
+from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
+from nexi_async.webhooks.details import (
+    CardDetails,
+    EventError,
+    InvoiceDetails,
+    Money,
+    WebhookConsumer,
+    WebhookOrder,
+)
+
+__all__ = [
+    "EVENT_CLASSES",
+    "EVENT_NAMES",
+    "CancelCreated",
+    "CancelFailed",
+    "ChargeCreated",
+    "ChargeCreatedV2",
+    "ChargeFailed",
+    "ChargeFailedV2",
+    "CheckoutCompleted",
+    "Event",
+    "PaymentCreated",
+    "PaymentEvent",
+    "RefundCompleted",
+    "RefundFailed",
+    "RefundInitiated",
+    "RefundInitiatedV2",
+    "ReservationCreated",
+    "ReservationCreatedV2",
+    "ReservationFailed",
+    "UnknownEvent",
+]
+
+
+@attrs.frozen(kw_only=True)
+class _Envelope:
+    """What every delivery says.
+
+    Attributes:
+        id: the occurrence; it is unique only together with the event's name.
+        timestamp: when it happened, with a time zone.
+        merchant: the merchant number, if the delivery has one.
+        raw: the body as it came.
+    """
+
+    id: str
+    timestamp: datetime
+    merchant: int | None = None
+    raw: bytes = attrs.field(repr=False, eq=False)
+
+
+@attrs.frozen(kw_only=True)
+class PaymentEvent(_Envelope):
+    """What the 15 events share: `id`, `timestamp`, `merchant`, `payment_id` and the `raw` body."""
+
+    name: ClassVar[str]
+    payment_id: str
+
+
+# --- checkout ------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class PaymentCreated(PaymentEvent):
+    """The shopper pressed Pay; creating the payment over the API does not send it.
+
+    Attributes:
+        subscription_id: when the payment signs up for a subscription.
+    """
+
+    name: ClassVar[str] = "payment.created"
+    order: WebhookOrder
+    my_reference: str | None = None
+    subscription_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CheckoutCompleted(PaymentEvent):
+    """The shopper finished the checkout; for Swish, Sofort and Trustly no reservation event follows."""
+
+    name: ClassVar[str] = "payment.checkout.completed"
+    order: WebhookOrder
+    consumer: WebhookConsumer = attrs.field(repr=False)
+    my_reference: str | None = None
+
+
+# --- reservations --------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class ReservationCreated(PaymentEvent):
+    """The amount is reserved: the rich variant, with card and shopper."""
+
+    name: ClassVar[str] = "payment.reservation.created"
+    amount: Money
+    reserve_id: str
+    payment_method: PaymentMethod
+    payment_type: PaymentType
+    consumer: WebhookConsumer = attrs.field(repr=False)
+    card_details: CardDetails | None = None
+    reservation_reference: str | None = None
+    my_reference: str | None = None
+    reconciliation_reference: str | None = None
+    payment_account_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReservationCreatedV2(PaymentEvent):
+    """The amount is reserved: the slim variant; its `id` is the reservation's.
+
+    Attributes:
+        subscription_id: the subscription that was set up, scheduled or unscheduled.
+    """
+
+    name: ClassVar[str] = "payment.reservation.created.v2"
+    amount: Money
+    payment_method: PaymentMethod
+    payment_type: PaymentType
+    subscription_id: str | None = None
+    my_reference: str | None = None
+    reconciliation_reference: str | None = None
+    payment_account_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReservationFailed(PaymentEvent):
+    """A reservation was declined; a shopper may try another card on the same payment."""
+
+    name: ClassVar[str] = "payment.reservation.failed"
+    amount: Money
+    error: EventError | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    surcharge_amount: int | None = None
+
+
+# --- charges -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class ChargeCreated(PaymentEvent):
+    """A charge succeeded: the variant with invoice and reservation.
+
+    Attributes:
+        amount: what was charged, a part for a partial charge.
+        charge_id: the charge, the same as `id`.
+        reservation_id: what it was charged against.
+    """
+
+    name: ClassVar[str] = "payment.charge.created"
+    amount: Money
+    charge_id: str
+    invoice_details: InvoiceDetails | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reservation_id: str | None = None
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeCreatedV2(PaymentEvent):
+    """A charge succeeded: the variant with method and subscription, sent for subscription charges too.
+
+    Attributes:
+        amount: what was charged, a part for a partial charge.
+        charge_id: the charge.
+        subscription_id: the subscription that was charged, scheduled or unscheduled.
+    """
+
+    name: ClassVar[str] = "payment.charge.created.v2"
+    amount: Money
+    charge_id: str
+    payment_method: PaymentMethod
+    payment_type: PaymentType
+    subscription_id: str | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeFailed(PaymentEvent):
+    """A charge failed: the variant with invoice and reservation.
+
+    Attributes:
+        charge_id: the attempt.
+        reservation_id: what it was to be charged against.
+    """
+
+    name: ClassVar[str] = "payment.charge.failed"
+    amount: Money
+    charge_id: str
+    error: EventError
+    invoice_details: InvoiceDetails | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reservation_id: str | None = None
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeFailedV2(PaymentEvent):
+    """A charge failed: the variant with method and subscription.
+
+    Attributes:
+        charge_id: the attempt.
+        subscription_id: the subscription that was to be charged, scheduled or unscheduled.
+    """
+
+    name: ClassVar[str] = "payment.charge.failed.v2"
+    amount: Money
+    charge_id: str
+    error: EventError
+    payment_method: PaymentMethod | None = None
+    payment_type: PaymentType | None = None
+    subscription_id: str | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+# --- refunds -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class RefundInitiated(PaymentEvent):
+    """A refund was accepted; the money is back with `RefundCompleted` only.
+
+    Attributes:
+        charge_id: the charge that it gives back.
+    """
+
+    name: ClassVar[str] = "payment.refund.initiated"
+    amount: Money
+    refund_id: str
+    charge_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundInitiatedV2(PaymentEvent):
+    """A refund was accepted; the money is back with `RefundCompleted` only.
+
+    Attributes:
+        charge_id: the charge that it gives back.
+    """
+
+    name: ClassVar[str] = "payment.refund.initiated.v2"
+    amount: Money
+    refund_id: str
+    charge_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundCompleted(PaymentEvent):
+    """The money is on its way back; the charge is found through the refund."""
+
+    name: ClassVar[str] = "payment.refund.completed"
+    amount: Money
+    refund_id: str
+    invoice_details: InvoiceDetails | None = None
+    reconciliation_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundFailed(PaymentEvent):
+    """A refund did not go through; the money has not moved."""
+
+    name: ClassVar[str] = "payment.refund.failed"
+    amount: Money
+    refund_id: str
+    error: EventError
+    invoice_details: InvoiceDetails | None = None
+    reconciliation_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+# --- cancels -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class CancelCreated(PaymentEvent):
+    """The reservation was released."""
+
+    name: ClassVar[str] = "payment.cancel.created"
+    amount: Money
+    cancel_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CancelFailed(PaymentEvent):
+    """The reservation could not be released."""
+
+    name: ClassVar[str] = "payment.cancel.failed"
+    amount: Money
+    cancel_id: str
+    error: EventError
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+# --- what is newer than this package -------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class UnknownEvent(_Envelope):
+    """An event that this package has no class for; nothing of it is lost.
+
+    Attributes:
+        name: the event's name as it came.
+        payment_id: the payment, if the event is about one.
+        data: the event's own members as they came, never in a repr.
+    """
+
+    name: str
+    payment_id: str | None = None
+    data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+
+
+Event: TypeAlias = (
+    PaymentCreated
+    | CheckoutCompleted
+    | ReservationCreated
+    | ReservationCreatedV2
+    | ReservationFailed
+    | ChargeCreated
+    | ChargeCreatedV2
+    | ChargeFailed
+    | ChargeFailedV2
+    | RefundInitiated
+    | RefundInitiatedV2
+    | RefundCompleted
+    | RefundFailed
+    | CancelCreated
+    | CancelFailed
+    | UnknownEvent
+)
+"""Whatever a webhook can bring, for `match` and for handlers of several events."""
+
+EVENT_CLASSES: Mapping[str, type[PaymentEvent]] = MappingProxyType(
+    {kind.name: kind for kind in get_args(Event) if issubclass(kind, PaymentEvent)}
+)
+"""The class of each event, by the event's name."""
+
+EVENT_NAMES: tuple[str, ...] = tuple(EVENT_CLASSES)
+"""The names of the 15 events, as a payment's notifications ask for them."""

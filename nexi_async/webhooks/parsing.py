@@ -1,0 +1,110 @@
+"""From the body of a delivery to an event.
+
+Recorded deliveries carry numbers and one merchant member; the samples of the official reference carry texts of digits,
+both merchant members, and empty texts for what is not set. Either is read. A name that nobody knows never fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import NoneType
+from typing import Any, cast, get_args
+
+from cattrs import BaseConverter
+
+from nexi_async.codec import Malformed, lenient, read_json, structure
+from nexi_async.errors import Fault
+from nexi_async.webhooks.events import EVENT_CLASSES, Event, UnknownEvent
+
+__all__ = ["InvalidEvent", "parse_event"]
+
+
+class InvalidEvent(Malformed):
+    """A body that is no webhook event, or a known event without what it always has.
+
+    Attributes:
+        faults: each place as a JSON path and what is wrong there.
+    """
+
+
+def parse_event(body: bytes) -> Event:
+    """The event in the body of a delivery.
+
+    Raises:
+        InvalidEvent: a `ValueError`; it is not JSON, has no id, timestamp and event name, or is a known event whose
+            data does not fit. Every fault is named with its JSON path.
+    """
+    document = _read_object(body)
+    name, data = document["event"], document["data"]
+    envelope = {
+        "id": document.get("id"),
+        "timestamp": document.get("timestamp"),
+        "merchant": _merchant(document),
+        "raw": body,
+    }
+    kind = EVENT_CLASSES.get(name, UnknownEvent)
+    if kind is UnknownEvent:
+        data = {"name": name, "paymentId": _text(data.get("paymentId")), "data": data}
+    try:
+        return cast("Event", structure(data | envelope, kind, _reader))
+    except Malformed as malformed:
+        raise InvalidEvent(tuple(_on_the_wire(fault, envelope) for fault in malformed.faults)) from None
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    """The document, sure to have a name, an id and an object of data."""
+    try:
+        document = read_json(body)
+    except Malformed as malformed:
+        raise InvalidEvent(malformed.faults) from None
+    if not isinstance(document, dict):
+        raise InvalidEvent((Fault("body", "must be an object"),))
+    faults = [Fault(member, "must be text") for member in ("event", "id") if not _text(document.get(member))]
+    if document.get("data") is None:
+        document["data"] = {}
+    elif not isinstance(document["data"], dict):
+        faults.append(Fault("data", "must be an object"))
+    if faults:
+        raise InvalidEvent(tuple(faults))
+    return document
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _merchant(document: dict[str, Any]) -> int | None:
+    """The first of the two that is a number other than 0; each generation of events fills another one."""
+    return _number(document.get("merchantId")) or _number(document.get("merchantNumber"))
+
+
+def _number(value: object) -> int | None:
+    try:
+        return structure(value, int, lenient) or None
+    except Malformed:
+        return None  # the oldest documents show an identifier with dashes: not worth losing an event for
+
+
+def _on_the_wire(fault: Fault, envelope: dict[str, Any]) -> Fault:
+    """Events are flat, deliveries keep what is particular to an event under `data`."""
+    return fault if fault.path in envelope else Fault(f"data.{fault.path}", fault.text)
+
+
+def _is_optional(kind: object) -> bool:
+    return NoneType in get_args(kind)
+
+
+def _read_optional(kind: object, converter: BaseConverter) -> Callable[[object, object], Any]:
+    """An empty text means "not set", as null and absence do."""
+    inner = next(part for part in get_args(kind) if part is not NoneType)
+    read = converter.get_structure_hook(inner)
+    return lambda value, _: None if value is None or value == "" else read(value, inner)
+
+
+def _keep(value: bytes, _: object) -> bytes:
+    return value
+
+
+_reader = lenient.copy()
+_reader.register_structure_hook(bytes, _keep)
+_reader.register_structure_hook_factory(_is_optional, _read_optional)
