@@ -32,10 +32,14 @@ from nexi_async.webhooks.events import (
     UnknownEvent,
 )
 from nexi_async.webhooks.guard import new_authorization
+from nexi_async.webhooks.handlers import Handler
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event
+from nexi_async.webhooks.receiver import WebhookReceiver
 
 __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving
+    "WebhookReceiver",
+    "Handler",
     "new_authorization",
     # reading
     "parse_event",

@@ -1,0 +1,77 @@
+"""The public surface used in every legal way: never run, read by the type checker."""
+
+# ruff: noqa: D103 - the names say it
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from nexi_async.webhooks import (
+    CancelCreated,
+    ChargeCreatedV2,
+    ChargeFailed,
+    ChargeFailedV2,
+    CheckoutCompleted,
+    Event,
+    PaymentCreated,
+    PaymentEvent,
+    ReservationFailed,
+    UnknownEvent,
+    WebhookReceiver,
+    deliveries,
+    parse_event,
+)
+
+
+async def anything(event: Event) -> None: ...
+
+
+receiver = WebhookReceiver(environment="live", authorization=["current-value", "previous-value"], fallback=anything)
+
+
+@receiver.on("payment.reservation.failed")
+async def retry_later(event: ReservationFailed) -> None:
+    if event.error and event.error.decline:
+        assert_type(event.error.decline.may_retry, bool)
+
+
+@receiver.on("payment.charge.failed")
+@receiver.on("payment.charge.failed.v2")
+async def both_generations(event: ChargeFailed | ChargeFailedV2) -> None: ...
+
+
+@receiver.on("payment.created")
+async def every_payment(event: PaymentEvent) -> None: ...
+
+
+@receiver.on("payment.new.v3")
+async def newer(event: Event) -> None: ...
+
+
+@receiver.on("payment.cancel.created")  # type: ignore[type-var]
+async def wrong_class(event: CheckoutCompleted) -> None: ...
+
+
+@receiver.on("payment.cancel.failed")  # type: ignore[type-var]
+def not_async(event: PaymentEvent) -> None: ...
+
+
+async def keeps_its_type(charge: ChargeFailed, cancel: CancelCreated) -> None:
+    await both_generations(charge)
+    await both_generations(cancel)  # type: ignore[arg-type]
+
+
+def pick_apart(event: Event) -> str:
+    match event:
+        case ChargeCreatedV2(charge_id=charge_id):
+            return charge_id
+        case PaymentCreated() | CheckoutCompleted():
+            return event.order.amount.currency
+        case UnknownEvent():
+            assert_type(event.payment_id, str | None)
+            return event.name
+    assert_type(event.payment_id, str)
+    return event.payment_id
+
+
+assert_type(parse_event(deliveries.sample("payment.created", payment_id="aa01")), Event)
