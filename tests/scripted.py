@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, TypeAlias
 
+import anyio
 import httpx
 
 from nexi_async import AsyncCheckout, RetryPolicy
@@ -13,11 +14,13 @@ from nexi_async import AsyncCheckout, RetryPolicy
 KEY = "test-secret-key"
 SWIFT = RetryPolicy(attempts=4, first_delay=0.0, longest_delay=0.0)
 
+Step: TypeAlias = httpx.Response | Exception | Callable[[], Awaitable[httpx.Response]]
+
 
 class ScriptedAPI(httpx.AsyncBaseTransport):
-    """Gives one answer after the other; an exception in the script is raised instead of an answer."""
+    """Gives one answer after the other; an exception in the script is raised, a function is called for its answer."""
 
-    def __init__(self, *script: httpx.Response | Exception) -> None:
+    def __init__(self, *script: Step) -> None:
         self.script = list(script)
         self.requests: list[httpx.Request] = []
         self.closed = False
@@ -27,7 +30,7 @@ class ScriptedAPI(httpx.AsyncBaseTransport):
         step = self.script.pop(0)
         if isinstance(step, Exception):
             raise step
-        return step
+        return step if isinstance(step, httpx.Response) else await step()
 
     async def aclose(self) -> None:
         self.closed = True
@@ -41,6 +44,40 @@ class ScriptedAPI(httpx.AsyncBaseTransport):
     def keys(self) -> list[str | None]:
         """The idempotency keys of the requests."""
         return [request.headers.get("idempotency-key") for request in self.requests]
+
+    @property
+    def calls(self) -> list[str]:
+        """Method and address below the host, as they travelled."""
+        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
+
+
+class Body(httpx.AsyncByteStream):
+    """A body that comes in pieces; an exception among them is raised, and None never comes."""
+
+    def __init__(self, *pieces: bytes | Exception | None, on_close: Exception | None = None) -> None:
+        self.pieces = pieces
+        self.on_close = on_close
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            if piece is None:
+                await anyio.sleep_forever()
+            elif isinstance(piece, Exception):
+                raise piece
+            else:
+                yield piece
+
+    async def aclose(self) -> None:
+        self.closed = True
+        if self.on_close is not None:
+            raise self.on_close
+
+
+async def silence() -> httpx.Response:
+    """An answer that never comes."""
+    await anyio.sleep_forever()
+    raise AssertionError
 
 
 def answer(status: int, body: object = None, headers: Iterable[tuple[str, str]] = ()) -> httpx.Response:
