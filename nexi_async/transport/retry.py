@@ -18,6 +18,9 @@ from nexi_async.transport.call import Call
 
 __all__ = ["RetryPolicy", "delay_before_next"]
 
+MOST_DOUBLINGS = 64
+"""More than any sensible limit needs, and a power that a float still holds."""
+
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
@@ -74,4 +77,4 @@ def _is_passing(failure: APIError) -> bool:
 
 
 def _backoff(policy: RetryPolicy, attempt: int) -> float:
-    return min(policy.longest_delay, policy.first_delay * 2.0 ** (attempt - 1))
+    return min(policy.longest_delay, policy.first_delay * 2.0 ** min(attempt - 1, MOST_DOUBLINGS))

@@ -117,6 +117,13 @@ def test_delay_doubles_up_to_the_longest() -> None:
     assert delays == [0.5, 1.0, 2.0, 3.0, 3.0, 3.0]
 
 
+def test_any_number_of_attempts_has_a_delay() -> None:
+    """Doubling for hours ends at the longest delay, not beyond what a number can hold."""
+    policy = RetryPolicy(attempts=10_000)
+    delay = delay_before_next(policy, KEYED, ConnectFailed("x"), attempt=5000, elapsed=0.0, draw=1.0)
+    assert delay == policy.longest_delay
+
+
 def test_delay_is_drawn_from_the_whole_range() -> None:
     """Full jitter: many clients that failed together do not come back together."""
     delays = [
