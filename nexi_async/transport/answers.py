@@ -50,6 +50,7 @@ _LONGEST_TEXT = 300
 def failure_of(call: Call, answer: Answer) -> APIError:
     """The error that an answer other than 2xx stands for."""
     members = _members(answer.body)
+    retry_after = _retry_after(answer.header("retry-after"))
     code, text, source = (_text(members.get(name)) for name in ("code", "message", "source"))
     complaints = _complaints(members)
     error = _KINDS.get(answer.status, ServerError if answer.status >= 500 else APIError)(
@@ -60,11 +61,11 @@ def failure_of(call: Call, answer: Answer) -> APIError:
         source=source,
         body=answer.body,
         request_id=next(filter(None, map(answer.header, _REQUEST_ID_HEADERS)), None),
-        outcome=_outcome(call, answer, code),
+        outcome=_outcome(call, answer.status, code, retry_after),
     )
     if isinstance(error, BadRequest):
         error.errors = complaints
-    error.retry_after = _retry_after(answer.header("retry-after"))
+    error.retry_after = retry_after
     return error
 
 
@@ -78,14 +79,12 @@ def outcome_after_unknown(call: Call, failure: APIError) -> Outcome:
     return Outcome.REJECTED if replayed and failure.code not in _PERHAPS_OUR_OWN_DOING else Outcome.UNKNOWN
 
 
-def _outcome(call: Call, answer: Answer, code: str | None) -> Outcome:
-    if answer.status in _REFUSED_UNREAD:
+def _outcome(call: Call, status: int, code: str | None, retry_after: float | None) -> Outcome:
+    if status in _REFUSED_UNREAD or (status == 503 and retry_after is not None):
         return Outcome.REJECTED
-    if answer.status == 503 and answer.header("retry-after"):
-        return Outcome.REJECTED
-    if answer.status == 409 and call.key is not None and code is None:
+    if status == 409 and call.key is not None and code is None:
         return Outcome.UNKNOWN  # the same key is being worked on right now
-    return Outcome.REJECTED if 400 <= answer.status < 500 else Outcome.UNKNOWN
+    return Outcome.REJECTED if 400 <= status < 500 else Outcome.UNKNOWN
 
 
 def _members(body: bytes) -> Mapping[str, Any]:
