@@ -23,18 +23,28 @@ from nexi_async.emulator.validation import EMPTY_BODY
 if TYPE_CHECKING:
     from nexi_async.emulator.emulator import CheckoutEmulator
 
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build(emulator: CheckoutEmulator) -> ASGIApp:
     """The app of an emulator."""
     calls = [Route(wire.path, _endpoint(emulator, wire), methods=[wire.method]) for wire in CALLS]
-    router = Router([*calls, *pages.routes(emulator), *control.routes(emulator)], redirect_slashes=False)
+    # The API answers 405 where a path lacks its id.
+    without_ids = sorted({wire.path.replace("{id}", "").rstrip("/") for wire in CALLS if "{id}" in wire.path})
+    lacking = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
+    extras = [*pages.routes(emulator), *control.routes(emulator)]
+    router = Router([*calls, *extras, *lacking], redirect_slashes=False)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await router(_with_plain_path(scope), receive, send)
 
     return app
+
+
+async def _method_not_allowed(_: Request) -> Response:
+    return Response(status_code=405)
 
 
 def scope_of(wire: WireCall, call: Call) -> KeyScope:
@@ -78,12 +88,21 @@ def _read(request: Request, body: bytes) -> tuple[Call, Answer | None]:
             problem = Answer(400, {"errors": EMPTY_BODY})
     call = Call(
         path=request.path_params,
-        query={name.lower(): value for name, value in request.query_params.items()},
+        query=_query(request),
         body=document,
         key=request.headers.get("idempotency-key"),
         base_url=str(request.base_url).rstrip("/"),
     )
     return call, problem
+
+
+def _query(request: Request) -> dict[str, str]:
+    """Query parameters by lower-case name; a repeated one counts as a list with commas."""
+    query: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        folded = name.lower()
+        query[folded] = f"{query[folded]},{value}" if folded in query else value
+    return query
 
 
 def _is_json(content_type: str) -> bool:

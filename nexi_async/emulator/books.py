@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 from nexi_async.emulator.cards import Card
 from nexi_async.emulator.idempotency import Memory
 from nexi_async.emulator.methods import Method
+from nexi_async.emulator.wire import Document
 
 Item = dict[str, Any]
 T = TypeVar("T")
@@ -185,6 +186,61 @@ class Agreement:
     blocked: bool = False
 
 
+@define(eq=False)
+class BulkItem:
+    """One agreement in a bulk run."""
+
+    given_id: str | None
+    external_reference: str | None
+    agreement: Agreement | None
+    order: Document = field(repr=False)
+    my_reference: str | None = None
+    status: str = "Pending"
+    payment_id: str | None = None
+    charge_id: str | None = None
+    error: Document | None = None
+
+
+@define(eq=False)
+class BulkRun:
+    """A bulk of charges or verifications; `done` of its items are final."""
+
+    id: str
+    kind: AgreementKind
+    what: str
+    external_id: str | None
+    items: list[BulkItem] = field(repr=False)
+    created: float
+    hooks: Hooks = field(factory=dict, repr=False)
+    done: int = 0
+
+
+@frozen
+class Action:
+    """A charge or completed refund as the payouts see it."""
+
+    kind: str
+    id: str
+    charge: Charge = field(repr=False)
+    amount: int
+    items: list[Item] = field(repr=False)
+    flexible_fee: int
+    fixed_fee: int
+    at: float
+
+
+@define(eq=False)
+class Payout:
+    """Everything of one currency that is paid out on one day."""
+
+    id: str
+    deposit_id: str
+    reference: str
+    date: str
+    currency: str
+    actions: list[Action] = field(factory=list, repr=False)
+
+
 @frozen
 class Event:
     """Something that happened, as told to webhooks."""
@@ -253,6 +309,9 @@ class Books:
         self.waiting_for_balance: list[Refund] = []
         self.agreements: dict[str, dict[str, Agreement]] = {name: {} for name in KINDS}
         self.by_external_reference: dict[str, dict[str, Agreement]] = {name: {} for name in KINDS}
+        self.bulk_runs: dict[str, BulkRun] = {}
+        self.bulk_by_external_id: dict[tuple[str, str, str], BulkRun] = {}
+        self.payouts: dict[tuple[str, str], Payout] = {}
         self.events: list[Event] = []
         self.deliveries: list[Delivery] = []
         self.outbox: Agenda[Delivery] = Agenda()

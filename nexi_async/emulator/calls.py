@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from nexi_async.emulator import cancels, charges, payments, refunds, subscriptions
+from nexi_async.emulator import (
+    bulk,
+    cancels,
+    card_payments,
+    charges,
+    payment_methods,
+    payments,
+    payouts,
+    refunds,
+    subscriptions,
+)
 from nexi_async.emulator.answers import Answer
 from nexi_async.emulator.books import SCHEDULED, UNSCHEDULED, AgreementKind
 from nexi_async.emulator.moment import Call, Moment
@@ -30,9 +40,14 @@ class WireCall:
 def _agreement_calls(kind: AgreementKind) -> tuple[WireCall, ...]:
     base = f"/v1/{kind.list_member.lower()}"
     return (
+        WireCall("POST", f"{base}/charges", bulk.charge(kind)),
+        WireCall("GET", f"{base}/charges/{{id}}", bulk.retrieve(kind, "charges")),
+        WireCall("POST", f"{base}/verifications", bulk.verify(kind)),
+        WireCall("GET", f"{base}/verifications/{{id}}", bulk.retrieve(kind, "verifications")),
         WireCall("POST", subscriptions.charge_path(kind), subscriptions.charge(kind), keyed=True),
         WireCall("GET", f"{base}/{{id}}/charges/status", subscriptions.charge_status(kind)),
         WireCall("GET", f"{base}/{{id}}", subscriptions.retrieve(kind)),
+        WireCall("GET", base, subscriptions.find_by_reference(kind)),
     )
 
 
@@ -53,4 +68,9 @@ CALLS: tuple[WireCall, ...] = (
     WireCall("GET", "/v1/charges/{id}", charges.retrieve),
     WireCall("GET", "/v1/refunds/{id}", refunds.retrieve),
     WireCall("POST", "/v1/pending-refunds/{id}/cancel", refunds.cancel_pending),
+    WireCall("GET", "/v1/paymentmethods", payment_methods.find),
+    WireCall("POST", "/v1/cardpayments", card_payments.create, keyed=True),
+    WireCall("GET", "/report/v1/balances", payouts.balances),
+    WireCall("GET", "/report/v1/payouts", payouts.find),
+    WireCall("GET", "/report/v1/payouts/{id}", payouts.retrieve),
 )

@@ -1,6 +1,7 @@
 """Test cards, what each of them does, and the acquirer's words for its codes."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import Enum
 
 from attrs import frozen
@@ -100,6 +101,22 @@ def magic_code(amount: int) -> str | None:
 def magic_delay(amount: int) -> float:
     """The seconds that an order amount of 3.XX delays the reservation."""
     return float(amount - 300) if 300 <= amount < 400 else 0.0
+
+
+def decline_code(card: Card | None, amount: int, now: float) -> str | None:
+    """The acquirer code with which a reservation is declined, if it is: by its amount, or by the card."""
+    code = magic_code(amount)
+    if code is None and card is not None and is_expired(card, now):
+        code = "54"
+    if code is None and card is not None and card.behaviour is Behaviour.RESERVATION_FAILS:
+        code = "05"
+    return code
+
+
+def is_expired(card: Card, now: float) -> bool:
+    """Whether the last month of the card is over."""
+    today = datetime.fromtimestamp(now, UTC)
+    return (2000 + int(card.expiry[2:]), int(card.expiry[:2])) < (today.year, today.month)
 
 
 def decline_text(code: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nexi_async.emulator import events, timestamps, validation, views
+from nexi_async.emulator import events, payouts, timestamps, validation, views
 from nexi_async.emulator.answers import Answer, Refusal, failed, not_found
 from nexi_async.emulator.books import Charge, Item, Payment
 from nexi_async.emulator.cards import Behaviour
@@ -70,6 +70,7 @@ def take(moment: Moment, charge: Charge) -> None:
     payment.charged += charge.amount
     payment.charges.append(charge)
     moment.books.charges[charge.id] = charge
+    payouts.record_charge(moment, charge)
     events.charge_created(moment, charge)
 
 

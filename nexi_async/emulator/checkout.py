@@ -7,7 +7,7 @@ from attrs import frozen
 from nexi_async.emulator import cards, charges, events
 from nexi_async.emulator.answers import Refusal, conflict, failed, invalid
 from nexi_async.emulator.books import Agreement, Payment
-from nexi_async.emulator.cards import Behaviour, Card
+from nexi_async.emulator.cards import Card
 from nexi_async.emulator.methods import METHODS, Method, offered
 from nexi_async.emulator.moment import Moment
 
@@ -35,7 +35,7 @@ def pay(moment: Moment, payment: Payment, *, card: Card | None = None, method: s
     Raises:
         Refusal: The payment is closed, or cannot be paid like this.
     """
-    chosen = _choose(payment, card, method)
+    chosen = _choose(moment, payment, card, method)
     if chosen.type != "CARD":
         card = None
     elif card is None:
@@ -45,9 +45,7 @@ def pay(moment: Moment, payment: Payment, *, card: Card | None = None, method: s
         raise failed("1021")
     events.payment_created(moment, payment)
     delay = cards.magic_delay(payment.amount)
-    code = cards.magic_code(payment.amount)
-    if code is None and card is not None and card.behaviour is Behaviour.RESERVATION_FAILS:
-        code = "05"
+    code = cards.decline_code(card, payment.amount, moment.now)
     if code is not None:
         return _declined(moment, payment, code, delay)
     _add_fee(payment, chosen)
@@ -82,9 +80,10 @@ def is_closed(moment: Moment, payment: Payment) -> bool:
     return settled or moment.now > payment.expires_at
 
 
-def methods(payment: Payment) -> list[Method]:
+def methods(moment: Moment, payment: Payment) -> list[Method]:
     """What the shopper may choose from."""
-    return offered(payment.configuration, country_given="countryCode" in payment.checkout)
+    country_given = "countryCode" in payment.checkout
+    return offered(payment.configuration, country_given=country_given, disabled=moment.settings.disabled_methods)
 
 
 def return_url(payment: Payment) -> str | None:
@@ -158,9 +157,9 @@ def _sign_up(moment: Moment, payment: Payment, method: Method, card: Card | None
     return agreement
 
 
-def _choose(payment: Payment, card: Card | None, method: str | None) -> Method:
+def _choose(moment: Moment, payment: Payment, card: Card | None, method: str | None) -> Method:
     name = method or (card.brand if card else "")
-    choice = methods(payment)
+    choice = methods(moment, payment)
     if not name:
         return next((entry for entry in choice if payment.wish is None or entry.type == "CARD"), METHODS["visa"])
     chosen = METHODS.get(name.lower())

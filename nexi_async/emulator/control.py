@@ -109,7 +109,7 @@ class _Controls:
 def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
     @wraps(act)
     async def endpoint(request: Request) -> Response:
-        if not _is_local(request):
+        if not is_local(request):
             return Response(status_code=403)
         try:
             body = await request.body()
@@ -124,7 +124,7 @@ def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _is_local(request: Request) -> bool:
+def is_local(request: Request) -> bool:
     """Whether the caller is on this machine; a Unix socket or an in-process transport has no address."""
     if request.client is None:
         return True

@@ -1,6 +1,6 @@
 """Payment methods: their type, whether they reserve, and what a merchant lets through."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -61,6 +61,22 @@ METHODS: Mapping[str, Method] = {
     )
 }
 
+CURRENCIES = ("DKK", "EUR", "GBP", "NOK", "SEK", "USD", "PLN", "CHF")
+_ONLY_IN: Mapping[str, tuple[str, ...]] = {
+    "Dankort": ("DKK",),
+    "Forbrugsforeningen": ("DKK",),
+    "MobilePay": ("DKK", "EUR"),
+    "Sofort": ("EUR",),
+    "Swish": ("SEK",),
+    "Vipps": ("NOK",),
+}
+
+
+def currencies_of(method: Method) -> tuple[str, ...]:
+    """The currencies a method is configured for."""
+    return _ONLY_IN.get(method.name, CURRENCIES)
+
+
 # Type names of `paymentMethodsConfiguration` and the type that retrieve payment reports for them.
 CONFIGURABLE_TYPES: Mapping[str, str] = {
     "Card": "CARD",
@@ -74,9 +90,12 @@ CONFIGURABLE_NAMES = frozenset(
 )
 
 
-def offered(configuration: Sequence[Mapping[str, Any]], *, country_given: bool) -> list[Method]:
+def offered(
+    configuration: Sequence[Mapping[str, Any]], *, country_given: bool, disabled: Collection[str] = ()
+) -> list[Method]:
     """The methods a shopper may choose: Klarna needs the checkout's country, a whitelist hides the rest."""
-    methods = [method for method in METHODS.values() if country_given or method.name != "Klarna"]
+    enabled = [method for method in METHODS.values() if method.name not in disabled]
+    methods = [method for method in enabled if country_given or method.name != "Klarna"]
     if not configuration:
         return methods
     allowed = {entry["name"] for entry in configuration if entry.get("enabled", True)}

@@ -1,34 +1,52 @@
-"""What a browser sees: the hosted page where a shopper pays, is declined, or walks away."""
+"""What a browser sees: the hosted page, the embedded checkout with its checkout.js, and the portal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import jinja2
+import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from nexi_async.emulator import cards, checkout
+from nexi_async.emulator import cards, checkout, timestamps, views
 from nexi_async.emulator.answers import Refusal
 from nexi_async.emulator.books import Payment
 from nexi_async.emulator.checkout import Outcome
+from nexi_async.emulator.control import is_local
 from nexi_async.emulator.dice import normal_id
-from nexi_async.emulator.wire import JSON
+from nexi_async.emulator.wire import Document
 
 if TYPE_CHECKING:
     from nexi_async.emulator.emulator import CheckoutEmulator
 
-_DECLINED = "The payment was declined. Try another card."
+_TEXTS = {
+    "completed": "Thank you, the payment is completed.",
+    "declined": "The payment was declined. Try another card.",
+    "cancelled": "Cancelled.",
+}
+_UNKNOWN = "There is no such payment."
+_CLOSED = "This payment is closed."
+_SHOWN_IN_PORTAL = 100
+_SCRIPTS = files("nexi_async.emulator") / "scripts"
 
 
 def routes(emulator: CheckoutEmulator) -> list[Route]:
-    """All pages."""
+    """All pages and scripts."""
     pages = _Pages(emulator)
     return [
-        Route("/hostedpaymentpage", pages.show, methods=["GET"]),
-        Route("/hostedpaymentpage", pages.act, methods=["POST"]),
+        Route("/hostedpaymentpage", pages.show_hosted, methods=["GET"]),
+        Route("/hostedpaymentpage", pages.act_hosted, methods=["POST"]),
+        Route("/v1", pages.show_embedded, methods=["GET"]),
+        Route("/v1", pages.act_embedded, methods=["POST"]),
+        Route("/v1/checkout.js", pages.checkout_js, methods=["GET"]),
+        Route("/emulator/iframe.js", pages.iframe_js, methods=["GET"]),
+        Route("/portal", pages.show_portal, methods=["GET"]),
+        Route("/", pages.to_portal, methods=["GET"]),
     ]
 
 
@@ -41,32 +59,81 @@ class _Pages:
             loader=jinja2.PackageLoader("nexi_async.emulator"), autoescape=True, undefined=jinja2.StrictUndefined
         )
         self._templates.filters["money"] = lambda amount: f"{amount / 100:,.2f}"
+        self._templates.filters["time"] = timestamps.render
 
-    async def show(self, request: Request) -> Response:
+    async def show_hosted(self, request: Request) -> Response:
         """The form, or why there is none."""
-        payment = self._payment(request)
-        if payment is None:
-            return self._closed("There is no such payment.", 404)
-        if checkout.is_closed(self._emulator.present(), payment):
-            return self._closed("This payment is closed.", 410)
-        return self._form(payment)
+        return self._show("hosted.html", self._payment(request, "pid"))
 
-    async def act(self, request: Request) -> Response:
-        """The shopper pressed a button."""
-        payment = self._payment(request)
+    async def show_embedded(self, request: Request) -> Response:
+        """The page inside the iframe."""
+        return self._show("embedded.html", self._payment(request, "paymentId"))
+
+    async def act_hosted(self, request: Request) -> Response:
+        """The shopper pressed a button: on to the shop, or the form again."""
+        payment = self._payment(request, "pid")
         if payment is None:
-            return self._closed("There is no such payment.", 404)
+            return self._notice(_UNKNOWN, 404)
+        outcome, problem, status = await self._press(payment, request)
+        if outcome is not None and outcome.redirect:
+            return RedirectResponse(outcome.redirect, 303)
+        if self._is_closed(payment):
+            return self._notice(_TEXTS["completed"] if outcome else _CLOSED, 200 if outcome else 410)
+        return self._form("hosted.html", payment, problem, status)
+
+    async def act_embedded(self, request: Request) -> Response:
+        """The shopper pressed a button inside the iframe, whose script wants JSON."""
+        payment = self._payment(request, "paymentId")
+        if payment is None:
+            return _json({"result": "refused", "message": _UNKNOWN}, 404)
+        outcome, problem, status = await self._press(payment, request)
+        return _json({"result": outcome.result if outcome else "refused", "message": problem}, status)
+
+    async def checkout_js(self, _: Request) -> Response:
+        """The script that a shop's page embeds."""
+        return _script("checkout.js")
+
+    async def iframe_js(self, _: Request) -> Response:
+        """The script inside the iframe."""
+        return _script("iframe.js")
+
+    async def to_portal(self, _: Request) -> Response:
+        """The front door leads to the portal."""
+        return RedirectResponse("/portal", 307)
+
+    async def show_portal(self, request: Request) -> Response:
+        """The newest payments, events and deliveries, for this machine only."""
+        if not is_local(request):
+            return Response(status_code=403)
+        moment = self._emulator.present()
+        kept = moment.books
+        payments = [self._portal_row(request, kept.payments[key]) for key in _newest(kept.payments)]
+        return self._page(
+            "portal.html",
+            200,
+            now=timestamps.render(moment.now),
+            shown=_SHOWN_IN_PORTAL,
+            payments=payments,
+            payment_count=len(kept.payments),
+            events=kept.events[: -_SHOWN_IN_PORTAL - 1 : -1],
+            event_count=len(kept.events),
+            deliveries=kept.deliveries[: -_SHOWN_IN_PORTAL - 1 : -1],
+            delivery_count=len(kept.deliveries),
+        )
+
+    async def _press(self, payment: Payment, request: Request) -> tuple[Outcome | None, str, int]:
+        """What came of a button, what to tell the shopper, and the status for it."""
         form = {name: values[-1] for name, values in parse_qs((await request.body()).decode()).items()}
         try:
-            outcome = self._press(payment, form)
+            outcome = self._do(payment, form)
         except ValueError as error:
-            return self._form(payment, str(error), 400)
+            return None, str(error).capitalize() + ".", 400
         except Refusal as refusal:
-            return self._refused(payment, refusal)
+            return None, _text_of(refusal), refusal.answer.status
         await self._emulator.clock.sleep(outcome.delay)
-        return self._show_outcome(payment, outcome)
+        return outcome, _TEXTS[outcome.result], 402 if outcome.result == "declined" else 200
 
-    def _press(self, payment: Payment, form: dict[str, str]) -> Outcome:
+    def _do(self, payment: Payment, form: dict[str, str]) -> Outcome:
         button = form.get("action", "pay")
         if button == "cancel":
             return self._emulator.cancel(payment.id)
@@ -77,45 +144,74 @@ class _Pages:
             return self._emulator.pay(payment.id, card=form.get("card", cards.DEFAULT_CARD))
         return self._emulator.pay(payment.id, method=method)
 
-    def _payment(self, request: Request) -> Payment | None:
+    def _payment(self, request: Request, id_name: str) -> Payment | None:
         if request.query_params.get("checkoutKey") != self._emulator.checkout_key:
             return None
-        payment_id = normal_id(request.query_params.get("pid", ""))
+        payment_id = normal_id(request.query_params.get(id_name, ""))
         return self._emulator.present().books.payments.get(payment_id)
 
-    def _show_outcome(self, payment: Payment, outcome: Outcome) -> Response:
-        if outcome.result == "declined":
-            return self._form(payment, _DECLINED, 402)
-        if outcome.redirect:
-            return RedirectResponse(outcome.redirect, 303)
-        text = "Thank you, the payment is completed." if outcome.result == "completed" else "Cancelled."
-        return self._closed(text, 200)
+    def _is_closed(self, payment: Payment) -> bool:
+        return checkout.is_closed(self._emulator.present(), payment)
 
-    def _refused(self, payment: Payment, refusal: Refusal) -> Response:
-        if checkout.is_closed(self._emulator.present(), payment):
-            return self._closed("This payment is closed.", 410)
-        body = refusal.answer.body or {}
-        texts = [text for texts in body.get("errors", {}).values() for text in texts]
-        return self._form(payment, body.get("message") or " ".join(texts), refusal.answer.status)
+    def _show(self, template: str, payment: Payment | None) -> Response:
+        if payment is None:
+            return self._notice(_UNKNOWN, 404)
+        if self._is_closed(payment):
+            return self._notice(_CLOSED, 410)
+        return self._form(template, payment, "", 200)
 
-    def _form(self, payment: Payment, problem: str | None = None, status: int = 200) -> Response:
-        methods = checkout.methods(payment)
+    def _form(self, template: str, payment: Payment, problem: str, status: int) -> Response:
+        methods = checkout.methods(self._emulator.present(), payment)
         others = [] if payment.wish else [method.name for method in methods if method.type != "CARD"]
-        takes_cards = any(method.type == "CARD" for method in methods)
         return self._page(
-            "hosted.html",
+            template,
             status,
             payment=payment,
             problem=problem,
-            takes_cards=takes_cards,
+            takes_cards=any(method.type == "CARD" for method in methods),
             methods=others,
             test_cards=cards.TEST_CARDS,
             default_card=cards.DEFAULT_CARD,
         )
 
-    def _closed(self, text: str, status: int) -> Response:
+    def _portal_row(self, request: Request, payment: Payment) -> Document:
+        page = views.hosted_url(str(request.base_url).rstrip("/"), self._emulator.present(), payment.id)
+        return {
+            "id": payment.id,
+            "created": timestamps.render(payment.created),
+            "reference": payment.reference,
+            "method": payment.method.name if payment.method else None,
+            "currency": payment.currency,
+            "amount": payment.amount,
+            "reserved": payment.reserved,
+            "charged": payment.charged,
+            "refunded": payment.refunded,
+            "cancelled": payment.cancelled + payment.released,
+            "open": not self._is_closed(payment),
+            "page": page,
+        }
+
+    def _notice(self, text: str, status: int) -> Response:
         return self._page("closed.html", status, text=text)
 
-    def _page(self, template: str, status: int, **names: JSON) -> Response:
+    def _page(self, template: str, status: int, **names: Any) -> Response:
         text = self._templates.get_template(template).render(**names)
         return Response(text, status, media_type="text/html")
+
+
+def _script(name: str) -> Response:
+    return Response((_SCRIPTS / name).read_bytes(), media_type="text/javascript")
+
+
+def _newest(entries: dict[str, Payment]) -> list[str]:
+    return list(islice(reversed(entries), _SHOWN_IN_PORTAL))
+
+
+def _text_of(refusal: Refusal) -> str:
+    body = refusal.answer.body or {}
+    texts = [text for texts in body.get("errors", {}).values() for text in texts]
+    return str(body.get("message") or " ".join(texts))
+
+
+def _json(document: Document, status: int) -> Response:
+    return Response(orjson.dumps(document), status, media_type="application/json")

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from nexi_async.emulator import events, timestamps, validation, views
+from nexi_async.emulator import events, payouts, timestamps, validation, views
 from nexi_async.emulator.answers import NO_CONTENT, Answer, failed, not_found
 from nexi_async.emulator.books import Charge, Payment, Refund
 from nexi_async.emulator.cards import Behaviour
@@ -66,6 +66,7 @@ def settle(moment: Moment, refund: Refund) -> None:
         return
     refund.state, refund.updated = "Completed", moment.now
     refund.payment.refunded += refund.amount
+    payouts.record_refund(moment, refund)
     events.refund_completed(moment, refund)
 
 

@@ -17,6 +17,10 @@ def _floats(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
+
+
 def _is_number(_: object, attribute: "Attribute[Any]", value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         msg = f"{attribute.name} must be a number, 0 or more, not {value!r}"
@@ -111,6 +115,9 @@ class Settings:
             each other.
         delivery_retry_delays: Delays before the second and later attempts of a delivery.
         delivery_timeout: Real seconds that a receiver has to answer.
+        card_payment_decline_status: The answer to a declined card payment, 402 or 400.
+        bulk_first_page: The number of the first page of a bulk run, where `pageNumber` is used.
+        disabled_methods: Payment methods that are not configured for the merchant.
         bulk_seconds: How long a bulk run takes from its start to Done.
         surcharge_rate: Surcharge on card payments, in percent x 100.
         payout_days: Days from a charge or refund to its payout.
@@ -150,6 +157,11 @@ class Settings:
     event_shuffle_seconds: float = _number(0)
     delivery_retry_delays: tuple[float, ...] = field(default=RETRY_DELAYS, converter=_floats)
     delivery_timeout: float = _number(10)
+    card_payment_decline_status: int = field(default=402, validator=validators.in_((402, 400)))
+    bulk_first_page: int = _count(0)
+    disabled_methods: tuple[str, ...] = field(
+        default=("EasyCampaign", "EasyInstallment", "Forbrugsforeningen"), converter=_names
+    )
     bulk_seconds: float = _number(2)
     surcharge_rate: int = _count(0)
     payout_days: int = _count(3)

@@ -1,6 +1,6 @@
 """The books as one JSON document, for tests and demos that compare what they believe with what happened."""
 
-from nexi_async.emulator import events, timestamps, views
+from nexi_async.emulator import bulk, events, payouts, timestamps, views
 from nexi_async.emulator.books import Agreement, Cancel, Delivery, Payment, Refund
 from nexi_async.emulator.moment import Moment
 from nexi_async.emulator.wire import Document
@@ -14,6 +14,8 @@ def books(moment: Moment) -> Document:
         "payments": [payment(entry, moment) for entry in kept.payments.values()],
         "subscriptions": [_agreement(entry) for entry in kept.agreements["scheduled"].values()],
         "unscheduledSubscriptions": [_agreement(entry) for entry in kept.agreements["unscheduled"].values()],
+        "bulkRuns": [bulk.document(run) for run in kept.bulk_runs.values()],
+        "payouts": [payouts.document(payout) for payout in kept.payouts.values()],
         "events": [events.envelope(moment, event) for event in kept.events],
         "deliveries": [_delivery(entry) for entry in kept.deliveries],
     }

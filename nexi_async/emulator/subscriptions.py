@@ -1,6 +1,6 @@
 """Scheduled and unscheduled subscriptions: retrieve, find, charge, ask what became of a charge, sign up many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -8,7 +8,7 @@ from attrs import evolve
 from nexi_async.emulator import cards, charges, checkout, events, timestamps, validation, views
 from nexi_async.emulator.answers import Answer, Refusal, failed, invalid, not_found
 from nexi_async.emulator.books import SCHEDULED, Agreement, AgreementKind, Charge, Hooks, Payment
-from nexi_async.emulator.cards import Behaviour, Card
+from nexi_async.emulator.cards import Card
 from nexi_async.emulator.fields import Faults
 from nexi_async.emulator.methods import METHODS
 from nexi_async.emulator.moment import Call, Moment
@@ -143,6 +143,16 @@ def sign_up(
     return ids
 
 
+def unknown() -> Refusal:
+    """There is no such agreement."""
+    return failed("1031")
+
+
+def declined(code: str, text: str | None = None, about: Mapping[str, str] | None = None) -> Refusal:
+    """The issuer declined."""
+    return failed(code, text or cards.decline_text(code), source="Issuer", about=about)
+
+
 def _new_payment(
     moment: Moment, agreement: Agreement, order: dict[str, Any], hooks: Hooks, my_reference: str | None
 ) -> Payment:
@@ -183,12 +193,10 @@ def _refuse_by_rule(moment: Moment, agreement: Agreement, payment: Payment, atte
 
 
 def _authorise(moment: Moment, agreement: Agreement, payment: Payment, attempt: Charge) -> None:
-    code = cards.magic_code(payment.amount)
-    if code is None and agreement.card.behaviour is Behaviour.RESERVATION_FAILS:
-        code = "05"
+    code = cards.decline_code(agreement.card, payment.amount, moment.now)
     if code is None:
         return
     text = f"Direct charge failed for payment id {payment.id}: {cards.decline_text(code)}. Refused by issuer"
     events.reservation_failed(moment, payment, events.error(code, text))
     agreement.blocked = moment.settings.block_after_hard_decline and code in cards.NEVER_RETRY
-    raise failed(code, text, source="Issuer", about={"paymentId": payment.id, "chargeId": attempt.id})
+    raise declined(code, text, about={"paymentId": payment.id, "chargeId": attempt.id})

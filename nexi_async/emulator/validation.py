@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nexi_async.emulator.answers import invalid
+from nexi_async.emulator.books import SCHEDULED, AgreementKind
 from nexi_async.emulator.fields import (
     BAD3,
     INT32,
@@ -314,9 +315,56 @@ REFUND = table(
     {"amount": Needed(Whole()), "orderItems": _ITEMS, "myReference": _MY_REFERENCE},
     rule=_positive_and_sum_matches,
 )
+CARD_PAYMENT = table(
+    {
+        "interactionType": Whole(),
+        "order": Needed(CHARGED_ORDER),
+        "paymentInfo": Needed(table({"consumer": _consumer(names_needed=True), "charge": Flag()})),
+        "merchantNumber": Text(),
+        "notifications": _NOTIFICATIONS,
+        "myReference": _MY_REFERENCE,
+        "cardDetails": Needed(
+            table(
+                {
+                    "cardNumber": Needed(Text(19, 12)),
+                    "expiryMonth": Needed(Text(2, pattern=re.compile(r"0[1-9]|1[0-2]"))),
+                    "expiryYear": Needed(Text(2, pattern=re.compile(r"[0-9]{2}"))),
+                    "cvc": Needed(Text(3, pattern=re.compile(r"[0-9]{3}"))),
+                    "cardHolderName": Text(),
+                    "network": Anything(),
+                }
+            )
+        ),
+    }
+)
 AGREEMENT_CHARGE = table(
     {"order": Needed(CHARGED_ORDER), "notifications": _NOTIFICATIONS, "myReference": _MY_REFERENCE}
 )
+
+
+def bulk_charge(kind: AgreementKind) -> Table:
+    """The body of a bulk charge; the external id is documented as required for scheduled ones only."""
+    external_id: Kind | Needed = Needed(_KEY_LIKE) if kind is SCHEDULED else _KEY_LIKE
+    members: dict[str, Kind | Needed] = {"order": Needed(CHARGED_ORDER), "myReference": _MY_REFERENCE}
+    entries = Many(_bulk_entry(kind, members), minimum=1)
+    return table(
+        {
+            "externalBulkChargeId": external_id,
+            "notifications": _NOTIFICATIONS,
+            kind.list_member: Needed(entries),
+        }
+    )
+
+
+def bulk_verification(kind: AgreementKind) -> Table:
+    """The body of a bulk verification."""
+    entries = Many(_bulk_entry(kind, {}), minimum=1)
+    return table({"externalBulkVerificationId": _KEY_LIKE, kind.list_member: Needed(entries)})
+
+
+def _bulk_entry(kind: AgreementKind, members: dict[str, Kind | Needed]) -> Table:
+    ids: dict[str, Kind | Needed] = {kind.id_member: Id(), "externalReference": _KEY_LIKE}
+    return table(ids | members, rule=_exactly_one_id(kind.id_member))
 
 
 def is_webhook_url(url: str, *, plain_http: bool) -> bool:

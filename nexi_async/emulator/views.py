@@ -82,20 +82,18 @@ def agreement(agreement: Agreement) -> Document:
 
 def _summary(payment: Payment, settings: Settings) -> Document:
     shown = payment.released if settings.final_charge_shows_as_cancelled else 0
+    completed = [refund.surcharge for refund in payment.refunds if refund.state == "Completed"]
     amounts = {
-        "reserved": payment.reserved,
-        "charged": payment.charged,
-        "refunded": payment.refunded,
-        "cancelled": payment.cancelled + shown,
+        "reservedAmount": payment.reserved,
+        "reservedSurchargeAmount": payment.surcharge(payment.reserved),
+        "chargedAmount": payment.charged,
+        "chargedSurchargeAmount": sum(charge.surcharge for charge in payment.charges),
+        "refundedAmount": payment.refunded,
+        "refundedSurchargeAmount": sum(completed),
+        "cancelledAmount": payment.cancelled + shown,
+        "cancelledSurchargeAmount": payment.surcharge(payment.cancelled + shown),
     }
-    summary: Document = {}
-    for name, amount in amounts.items():
-        if amount:
-            summary[f"{name}Amount"] = amount
-            surcharge = payment.surcharge(amount)
-            if surcharge:
-                summary[f"{name}SurchargeAmount"] = surcharge
-    return summary
+    return {name: amount for name, amount in amounts.items() if amount}
 
 
 def _consumer(given: Document) -> Document:

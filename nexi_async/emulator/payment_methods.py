@@ -1,0 +1,21 @@
+"""The merchant's configured payment methods."""
+
+from nexi_async.emulator.answers import Answer, invalid
+from nexi_async.emulator.methods import METHODS, currencies_of
+from nexi_async.emulator.moment import Call, Moment
+
+
+def find(moment: Moment, call: Call) -> Answer:
+    """`GET /v1/paymentmethods`: a bare array, filtered by `Currency` and `Enabled`."""
+    currency = call.query.get("currency")
+    wanted = call.query.get("enabled", "").lower()
+    if wanted not in ("", "true", "false"):
+        raise invalid({"Enabled": ["Must be true or false"]})
+    disabled = moment.settings.disabled_methods
+    entries = [
+        {"name": method.name, "paymentType": method.type, "currency": code, "enabled": method.name not in disabled}
+        for method in METHODS.values()
+        for code in currencies_of(method)
+        if currency in (None, code)
+    ]
+    return Answer(200, [entry for entry in entries if wanted in ("", str(entry["enabled"]).lower())])

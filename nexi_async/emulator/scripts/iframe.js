@@ -1,0 +1,90 @@
+// Inside the iframe: asks the embedding page before paying, pays, and tells what came of it.
+(function () {
+  "use strict";
+  const form = document.querySelector("form");
+  const problem = document.getElementById("problem");
+  const fields = form ? form.querySelector("fieldset") : null;
+  let pressed = null;
+
+  function tell(eventType, data) {
+    window.parent.postMessage(JSON.stringify({ eventType, data }), "*");
+  }
+
+  function resize() {
+    tell("resize", document.documentElement.scrollHeight);
+  }
+
+  function show(text) {
+    problem.textContent = text;
+    problem.hidden = !text;
+    resize();
+  }
+
+  function act(action) {
+    const body = new URLSearchParams(new FormData(form));
+    body.set("action", action);
+    fields.disabled = true;
+    return fetch(window.location.href, { method: "POST", body, headers: { Accept: "application/json" } })
+      .then((answer) => answer.json())
+      .then((outcome) => {
+        fields.disabled = outcome.result === "completed";
+        if (outcome.result === "completed") tell("paymentSuccess");
+        else if (outcome.result === "cancelled") tell("paymentCancelled");
+        show(outcome.message || "");
+      });
+  }
+
+  const orders = {
+    paymentOrderFinalized(goOn) {
+      if (goOn && pressed) act(pressed);
+      else fields.disabled = false;
+      pressed = null;
+    },
+    freezeCheckout() {
+      fields.disabled = true;
+    },
+    thawCheckout() {
+      window.location.reload();
+    },
+    cancelPayment() {
+      act("cancel");
+    },
+    setLanguage(language) {
+      document.documentElement.lang = language;
+    },
+    setTheme(theme) {
+      if (theme.backgroundColor) document.body.style.background = theme.backgroundColor;
+      if (theme.textColor) document.body.style.color = theme.textColor;
+      if (theme.primaryColor) document.documentElement.style.setProperty("--accent", theme.primaryColor);
+    },
+  };
+
+  tell("checkoutInitialized");
+  resize();
+  if (!form) return;
+
+  window.addEventListener("message", (message) => {
+    if (message.source !== window.parent) return;
+    const { eventType, data } = JSON.parse(message.data);
+    if (orders[eventType]) orders[eventType](data);
+  });
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const action = event.submitter.value;
+    if (action === "cancel") {
+      act(action);
+      return;
+    }
+    pressed = action;
+    fields.disabled = true;
+    tell("payInitialized");
+  });
+
+  for (const name of ["countryCode", "postalCode"]) {
+    form.elements[name].addEventListener("change", () => {
+      const address = { countryCode: form.elements.countryCode.value, postalCode: form.elements.postalCode.value };
+      tell("addressChanged", address);
+    });
+  }
+})();
