@@ -72,11 +72,17 @@ def failure_of(call: Call, answer: Answer) -> APIError:
 def outcome_after_unknown(call: Call, failure: APIError) -> Outcome:
     """What is known when an earlier attempt of this call may have gone through, and this one was refused.
 
-    With a key the API replays its first decision, so a decided refusal settles it, unless the refusal is what the
-    earlier attempt itself would cause.
+    Reading does nothing, so its last answer counts. With a key the API replays its first decision, so a decided refusal
+    settles it, unless the refusal is what the earlier attempt itself would cause, or does not say what it is.
     """
+    if call.method == "GET":
+        return failure.outcome
     replayed = call.key is not None and failure.status in _DECIDED
-    return Outcome.REJECTED if replayed and failure.code not in _PERHAPS_OUR_OWN_DOING else Outcome.UNKNOWN
+    return Outcome.REJECTED if replayed and not _is_perhaps_our_own_doing(failure) else Outcome.UNKNOWN
+
+
+def _is_perhaps_our_own_doing(failure: APIError) -> bool:
+    return failure.code in _PERHAPS_OUR_OWN_DOING or (failure.status == 402 and failure.code is None)
 
 
 def _outcome(call: Call, status: int, code: str | None, retry_after: float | None) -> Outcome:

@@ -240,6 +240,7 @@ def test_retry_after_that_says_nothing(text: str) -> None:
         (402, "51", REJECTED),
         (402, "1003", REJECTED),
         (404, None, REJECTED),
+        (402, None, UNKNOWN),
         (402, "1001", UNKNOWN),
         (402, "1008", UNKNOWN),
         (402, "1009", UNKNOWN),
@@ -265,6 +266,12 @@ def test_refusal_of_a_repeated_setting(status: int) -> None:
     """Without a key nothing is replayed: the first attempt may be why the second is refused."""
     call = Call(method="PUT", path="/v1/payments/p1/terminate")
     assert outcome_after_unknown(call, failure(status, DECLINE, call=call)) is UNKNOWN
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(401, REJECTED), (404, REJECTED), (429, REJECTED), (500, UNKNOWN)])
+def test_refusal_of_a_repeated_reading(status: int, outcome: Outcome) -> None:
+    """An earlier attempt to read did nothing, so the last answer alone counts."""
+    assert outcome_after_unknown(READ, failure(status, call=READ)) is outcome
 
 
 def test_every_failure_is_a_nexi_error() -> None:
