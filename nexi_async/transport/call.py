@@ -56,8 +56,10 @@ class Answer:
         return next((value for key, value in self.headers if key == name), None)
 
 
-def segment(identifier: str, *, name: str) -> str:
+def segment(identifier: object, *, name: str) -> str:
     """An id as one segment of a path; an empty one would call another endpoint, so it is refused."""
+    if not isinstance(identifier, str):
+        raise InvalidRequest([(name, f"must be text (str), is {type(identifier).__name__}")])
     if not identifier.strip():
         raise InvalidRequest([(name, "must not be empty")])
     if identifier in {".", ".."} or not identifier.isprintable() or len(identifier) > 128:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote
+from uuid import UUID
 
 import httpx
 import pytest
@@ -54,6 +56,13 @@ def test_odd_ids_are_refused(identifier: str) -> None:
         segment(identifier, name="payment_id")
     assert [fault.path for fault in caught.value.faults] == ["payment_id"]
     assert caught.value.outcome is Outcome.NOT_SENT
+
+
+@pytest.mark.parametrize("identifier", [None, 7, b"p1", UUID(int=7)])
+def test_ids_are_text(identifier: Any) -> None:
+    """Anything but text is refused as bad input, not by accident."""
+    with pytest.raises(InvalidRequest, match="payment_id: must be text"):
+        segment(identifier, name="payment_id")
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=128))
