@@ -1,0 +1,556 @@
+"""Tests of nexi_async.transport.session."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import attrs
+import httpx
+import pytest
+
+from nexi_async.errors import (
+    APIError,
+    ChargeDeclined,
+    ConnectFailed,
+    ConnectionLost,
+    NexiError,
+    NotFound,
+    Outcome,
+    ServerError,
+    TimedOut,
+    TransportError,
+    UnexpectedResponse,
+)
+from nexi_async.models.charge import ChargeReceipt
+from nexi_async.models.order import Order
+from nexi_async.transport import session as session_module
+from nexi_async.transport.call import Answer, Call
+from nexi_async.transport.lifetime import Lifetime
+from nexi_async.transport.retry import RetryPolicy
+from nexi_async.transport.session import Session
+from tests.scripted import KEY, SWIFT, Body, ScriptedAPI, Step, answer, silence
+
+GET = Call(method="GET", path="/v1/payments/p1")
+PUT = Call(method="PUT", path="/v1/payments/p1/terminate")
+KEYED = Call(method="POST", path="/v1/payments/p1/charges", body=b'{"amount":100}', key="key-1")
+BARE = Call(method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
+
+NOT_SENT, REJECTED, ACCEPTED, UNKNOWN = Outcome.NOT_SENT, Outcome.REJECTED, Outcome.ACCEPTED, Outcome.UNKNOWN
+
+SURELY_NOT_SENT: list[tuple[type[httpx.TransportError], type[TransportError]]] = [
+    (httpx.ConnectError, ConnectFailed),
+    (httpx.ConnectTimeout, TimedOut),
+    (httpx.PoolTimeout, TimedOut),
+    (httpx.ProxyError, ConnectFailed),
+    (httpx.UnsupportedProtocol, ConnectFailed),
+    (httpx.LocalProtocolError, ConnectFailed),
+]
+PERHAPS_SENT: list[tuple[type[httpx.TransportError], type[TransportError]]] = [
+    (httpx.ReadError, ConnectionLost),
+    (httpx.ReadTimeout, TimedOut),
+    (httpx.WriteError, ConnectionLost),
+    (httpx.WriteTimeout, TimedOut),
+    (httpx.CloseError, ConnectionLost),
+    (httpx.RemoteProtocolError, ConnectionLost),
+]
+
+
+class Clock:
+    """A clock that passes when somebody sleeps by it."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+
+
+@asynccontextmanager
+async def opened(
+    api: httpx.AsyncBaseTransport, *, retry: RetryPolicy = SWIFT, patience: float = 5.0, clock: Clock | None = None
+) -> AsyncIterator[Session]:
+    """A session that talks to the script and draws the longest delays."""
+    lifetime = Lifetime(api)
+    await lifetime.open()
+    headers = (("Authorization", KEY), ("User-Agent", "test"))
+    session = Session(
+        lifetime=lifetime,
+        base_url="https://api.test",
+        headers=headers,
+        timeout=patience,
+        retry=retry,
+        draw=lambda: 1.0,
+    )
+    yield session if clock is None else attrs.evolve(session, now=clock.now, sleep=clock.sleep)
+    await lifetime.close()
+
+
+async def send(call: Call, *script: Step, **options: Any) -> tuple[Answer, ScriptedAPI]:
+    """The answer to a call, and the API that was asked."""
+    api = ScriptedAPI(*script)
+    async with opened(api, **options) as session:
+        return await session.send(call), api
+
+
+async def fail(call: Call, *script: Step, **options: Any) -> tuple[NexiError, ScriptedAPI]:
+    """The failure of a call, and the API that was asked."""
+    api = ScriptedAPI(*script)
+    async with opened(api, **options) as session:
+        with pytest.raises(NexiError) as caught:
+            await session.send(call)
+    return caught.value, api
+
+
+async def unending() -> httpx.Response:
+    """An answer that begins and does not end."""
+    return httpx.Response(200, stream=Body(b"{", None))
+
+
+def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
+    """The classes that are really raised."""
+    subclasses = kind.__subclasses__()
+    yield from (leaf for subclass in subclasses for leaf in leaves(subclass))
+    if not subclasses:
+        yield kind
+
+
+# --- one exchange -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_travels() -> None:
+    """Method, address, parameters, headers and body are those of the call."""
+    call = attrs.evolve(KEYED, query=(("a", "1 2"), ("b", "&")), headers=(("MerchantNumber", "7"),))
+    _, api = await send(call, answer(201))
+    (request,) = api.requests
+    assert request.method == "POST"
+    assert str(request.url) == "https://api.test/v1/payments/p1/charges?a=1+2&b=%26"
+    assert request.content == b'{"amount":100}'
+    assert dict(request.headers) == {
+        "host": "api.test",
+        "content-length": "14",
+        "content-type": "application/json",
+        "authorization": KEY,
+        "user-agent": "test",
+        "merchantnumber": "7",
+        "idempotency-key": "key-1",
+    }
+
+
+async def test_calls_without_body_or_key_say_nothing_of_them() -> None:
+    """A call without a body has no content type, and one without a key no key header."""
+    _, api = await send(PUT, answer(204))
+    assert not {"content-type", "idempotency-key"} & set(api.requests[0].headers)
+    assert api.requests[0].headers["content-length"] == "0"
+
+
+async def test_answer_comes_whole() -> None:
+    """Status, headers and body are handed on, and how often it took."""
+    found, _ = await send(GET, answer(200, {"a": 1}, [("X-Request-Id", "r1")]))
+    assert (found.status, found.json(), found.header("x-request-id"), found.attempts) == (200, {"a": 1}, "r1", 1)
+
+
+async def test_body_in_pieces_is_put_together_and_closed() -> None:
+    """The connection is given back once the answer is read."""
+    body = Body(b'{"a"', b": 1}")
+    found, _ = await send(GET, httpx.Response(200, stream=body))
+    assert found.json() == {"a": 1}
+    assert body.closed
+
+
+async def test_redirects_are_not_followed() -> None:
+    """A body with money in it goes to no other address."""
+    error, api = await fail(KEYED, answer(307, headers=[("Location", "https://elsewhere.test/")]))
+    assert isinstance(error, APIError)
+    assert (error.status, error.outcome, len(api.requests)) == (307, UNKNOWN, 1)
+
+
+async def test_cookies_are_not_kept() -> None:
+    """One call leaves nothing behind for the next."""
+    _, api = await send(GET, answer(500, headers=[("Set-Cookie", "a=b")]), answer(200))
+    assert "cookie" not in api.requests[1].headers
+
+
+# --- repeating --------------------------------------------------------------------------------------------------------
+
+
+async def test_every_attempt_carries_the_same_key_and_bytes() -> None:
+    """However it fails, what is sent again is exactly what was sent before."""
+    found, api = await send(KEYED, httpx.ReadError("x"), answer(500), httpx.ConnectError("x"), answer(201, {}))
+    assert found.attempts == 4
+    assert {bytes(request.content) for request in api.requests} == {KEYED.body}
+    assert set(api.keys) == {"key-1"}
+    assert len({(request.method, str(request.url), str(request.headers)) for request in api.requests}) == 1
+
+
+@pytest.mark.parametrize("call", [GET, PUT, KEYED], ids=str)
+@pytest.mark.parametrize("kind", [kind for kind, _ in PERHAPS_SENT + SURELY_NOT_SENT])
+async def test_what_cannot_be_done_twice_is_sent_again(call: Call, kind: type[Exception]) -> None:
+    """A lost answer costs a GET, a PUT or a call with a key nothing but time."""
+    found, _ = await send(call, kind("x"), answer(200))
+    assert found.attempts == 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in PERHAPS_SENT])
+async def test_no_second_post_without_a_key_after_a_lost_answer(kind: type[Exception]) -> None:
+    """What may have created a payment or released money is never repeated blindly."""
+    error, api = await fail(BARE, kind("x"), answer(201))
+    assert (len(api.requests), error.outcome, error.attempts) == (1, UNKNOWN, 1)
+
+
+@pytest.mark.parametrize("step", [answer(500), answer(502), answer(503), answer(504), silence], ids=str)
+async def test_no_second_post_without_a_key_after_a_server_failed(step: Step) -> None:
+    """A server that fails, or is silent, may have acted before."""
+    error, api = await fail(BARE, step, answer(201), patience=0.05)
+    assert (len(api.requests), error.outcome) == (1, UNKNOWN)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in SURELY_NOT_SENT])
+async def test_post_without_a_key_is_sent_again_if_it_never_left(kind: type[Exception]) -> None:
+    """What never left this machine can be sent."""
+    found, api = await send(BARE, kind("x"), kind("x"), answer(201))
+    assert (found.attempts, len(api.requests)) == (3, 3)
+
+
+@pytest.mark.parametrize("step", [answer(429), answer(408), answer(503, headers=[("Retry-After", "0")])])
+async def test_post_without_a_key_is_sent_again_if_it_was_turned_away(step: httpx.Response) -> None:
+    """What the server did not begin to work on can be sent again."""
+    found, _ = await send(BARE, step, answer(201))
+    assert found.attempts == 2
+
+
+async def test_attempts_end() -> None:
+    """The last failure is raised with the number of attempts and the key."""
+    error, api = await fail(KEYED, *[answer(500)] * 9)
+    assert isinstance(error, ServerError)
+    assert (len(api.requests), error.attempts, error.idempotency_key) == (SWIFT.attempts, SWIFT.attempts, "key-1")
+
+
+async def test_a_decision_is_not_appealed() -> None:
+    """A decline is final for its key."""
+    error, api = await fail(KEYED, answer(402, {"code": "51"}), answer(201))
+    assert isinstance(error, ChargeDeclined)
+    assert (error.outcome, len(api.requests)) == (REJECTED, 1)
+
+
+# --- outcomes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        httpx.ConnectError("x"),
+        httpx.PoolTimeout("x"),
+        answer(401),
+        answer(403),
+        answer(429),
+        answer(409, {"code": "1"}),
+    ],
+    ids=str,
+)
+async def test_unknown_stays_unknown(later: Step) -> None:
+    """That a later attempt was not sent or turned away says nothing about the first one."""
+    error, _ = await fail(KEYED, httpx.ReadError("x"), later, later, later)
+    assert error.outcome is UNKNOWN
+
+
+async def test_refused_before_sending_stays_not_sent() -> None:
+    """When no attempt left this machine, nothing happened."""
+    error, _ = await fail(KEYED, *[httpx.ConnectError("x")] * 4)
+    assert (error.outcome, error.attempts) == (NOT_SENT, 4)
+
+
+@pytest.mark.parametrize("later", [answer(402, {"code": "51"}), answer(404), answer(400, {"errors": {"a": ["b"]}})])
+async def test_decision_replayed_for_the_key_settles_the_unknown(later: Step) -> None:
+    """With the same key the API repeats its first decision, so a refusal is what happened."""
+    error, _ = await fail(KEYED, httpx.ReadTimeout("x"), later)
+    assert (error.outcome, error.attempts) == (REJECTED, 2)
+
+
+@pytest.mark.parametrize("code", ["1001", "1008"])
+async def test_refusal_that_the_first_attempt_would_cause_settles_nothing(code: str) -> None:
+    """'Over-charged' and 'already charged' are what a charge that went through looks like from behind."""
+    error, _ = await fail(KEYED, httpx.ReadTimeout("x"), answer(402, {"code": code}))
+    assert error.outcome is UNKNOWN
+
+
+async def test_same_key_in_progress_is_waited_for() -> None:
+    """While the first attempt is still being worked on, the API says 409, and later what came of it."""
+    found, _ = await send(KEYED, httpx.ReadTimeout("x"), answer(409), answer(409), answer(201))
+    assert found.attempts == 4
+
+
+async def test_reading_is_settled_by_the_last_answer() -> None:
+    """A payment that is not there was not there before either."""
+    error, _ = await fail(GET, httpx.ReadError("x"), answer(404))
+    assert isinstance(error, NotFound)
+    assert error.outcome is REJECTED
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "outcome"),
+    [(*pair, NOT_SENT) for pair in SURELY_NOT_SENT] + [(*pair, UNKNOWN) for pair in PERHAPS_SENT],
+)
+async def test_exceptions_of_httpx(kind: type[Exception], expected: type[NexiError], outcome: Outcome) -> None:
+    """Each says whether anything left this machine, and what the network said."""
+    original = kind("what the network said")
+    error, _ = await fail(BARE, original, retry=RetryPolicy(attempts=1))
+    assert type(error) is expected
+    assert error.outcome is outcome
+    assert isinstance(error, TransportError)
+    assert error.cause is (None if kind is httpx.LocalProtocolError else original)
+
+
+def test_every_exception_of_httpx_is_known() -> None:
+    """No way that a transport may fail was forgotten in the tables above."""
+    assert {kind for kind, _ in SURELY_NOT_SENT + PERHAPS_SENT} == set(leaves(httpx.TransportError))
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        OSError("x"),
+        ConnectionResetError("x"),
+        ssl.SSLError("x"),
+        anyio.EndOfStream(),
+        anyio.BrokenResourceError(),
+        httpx.StreamClosed(),
+    ],
+    ids=repr,
+)
+async def test_exceptions_that_slip_through_httpx(original: Exception) -> None:
+    """What transports let through unmapped counts as a lost connection."""
+    error, _ = await fail(BARE, original)
+    assert type(error) is ConnectionLost
+    assert error.outcome is UNKNOWN
+    assert error.cause is original
+
+
+async def test_connection_lost_within_the_body() -> None:
+    """An answer that breaks off is no answer, and its connection is closed."""
+    body = Body(b'{"charge', httpx.ReadError("x"))
+    error, _ = await fail(BARE, httpx.Response(201, stream=body))
+    assert (type(error), error.outcome) == (ConnectionLost, UNKNOWN)
+    assert body.closed
+
+
+async def test_complaint_about_a_header_does_not_repeat_it() -> None:
+    """A header that the protocol forbids may hold the secret key."""
+    complaint = httpx.LocalProtocolError(f"Illegal header value b'{KEY}'")
+    error, _ = await fail(BARE, complaint, retry=RetryPolicy(attempts=1))
+    assert KEY not in "".join(traceback.format_exception(error))
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [silence, unending], ids=["no answer", "no end"])
+async def test_an_attempt_is_bounded(step: Step) -> None:
+    """A server that never answers, or never ends, is given up."""
+    with anyio.fail_after(2):
+        error, _ = await fail(BARE, step, patience=0.05)
+    assert (type(error), error.outcome) == (TimedOut, UNKNOWN)
+    assert isinstance(error.__cause__, TimeoutError)
+
+
+async def test_a_trickling_server_is_bounded() -> None:
+    """It is the whole answer that has to come in time, not each piece of it."""
+
+    class Trickle(Body):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                await anyio.sleep(0.01)
+                yield b" "
+
+    with anyio.fail_after(2):
+        error, _ = await fail(BARE, httpx.Response(200, stream=Trickle()), patience=0.1)
+    assert type(error) is TimedOut
+
+
+async def test_timing_out_closes_the_answer() -> None:
+    """A connection in the middle of an answer is not used again."""
+    body = Body(b"{", None)
+    await fail(BARE, httpx.Response(200, stream=body), patience=0.05)
+    assert body.closed
+
+
+async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that cannot even be closed holds nobody up."""
+
+    class Stuck(Body):
+        async def aclose(self) -> None:
+            await anyio.sleep_forever()
+
+    monkeypatch.setattr(session_module, "LONGEST_CLOSE", 0.05)
+    with anyio.fail_after(2):
+        error, _ = await fail(BARE, httpx.Response(200, stream=Stuck(b"{", None)), patience=0.05)
+    assert type(error) is TimedOut
+
+
+async def test_waits_double_until_the_deadline() -> None:
+    """Waits grow by the policy, and the one that would end after the deadline is not begun."""
+    clock = Clock()
+    policy = RetryPolicy(attempts=99, first_delay=1.0, longest_delay=60.0, deadline=10.0)
+    error, api = await fail(KEYED, *[answer(500)] * 99, retry=policy, clock=clock)
+    assert clock.waits == [1.0, 2.0, 4.0]
+    assert (error.attempts, len(api.requests)) == (4, 4)
+
+
+async def test_slow_attempts_count_towards_the_deadline() -> None:
+    """The deadline bounds attempts and waits together."""
+    clock = Clock()
+
+    async def slow() -> httpx.Response:
+        clock.time += 4.0
+        return answer(500)
+
+    policy = RetryPolicy(attempts=99, first_delay=1.0, longest_delay=1.0, deadline=10.0)
+    error, _ = await fail(KEYED, *[slow] * 99, retry=policy, clock=clock)
+    assert (clock.waits, error.attempts) == ([1.0], 2)
+
+
+async def test_retry_after_is_waited_for() -> None:
+    """The server's own wait replaces the policy's."""
+    clock = Clock()
+    await send(BARE, answer(429, headers=[("Retry-After", "7")]), answer(201), clock=clock)
+    assert clock.waits == [7.0]
+
+
+async def test_a_long_retry_after_is_handed_to_the_caller() -> None:
+    """Who is told to come back in an hour is told so at once."""
+    clock = Clock()
+    error, _ = await fail(BARE, answer(429, headers=[("Retry-After", "3600")]), clock=clock)
+    assert isinstance(error, APIError)
+    assert (error.retry_after, clock.waits, error.outcome) == (3600.0, [], REJECTED)
+
+
+# --- cancellation -----------------------------------------------------------------------------------------------------
+
+
+async def cancelled(session: Session, call: Call) -> bool:
+    """Whether a call that is cancelled while it waits ends by that."""
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(session.send, call)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+    return scope.cancelled_caught
+
+
+@pytest.mark.parametrize("step", [silence, unending], ids=["no answer", "no end"])
+async def test_cancellation_ends_the_call(step: Step) -> None:
+    """A cancelled call is neither an error nor sent again."""
+    api = ScriptedAPI(step, answer(201))
+    async with opened(api) as session:
+        assert await cancelled(session, KEYED)
+    assert len(api.requests) == 1
+
+
+async def test_cancellation_closes_the_answer() -> None:
+    """A connection in the middle of an answer is closed, although the call is cancelled."""
+
+    class Slow(Body):
+        async def aclose(self) -> None:
+            await anyio.sleep(0.01)
+            self.closed = True
+
+    body = Slow(b"{", None)
+    async with opened(ScriptedAPI(httpx.Response(200, stream=body))) as session:
+        assert await cancelled(session, KEYED)
+    assert body.closed
+
+
+async def test_cancellation_while_waiting_for_the_next_attempt() -> None:
+    """A call that waits to be sent again is not sent once it is cancelled."""
+    api = ScriptedAPI(answer(500), answer(201))
+    async with opened(api, retry=RetryPolicy(first_delay=60.0, longest_delay=60.0)) as session:
+        assert await cancelled(session, KEYED)
+    assert len(api.requests) == 1
+
+
+async def test_one_cancelled_call_leaves_the_others_alone() -> None:
+    """Calls of one client know nothing of each other."""
+    api = ScriptedAPI(silence, answer(201))
+    async with opened(api) as session:
+        assert await cancelled(session, KEYED)
+        assert (await session.send(KEYED)).status == 201
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"", "body"),
+        (b"<html>", "body"),
+        (b"[]", "body"),
+        (b"{}", "chargeId"),
+        (b'{"chargeId": 7}', "chargeId"),
+        (b'{"chargeId": "c", "invoice": {"invoiceNumber": 5}}', "invoice.invoiceNumber"),
+    ],
+)
+async def test_success_that_cannot_be_read(body: bytes, path: str) -> None:
+    """The charge has happened; the body is kept, and the error says where it differs from the documents."""
+    api = ScriptedAPI(httpx.ReadError("x"), httpx.Response(201, content=body))
+    async with opened(api) as session:
+        with pytest.raises(UnexpectedResponse) as caught:
+            await session.fetch(KEYED, ChargeReceipt)
+    error = caught.value
+    assert (error.outcome, error.body, error.idempotency_key, error.attempts) == (ACCEPTED, body, "key-1", 2)
+    assert [fault.path for fault in error.faults] == [path]
+
+
+async def test_unreadable_success_is_not_sent_again() -> None:
+    """What has happened is not asked for a second time."""
+    api = ScriptedAPI(httpx.Response(201, content=b"<html>"), answer(201, {"chargeId": "c"}))
+    async with opened(api) as session:
+        with pytest.raises(UnexpectedResponse):
+            await session.fetch(KEYED, ChargeReceipt)
+    assert len(api.requests) == 1
+
+
+async def test_unreadable_success_does_not_repeat_values() -> None:
+    """What stands in an answer may be personal, and stays out of the text."""
+    api = ScriptedAPI(answer(200, {"items": "Ingrid", "amount": "Ingrid", "currency": "NOK"}))
+    async with opened(api) as session:
+        with pytest.raises(UnexpectedResponse) as caught:
+            await session.fetch(GET, Order)
+    assert "Ingrid" not in str(caught.value)
+
+
+# --- logging ----------------------------------------------------------------------------------------------------------
+
+
+async def test_log_tells_of_repeated_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    """Who looks for a slow call finds what failed, and when it is sent again."""
+    caplog.set_level(logging.DEBUG)
+    await send(KEYED, httpx.ReadError("x"), answer(201))
+    assert [record.getMessage() for record in caplog.records if record.name == "nexi_async"] == [
+        "POST /v1/payments/p1/charges failed (ConnectionLost), attempt 1, next in 0.00 s"
+    ]
+
+
+async def test_log_holds_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the secret key, nor the idempotency key, nor any body gets into a log."""
+    caplog.set_level(logging.DEBUG)
+    await fail(KEYED, httpx.ReadError(KEY), answer(500, {"message": "Ingrid"}), answer(402, {"message": "Ingrid"}))
+    await fail(BARE, httpx.ConnectError(KEY), answer(500))
+    assert caplog.records
+    assert not any(word in caplog.text for word in (KEY, "key-1", "Ingrid", "ingrid", "amount", "Authorization"))
+
+
+async def test_session_shows_no_headers() -> None:
+    """The secret key is not in its repr."""
+    async with opened(ScriptedAPI()) as session:
+        assert KEY not in repr(session)
