@@ -6,6 +6,7 @@ import logging
 import random
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import anyio
@@ -110,8 +111,7 @@ class Session:
                 try:
                     body = await response.aread()
                 finally:
-                    with anyio.move_on_after(LONGEST_CLOSE, shield=True):
-                        await response.aclose()
+                    await _close(response)
         except TimeoutError as error:
             raise TimedOut(f"{call} took longer than {self.timeout:g} s") from error
         except _BROKEN as error:
@@ -140,6 +140,12 @@ class Session:
         """Getting a connection may take a third of the time, so that running out of it can be told from silence."""
         third = self.timeout / 3
         return {"pool": third, "connect": third, "write": self.timeout, "read": self.timeout}
+
+
+async def _close(response: httpx.Response) -> None:
+    """Close within bounds; trouble with it must not hide why the exchange ended, least of all a cancellation."""
+    with anyio.move_on_after(LONGEST_CLOSE, shield=True), suppress(*_BROKEN):
+        await response.aclose()
 
 
 def _lost(call: Call, error: Exception) -> TransportError:

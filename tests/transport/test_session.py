@@ -397,6 +397,13 @@ async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(error) is TimedOut
 
 
+async def test_trouble_on_closing_does_not_hide_the_timeout() -> None:
+    """That a connection breaks while it is closed says nothing about the call."""
+    body = Body(b"{", None, on_close=OSError("x"))
+    error, _ = await fail(BARE, httpx.Response(200, stream=body), patience=0.05)
+    assert type(error) is TimedOut
+
+
 async def test_waits_double_until_the_deadline() -> None:
     """Waits grow by the policy, and the one that would end after the deadline is not begun."""
     clock = Clock()
@@ -468,6 +475,15 @@ async def test_cancellation_closes_the_answer() -> None:
     async with opened(ScriptedAPI(httpx.Response(200, stream=body))) as session:
         assert await cancelled(session, KEYED)
     assert body.closed
+
+
+async def test_cancellation_is_not_swallowed_by_trouble_on_closing() -> None:
+    """A cancelled call stays cancelled, also if its connection breaks while it is closed."""
+    body = Body(b"{", None, on_close=OSError("x"))
+    api = ScriptedAPI(httpx.Response(200, stream=body), answer(201))
+    async with opened(api, retry=RetryPolicy(attempts=1)) as session:
+        assert await cancelled(session, KEYED)
+    assert len(api.requests) == 1
 
 
 async def test_cancellation_while_waiting_for_the_next_attempt() -> None:
