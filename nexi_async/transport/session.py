@@ -109,7 +109,7 @@ class Session:
             with anyio.fail_after(self.timeout):
                 response = await transport.handle_async_request(request)
                 try:
-                    body = await response.aread()
+                    body = await _read(response)
                 finally:
                     await _close(response)
         except TimeoutError as error:
@@ -140,6 +140,14 @@ class Session:
         """Getting a connection may take a third of the time, so that running out of it can be told from silence."""
         third = self.timeout / 3
         return {"pool": third, "connect": third, "write": self.timeout, "read": self.timeout}
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The body; none if its encoding can't be undone, for the status counts all the same."""
+    try:
+        return await response.aread()
+    except httpx.DecodingError:
+        return b""
 
 
 async def _close(response: httpx.Response) -> None:

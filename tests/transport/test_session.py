@@ -16,6 +16,7 @@ import pytest
 
 from nexi_async.errors import (
     APIError,
+    BadRequest,
     ChargeDeclined,
     ConnectFailed,
     ConnectionLost,
@@ -525,6 +526,25 @@ async def test_success_that_cannot_be_read(body: bytes, path: str) -> None:
     error = caught.value
     assert (error.outcome, error.body, error.idempotency_key, error.attempts) == (ACCEPTED, body, "key-1", 2)
     assert [fault.path for fault in error.faults] == [path]
+
+
+def garbled(status: int) -> httpx.Response:
+    """An answer that claims to be compressed and is not."""
+    return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Body(b"not gzip"))
+
+
+async def test_success_in_a_broken_encoding() -> None:
+    """The status says that it has happened, whatever became of the body."""
+    async with opened(ScriptedAPI(garbled(201))) as session:
+        with pytest.raises(UnexpectedResponse) as caught:
+            await session.fetch(BARE, ChargeReceipt)
+    assert caught.value.outcome is ACCEPTED
+
+
+async def test_refusal_in_a_broken_encoding() -> None:
+    """The status says that it was refused, whatever became of the body."""
+    error, _ = await fail(BARE, garbled(400))
+    assert (type(error), error.outcome) == (BadRequest, REJECTED)
 
 
 async def test_unreadable_success_is_not_sent_again() -> None:
