@@ -7,7 +7,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import anyio
 import attrs
@@ -143,11 +143,14 @@ class Session:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """The body; none if its encoding can't be undone, for the status counts all the same."""
+    """The body; as it came if its encoding can't be undone, for the status counts all the same."""
+    raw = b"".join([piece async for piece in cast("httpx.AsyncByteStream", response.stream)])
+    if "content-encoding" not in response.headers:
+        return raw
     try:
-        return await response.aread()
+        return httpx.Response(response.status_code, headers=response.headers, content=raw).content
     except httpx.DecodingError:
-        return b""
+        return raw
 
 
 async def _close(response: httpx.Response) -> None:

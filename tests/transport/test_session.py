@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import ssl
 import traceback
@@ -528,6 +529,14 @@ async def test_success_that_cannot_be_read(body: bytes, path: str) -> None:
     assert [fault.path for fault in error.faults] == [path]
 
 
+async def test_success_in_an_encoding() -> None:
+    """An answer that a server compressed unasked is read."""
+    packed = gzip.compress(b'{"chargeId": "c"}')
+    api = ScriptedAPI(httpx.Response(201, headers={"Content-Encoding": "gzip"}, stream=Body(packed[:9], packed[9:])))
+    async with opened(api) as session:
+        assert (await session.fetch(KEYED, ChargeReceipt)).charge_id == "c"
+
+
 def garbled(status: int) -> httpx.Response:
     """An answer that claims to be compressed and is not."""
     return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Body(b"not gzip"))
@@ -538,7 +547,7 @@ async def test_success_in_a_broken_encoding() -> None:
     async with opened(ScriptedAPI(garbled(201))) as session:
         with pytest.raises(UnexpectedResponse) as caught:
             await session.fetch(BARE, ChargeReceipt)
-    assert caught.value.outcome is ACCEPTED
+    assert (caught.value.outcome, caught.value.body) == (ACCEPTED, b"not gzip")
 
 
 async def test_refusal_in_a_broken_encoding() -> None:
