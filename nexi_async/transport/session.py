@@ -85,8 +85,9 @@ class Session:
         attempt, doubtful = 0, False
         while True:
             attempt += 1
+            limit = min(self.timeout, began + self.retry.deadline - self.now())
             try:
-                return attrs.evolve(await self._exchange(call, request), attempts=attempt)
+                return attrs.evolve(await self._exchange(call, request, limit), attempts=attempt)
             except (APIError, TransportError) as failure:
                 delay = delay_before_next(
                     self.retry, call, failure, attempt=attempt, elapsed=self.now() - began, draw=self.draw()
@@ -103,17 +104,17 @@ class Session:
             outcome = outcome_after_unknown(call, failure) if isinstance(failure, APIError) else Outcome.UNKNOWN
         raise failure.settled(outcome=outcome, idempotency_key=call.key, attempts=attempts)
 
-    async def _exchange(self, call: Call, request: httpx.Request) -> Answer:
+    async def _exchange(self, call: Call, request: httpx.Request, limit: float) -> Answer:
         transport = self.lifetime.require()
         try:
-            with anyio.fail_after(self.timeout):
+            with anyio.fail_after(limit):
                 response = await transport.handle_async_request(request)
                 try:
                     body = await _read(response)
                 finally:
                     await _close(response)
         except TimeoutError as error:
-            raise TimedOut(f"{call} took longer than {self.timeout:g} s") from error
+            raise TimedOut(f"{call} took longer than {round(limit, 2):g} s") from error
         except _BROKEN as error:
             raise _lost(call, error) from _without_headers(error)
         answer = Answer(status=response.status_code, headers=tuple(response.headers.items()), body=body)

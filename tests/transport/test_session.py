@@ -428,6 +428,14 @@ async def test_slow_attempts_count_towards_the_deadline() -> None:
     assert (clock.waits, error.attempts) == ([1.0], 2)
 
 
+async def test_no_attempt_outlives_the_deadline() -> None:
+    """What is left until the deadline bounds an attempt more tightly than its own limit."""
+    policy = RetryPolicy(attempts=9, first_delay=0.0, longest_delay=0.0, deadline=0.2)
+    with anyio.fail_after(2):
+        error, api = await fail(KEYED, answer(500), silence, retry=policy, patience=60.0)
+    assert (type(error), error.outcome, len(api.requests)) == (TimedOut, UNKNOWN, 2)
+
+
 async def test_retry_after_is_waited_for() -> None:
     """The server's own wait replaces the policy's."""
     clock = Clock()
