@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar, cast
@@ -38,7 +37,15 @@ logger = logging.getLogger("nexi_async")
 LONGEST_CLOSE = 2.0
 """Seconds that a cancelled call may still spend on closing its connection."""
 
-_BROKEN = (httpx.TransportError, httpx.StreamError, ssl.SSLError, anyio.EndOfStream, anyio.BrokenResourceError, OSError)
+_BROKEN = (
+    httpx.TransportError,
+    httpx.StreamError,
+    anyio.EndOfStream,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    OSError,
+)
+"""What transports raise, and what they let through from below: `ssl.SSLError` is an `OSError`."""
 
 
 @attrs.frozen(kw_only=True)

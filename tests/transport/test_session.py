@@ -326,6 +326,7 @@ def test_every_exception_of_httpx_is_known() -> None:
         ssl.SSLError("x"),
         anyio.EndOfStream(),
         anyio.BrokenResourceError(),
+        anyio.ClosedResourceError(),
         httpx.StreamClosed(),
     ],
     ids=repr,
