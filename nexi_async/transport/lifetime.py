@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import anyio
 import httpx
 from anyio.lowlevel import EventLoopToken, current_token
 
 __all__ = ["Lifetime"]
+
+LONGEST_CLOSE = 5.0
+"""Seconds that a client may spend on closing its connections."""
 
 
 class Lifetime:
@@ -24,9 +28,10 @@ class Lifetime:
         await self.transport.__aenter__()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, also when the task that does it is cancelled."""
         self._closed = True
-        await self.transport.__aexit__()
+        with anyio.move_on_after(LONGEST_CLOSE, shield=True):
+            await self.transport.__aexit__()
 
     def require(self) -> httpx.AsyncBaseTransport:
         """The transport, if the client is open here."""
