@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -33,6 +33,11 @@ from nexi_async.transport.retry import RetryPolicy
 from nexi_async.transport.session import Session
 
 __all__ = ["AsyncCheckout"]
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~/-]*)?"
+)
+"""Scheme, host, port and path; a user, a query or a fragment would not survive the path that is put after it."""
 
 
 class AsyncCheckout:
@@ -221,12 +226,12 @@ def _secret_key(given: str | None) -> str:
 
 def _base_url(given: str | None, environment: Environment) -> str:
     """The address without its last slash; plain http only to this machine, since the key travels along."""
-    if given is None:
+    if not given:
         return environment.base_url
-    parts = urlsplit(given)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise InvalidRequest([("base_url", f"{given!r} is not an address such as https://127.0.0.1:8400")])
-    if parts.scheme == "http" and not is_this_machine(parts.hostname):
+    found = _ADDRESS.fullmatch(given)
+    if found is None or int(found["port"] or 0) > 65_535:
+        raise InvalidRequest([("base_url", "is not an address such as https://127.0.0.1:8400")])
+    if found["scheme"] == "http" and not is_this_machine(found["host"].strip("[]")):
         raise InvalidRequest([("base_url", "must be https: the secret key would travel in the open")])
     return given.rstrip("/")
 

@@ -184,11 +184,33 @@ def test_key_does_not_travel_in_the_open(address: str) -> None:
         "https:///v1",
         "https://api.test?a=b",
         "https://api.test#a",
+        "https://api.test/?",
+        "https://api.test/#",
+        "https://api.test:port",
+        "https://api.test:99999",
+        "https://[::1",
+        "https://api test",
+        "https://api.test\n",
+        "https://api.test\\elsewhere.test",
     ],
 )
 def test_address_that_is_none(address: str) -> None:
     """What is no address is refused when the client is made, not when it is used."""
     assert paths(refused(base_url=address)) == ["base_url"]
+
+
+def test_password_in_an_address_is_not_repeated() -> None:
+    """An address takes no user, and what stands there stays out of the error."""
+    error = refused(base_url="https://user:password@api.test")
+    assert paths(error) == ["base_url"]
+    assert "password" not in str(error)
+
+
+async def test_blank_setting_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set to nothing is not set."""
+    monkeypatch.setenv("NEXI_ENVIRONMENT", "")
+    monkeypatch.setenv("NEXI_BASE_URL", "")
+    assert await address_of() == "https://test.api.dibspayment.eu/v1/charges/c1"
 
 
 # --- other settings ---------------------------------------------------------------------------------------------------
