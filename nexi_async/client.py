@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import ssl
@@ -38,6 +39,9 @@ _ADDRESS = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~/-]*)?"
 )
 """Scheme, host, port and path; a user, a query or a fragment would not survive the path that is put after it."""
+
+_PATH = re.compile(r"/[!\"$-~]*")
+"""Printable ASCII without a fragment, which would not travel."""
 
 
 class AsyncCheckout:
@@ -173,7 +177,7 @@ class AsyncCheckout:
         Raises:
             NexiError: any other answer, or none; see its outcome.
         """
-        if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
+        if not _PATH.fullmatch(path):
             raise InvalidRequest([("path", "must begin with / and be quoted, e.g. /v1/payments")])
         return await self._session.send(
             Call(
@@ -205,8 +209,8 @@ def _merchant_number(given: str | None) -> str | None:
 
 
 def _check_timeout(timeout: float) -> None:
-    if not timeout > 0:
-        raise InvalidRequest([("timeout", "must be more than 0 seconds")])
+    if not 0 < timeout < math.inf:
+        raise InvalidRequest([("timeout", "must be more than 0 seconds, and end")])
 
 
 def _check_limits(timeout: float, max_connections: int) -> None:
@@ -249,6 +253,7 @@ def _headers(secret_key: str, platform_tag: str | None) -> tuple[tuple[str, str]
 
 
 def _platform_tag(tag: str) -> str:
+    tag = tag.strip()
     if not tag or not tag.isascii() or not tag.isprintable():
         raise InvalidRequest([("platform_tag", "must be printable ASCII text")])
     return tag

@@ -236,15 +236,23 @@ async def test_platform_tag() -> None:
     assert api.requests[0].headers["commerceplatformtag"] == "Acme 2.1"
 
 
-@pytest.mark.parametrize("tag", ["", "Åcme", "Acme\n2.1", "Acme\t"])
+async def test_white_space_around_the_platform_tag_is_dropped() -> None:
+    """Blanks around a header's value are forbidden, and every call would fail by them."""
+    api = ScriptedAPI(FOUND)
+    async with checkout(transport=api, platform_tag=" Acme 2.1 ") as client:
+        await client.charges.retrieve("c1")
+    assert api.requests[0].headers["commerceplatformtag"] == "Acme 2.1"
+
+
+@pytest.mark.parametrize("tag", ["", " ", "Åcme", "Acme\n2.1", "Acme\t2.1"])
 def test_platform_tag_that_is_no_header(tag: str) -> None:
     """A tag that would break every call is refused at once."""
     assert paths(refused(platform_tag=tag)) == ["platform_tag"]
 
 
-@pytest.mark.parametrize("timeout", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), float("inf")])
 def test_senseless_timeout(timeout: float) -> None:
-    """A time limit leaves time."""
+    """A time limit leaves time, and ends."""
     assert paths(refused(timeout=timeout)) == ["timeout"]
 
 
@@ -419,7 +427,9 @@ async def test_raw_post_without_a_key_is_not_repeated() -> None:
     assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize("path", ["", "v1/payments", "https://elsewhere.test/", "/v1/a b", "/v1/å", "/v1/a\nb"])
+@pytest.mark.parametrize(
+    "path", ["", "v1/payments", "https://elsewhere.test/", "/v1/a b", "/v1/å", "/v1/a\nb", "/v1/a#b/charges"]
+)
 async def test_raw_call_to_no_path(path: str) -> None:
     """What is no path of the API is not called."""
     api = ScriptedAPI()
