@@ -1,0 +1,266 @@
+"""Tests of nexi_async.transport.network, and of the session above it, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import anyio
+import pytest
+from anyio.abc import ByteStream
+from anyio.lowlevel import checkpoint
+
+from nexi_async import (
+    AsyncCheckout,
+    ChargeReceipt,
+    ConnectFailed,
+    ConnectionLost,
+    NexiError,
+    Outcome,
+    RetryPolicy,
+    TimedOut,
+)
+from tests.scripted import KEY, SWIFT
+from tests.transport.servers import Handler, nobody, read_request, response, serving
+
+ONCE = RetryPolicy(attempts=1)
+CHARGED = response(201, b'{"chargeId": "c1"}')
+
+
+def checkout(base_url: str, **settings: Any) -> AsyncCheckout:
+    """A client with connections of its own."""
+    return AsyncCheckout(KEY, **{"base_url": base_url, "retry": ONCE, "timeout": 5.0, **settings})
+
+
+async def charge(client: AsyncCheckout) -> ChargeReceipt:
+    """A call that moves money."""
+    return await client.payments.charge("p1", amount=12500, idempotency_key="key-1")
+
+
+async def failure(base_url: str, **settings: Any) -> NexiError:
+    """How a charge ends that does not succeed."""
+    async with checkout(base_url, **settings) as client:
+        with pytest.raises(NexiError) as caught:
+            await charge(client)
+    return caught.value
+
+
+class Server:
+    """Answers each request with a charge, and counts connections and requests."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.requests: list[tuple[str, bytes]] = []
+
+    async def __call__(self, stream: ByteStream) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append(await read_request(stream))
+                await stream.send(CHARGED)
+        except anyio.EndOfStream:
+            pass
+
+
+async def test_connections_are_kept() -> None:
+    """One connection serves one call after the other."""
+    server = Server()
+    async with serving(server) as url, checkout(url) as client:
+        for _ in range(3):
+            assert (await charge(client)).charge_id == "c1"
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+async def test_every_task_gets_its_own_answer() -> None:
+    """However many calls are on their way, no answer goes astray."""
+
+    async def echo(stream: ByteStream) -> None:
+        try:
+            while True:
+                head, _ = await read_request(stream)
+                charge_id = head.split()[1].rpartition("/")[2]
+                await checkpoint()
+                await stream.send(response(200, json.dumps({"chargeId": charge_id, "amount": 1}).encode()))
+        except anyio.EndOfStream:
+            pass
+
+    found: list[str] = []
+
+    async def retrieve(client: AsyncCheckout, charge_id: str) -> None:
+        found.append((await client.charges.retrieve(charge_id)).charge_id)
+
+    async with serving(echo) as url, checkout(url, max_connections=5) as client, anyio.create_task_group() as tasks:
+        for number in range(40):
+            tasks.start_soon(retrieve, client, f"c{number}")
+    assert sorted(found) == sorted(f"c{number}" for number in range(40))
+
+
+async def test_nobody_listens() -> None:
+    """Without a connection nothing was sent."""
+    async with nobody() as url:
+        error = await failure(url)
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+
+
+async def test_no_connection_left() -> None:
+    """A call that never got a connection was not sent, although another one is stuck."""
+
+    async def stuck(stream: ByteStream) -> None:
+        await read_request(stream)
+        await anyio.sleep_forever()
+
+    async def hold(client: AsyncCheckout) -> None:
+        with pytest.raises(TimedOut):
+            await charge(client)
+
+    settings = {"max_connections": 1, "timeout": 0.6}
+    async with serving(stuck) as url, checkout(url, **settings) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(hold, client)
+        await anyio.sleep(0.1)
+        with pytest.raises(TimedOut) as caught:
+            await charge(client)
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+def cut(*, read: int | None = None, send: int = 0) -> Handler:
+    """Reads so many bytes of a request, or all of it, sends so many of the answer, and hangs up."""
+
+    async def handle(stream: ByteStream) -> None:
+        if read is None:
+            await read_request(stream)
+        elif read:
+            await stream.receive(read)
+        if send:
+            await stream.send(CHARGED[:send])
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        cut(read=0),
+        cut(read=1),
+        cut(),
+        cut(send=5),
+        cut(send=20),
+        cut(send=CHARGED.index(b"\r\n\r\n") + 4),
+        cut(send=len(CHARGED) - 1),
+    ],
+    ids=[
+        "at once",
+        "after a byte",
+        "before the answer",
+        "in the status",
+        "in the headers",
+        "before the body",
+        "in the body",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Async generator .*ByteStream.__aiter__:ResourceWarning")  # httpcore drops the body
+async def test_connection_cut(handle: Handler) -> None:
+    """Once there was a connection, wherever it breaks, the charge may have been made."""
+    async with serving(handle) as url:
+        error = await failure(url)
+    assert (type(error), error.outcome, error.idempotency_key) == (ConnectionLost, Outcome.UNKNOWN, "key-1")
+
+
+async def test_lost_answer_is_asked_for_again() -> None:
+    """The second request is the first one byte for byte, so that the API can tell that it is."""
+    requests = []
+
+    async def forgetful(stream: ByteStream) -> None:
+        requests.append(await read_request(stream))
+        if len(requests) == 2:
+            await stream.send(CHARGED)
+
+    async with serving(forgetful) as url, checkout(url, retry=SWIFT) as client:
+        receipt = await charge(client)
+    assert (receipt.charge_id, receipt.idempotency_key) == ("c1", "key-1")
+    assert requests[0] == requests[1]
+    assert "\r\nidempotency-key: key-1\r\n" in requests[0][0].lower()
+    assert requests[0][1] == b'{"amount":12500}'
+
+
+async def test_connection_that_died_while_idle_is_replaced() -> None:
+    """A server that hung up between two calls does not hurt the second."""
+    hung_up = anyio.Event()
+
+    async def one_each(stream: ByteStream) -> None:
+        await read_request(stream)
+        await stream.send(CHARGED)
+        await stream.aclose()
+        hung_up.set()
+
+    async with serving(one_each) as url, checkout(url) as client:
+        await charge(client)
+        await hung_up.wait()
+        await anyio.sleep(0.05)
+        assert (await charge(client)).charge_id == "c1"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"what?\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"HTTP/1.1 201 X\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+async def test_server_that_speaks_something_else(garbage: bytes) -> None:
+    """What is not HTTP says nothing about the charge."""
+
+    async def babble(stream: ByteStream) -> None:
+        await read_request(stream)
+        await stream.send(garbage)
+
+    async with serving(babble) as url:
+        error = await failure(url)
+    assert (type(error), error.outcome) == (ConnectionLost, Outcome.UNKNOWN)
+
+
+async def test_silent_server() -> None:
+    """A server that got the request and is silent may be at it."""
+
+    async def silent(stream: ByteStream) -> None:
+        await read_request(stream)
+        await anyio.sleep_forever()
+
+    async with serving(silent) as url:
+        error = await failure(url, timeout=0.2)
+    assert (type(error), error.outcome) == (TimedOut, Outcome.UNKNOWN)
+
+
+async def test_proxy_of_the_machine_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Money takes no detour that nobody asked for."""
+    async with nobody() as nowhere, serving(Server()) as url:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, nowhere)
+        async with checkout(url) as client:
+            assert (await charge(client)).charge_id == "c1"
+
+
+async def test_given_proxy_is_used() -> None:
+    """The call goes to the proxy, which is told where it shall go."""
+    proxy = Server()
+    async with nobody() as nowhere, serving(proxy) as url, checkout(nowhere, proxy=url) as client:
+        assert (await charge(client)).charge_id == "c1"
+    assert proxy.requests[0][0].startswith(f"POST {nowhere}/v1/payments/p1/charges HTTP/1.1\r\n")
+
+
+async def test_proxy_that_is_down() -> None:
+    """Without its proxy nothing was sent."""
+    async with nobody() as nowhere, serving(Server()) as url:
+        error = await failure(url, proxy=nowhere)
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+
+
+async def test_no_layer_logs_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even with all logging on does a key or a body get into a log."""
+    caplog.set_level(logging.DEBUG)
+    async with serving(Server()) as url, checkout(url) as client:
+        await charge(client)
+    assert caplog.records
+    assert not any(secret in caplog.text for secret in (KEY, "key-1", "12500"))

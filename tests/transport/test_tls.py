@@ -1,0 +1,143 @@
+"""Tests of nexi_async.transport.tls, over real TLS."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import pytest
+import trustme
+from anyio.abc import ByteStream
+
+from nexi_async import AsyncCheckout, ConnectFailed, ConnectionLost, NexiError, Outcome, RetryPolicy, TimedOut
+from nexi_async.transport.tls import new_context
+from tests.scripted import KEY
+from tests.transport.servers import client_context, read_request, response, server_context, serving
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """An authority that nobody trusts unless told to."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """The context of the SDK, trusting the authority too."""
+    return client_context(authority, new_context())
+
+
+async def found(stream: ByteStream) -> None:
+    """A server that knows one charge."""
+    await read_request(stream)
+    await stream.send(response(200, b'{"chargeId": "c1", "amount": 100}'))
+
+
+def checkout(url: str, **settings: Any) -> AsyncCheckout:
+    """A client that tries once."""
+    return AsyncCheckout(KEY, **{"base_url": url, "retry": RetryPolicy(attempts=1), "timeout": 5.0, **settings})
+
+
+async def failure(url: str, **settings: Any) -> NexiError:
+    """How a charge ends that does not succeed."""
+    async with checkout(url, **settings) as client:
+        with pytest.raises(NexiError) as caught:
+            await client.payments.charge("p1", amount=100)
+    return caught.value
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """What lies underneath an error, layer by layer."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def test_context_is_strict() -> None:
+    """TLS 1.2 or newer, a certificate that is trusted, and the name on it."""
+    context = new_context()
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_context_offers_what_the_api_takes() -> None:
+    """The suites that the API lists first are among those offered."""
+    offered = {suite["name"] for suite in new_context().get_ciphers()}
+    assert {"ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"} <= offered
+
+
+async def test_exchange(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
+    """A server with a trusted certificate is talked to."""
+    async with serving(found, tls=server_context(authority)) as url, checkout(url, ssl_context=trusting) as client:
+        assert (await client.charges.retrieve("c1")).amount == 100
+
+
+async def test_exchange_by_the_apis_own_version(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
+    """The API knows TLS 1.2 only, so a server that knows no other is talked to."""
+    context = server_context(authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-RSA-AES256-GCM-SHA384")
+    async with serving(found, tls=context) as url, checkout(url, ssl_context=trusting) as client:
+        assert (await client.charges.retrieve("c1")).amount == 100
+
+
+async def test_untrusted_certificate(authority: trustme.CA) -> None:
+    """The key is not shown to a server that cannot prove itself."""
+    asked = []
+
+    async def note(stream: ByteStream) -> None:
+        asked.append(await read_request(stream))
+
+    async with serving(note, tls=server_context(authority)) as url:
+        error = await failure(url)
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+    assert any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error))
+    assert not asked
+
+
+async def test_certificate_of_another_server(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
+    """A trusted certificate for another name proves nothing."""
+    async with serving(found, tls=server_context(authority, "elsewhere.test")) as url:
+        error = await failure(url, ssl_context=trusting)
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+
+
+async def test_server_without_tls(trusting: ssl.SSLContext) -> None:
+    """A server that answers in the open gets nothing."""
+
+    async def in_the_open(stream: ByteStream) -> None:
+        await stream.receive()
+        await stream.send(response(200, b"{}"))
+
+    async with serving(in_the_open) as url:
+        error = await failure(url.replace("http:", "https:"), ssl_context=trusting)
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+
+
+async def test_server_that_never_shakes_hands(trusting: ssl.SSLContext) -> None:
+    """Before the handshake is over nothing was sent."""
+
+    async def stare(_: ByteStream) -> None:
+        await anyio.sleep_forever()
+
+    async with serving(stare) as url:
+        error = await failure(url.replace("http:", "https:"), ssl_context=trusting, timeout=0.6)
+    assert (type(error), error.outcome) == (TimedOut, Outcome.NOT_SENT)
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 20", b"HTTP/1.1 200 X\r\nContent-Length: 99\r\n\r\n{"])
+async def test_connection_cut_within_tls(authority: trustme.CA, trusting: ssl.SSLContext, sent: bytes) -> None:
+    """Once the request is through, a broken connection leaves its outcome open."""
+
+    async def hang_up(stream: ByteStream) -> None:
+        await read_request(stream)
+        if sent:
+            await stream.send(sent)
+
+    async with serving(hang_up, tls=server_context(authority)) as url:
+        error = await failure(url, ssl_context=trusting)
+    assert (type(error), error.outcome) == (ConnectionLost, Outcome.UNKNOWN)
