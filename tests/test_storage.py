@@ -1,0 +1,281 @@
+"""What storage says is written is written, once, whoever else writes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text
+
+from nexi_async.errors import InvalidRequest
+from nexi_async.storage import Database, GroupCommit, lock
+
+TABLES = MetaData()
+NUMBERS = Table("numbers", TABLES, Column("number", Integer, primary_key=True))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'numbers.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """A database with a table of numbers."""
+    database = Database(url)
+    await database.create(TABLES)
+    yield database
+    await database.close()
+
+
+def write(connection: Connection, numbers: Sequence[int]) -> list[str]:
+    """Write numbers; each result is its number as text."""
+    connection.execute(insert(NUMBERS), [{"number": number} for number in numbers])
+    return [str(number) for number in numbers]
+
+
+def count(connection: Connection) -> int:
+    """How many numbers there are."""
+    return int(connection.execute(select(func.count()).select_from(NUMBERS)).scalar_one())
+
+
+# --- transactions --------------------------------------------------------------------------------------------------
+
+
+async def test_work_is_committed(database: Database, url: str) -> None:
+    """What a function wrote is there for everybody once it has returned, and so is its result."""
+    assert await database.run(write, [1, 2]) == ["1", "2"]
+    other = Database(url)
+    assert await other.run(count) == 2
+    await other.close()
+
+
+async def test_a_failure_leaves_nothing(database: Database) -> None:
+    """A function that raises has written nothing, and its error comes out as it is."""
+
+    def fail(connection: Connection) -> None:
+        write(connection, [1])
+        raise RuntimeError("out of paper")
+
+    with pytest.raises(RuntimeError, match="out of paper"):
+        await database.run(fail)
+    assert await database.run(count) == 0
+
+
+async def test_a_cancelled_task_leaves_no_half_transaction(database: Database) -> None:
+    """A transaction that has begun is ended before the cancellation goes on."""
+    began, go_on = anyio.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        write(connection, [1])
+        anyio.from_thread.run_sync(began.set)
+        assert go_on.wait(10)
+        write(connection, [2])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.run, slow)
+        await began.wait()
+        tasks.cancel_scope.cancel()
+        go_on.set()
+    assert await database.run(count) == 2
+
+
+async def test_processes_make_the_tables_together(url: str) -> None:
+    """Whoever starts first makes them; the others find them."""
+    databases = [Database(url) for _ in range(4)]
+    async with anyio.create_task_group() as tasks:
+        for database in databases:
+            tasks.start_soon(database.create, TABLES)
+    for database in databases:
+        assert await database.run(count) == 0
+        await database.close()
+
+
+async def test_a_lock_is_held_to_the_end_of_the_transaction(database: Database) -> None:
+    """Read, think, write: with a lock no other transaction comes in between."""
+
+    def add_next(connection: Connection) -> None:
+        lock(connection, "numbers")
+        write(connection, [count(connection) + 1])
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(database.run, add_next)
+    assert await database.run(count) == 20
+
+
+async def test_sqlite_is_on_disk_when_it_says_so(tmp_path: Path) -> None:
+    """Write-ahead log with a full sync, and patience with other processes."""
+    database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
+
+    def pragma(connection: Connection, name: str) -> object:
+        return connection.execute(text(f"PRAGMA {name}")).scalar_one()
+
+    assert await database.run(pragma, "journal_mode") == "wal"
+    assert await database.run(pragma, "synchronous") == 2
+    assert await database.run(pragma, "busy_timeout") == 30_000
+    await database.close()
+
+
+async def test_postgres_gives_up_in_time(postgres_url: str) -> None:
+    """A statement that hangs is ended by the server, and a commit waits for the disk."""
+    database = Database(postgres_url)
+
+    def setting(connection: Connection, name: str) -> object:
+        return connection.execute(text(f"SHOW {name}")).scalar_one()
+
+    assert await database.run(setting, "statement_timeout") == "30s"
+    assert await database.run(setting, "idle_in_transaction_session_timeout") == "30s"
+    assert await database.run(setting, "synchronous_commit") == "on"
+    await database.close()
+
+
+async def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
+    """After the server has dropped its connections the next call works."""
+    database, other = Database(postgres_url), Database(postgres_url)
+    await database.create(TABLES)
+    drop_others = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    await other.run(lambda connection: connection.execute(drop_others).all())
+    assert await database.run(count) == 0
+    await database.close()
+    await other.close()
+
+
+# --- group commit --------------------------------------------------------------------------------------------------
+
+
+async def test_tasks_share_transactions(database: Database) -> None:
+    """Many tasks at once need few transactions; each gets its own result, and all is committed."""
+    groups: list[int] = []
+    results: dict[int, str] = {}
+
+    def note(connection: Connection, numbers: Sequence[int]) -> list[str]:
+        groups.append(len(numbers))
+        return write(connection, numbers)
+
+    commits = GroupCommit(database, note)
+
+    async def add(number: int) -> None:
+        results[number] = await commits.add(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(100):
+            tasks.start_soon(add, number)
+    assert results == {number: str(number) for number in range(100)}
+    assert await database.run(count) == 100
+    assert len(groups) < 5
+
+
+async def test_a_group_has_a_largest_size(database: Database) -> None:
+    """A flood is written in several transactions."""
+    groups: list[int] = []
+
+    def note(connection: Connection, numbers: Sequence[int]) -> list[str]:
+        groups.append(len(numbers))
+        return write(connection, numbers)
+
+    commits = GroupCommit(database, note, largest=10)
+    async with anyio.create_task_group() as tasks:
+        for number in range(35):
+            tasks.start_soon(commits.add, number)
+    assert max(groups) == 10
+    assert sum(groups) == 35
+
+
+async def test_a_group_fails_together(database: Database) -> None:
+    """Whoever was in the group is told, nothing of it is written, and the next group is a new start."""
+    errors: list[str] = []
+
+    def fail(connection: Connection, numbers: Sequence[int]) -> list[str]:
+        written = write(connection, numbers)
+        if 7 in numbers:
+            raise RuntimeError("out of paper")
+        return written
+
+    commits = GroupCommit(database, fail)
+
+    async def add(number: int) -> None:
+        try:
+            await commits.add(number)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        for number in (7, 8, 9):
+            tasks.start_soon(add, number)
+    assert errors == ["out of paper"] * 3
+    assert await commits.add(10) == "10"
+    assert await database.run(count) == 1
+
+
+async def test_a_cancelled_leader_writes_for_its_group(database: Database) -> None:
+    """The first of a group may be cancelled; the others still get what they wait for."""
+    commits, results, leader = GroupCommit(database, write), list[str](), anyio.CancelScope()
+
+    async def lead() -> None:
+        with leader:
+            await commits.add(1)
+
+    async def follow() -> None:
+        results.append(await commits.add(2))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lead)
+        tasks.start_soon(follow)
+        await anyio.lowlevel.checkpoint()
+        leader.cancel()
+    assert results == ["2"]
+    assert await database.run(count) == 2
+
+
+# --- addresses and extras ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("inbox.db", "is not a URL"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("mysql://root:geheim@localhost/shop", "is for mysql"),
+    ],
+)
+def test_an_unusable_url_is_refused(url: str, text: str) -> None:
+    """Whatever is no file and no PostgreSQL server is noticed at once; the password is not repeated."""
+    with pytest.raises(InvalidRequest, match=f"^url: {re.escape(text)}") as refusal:
+        Database(url)
+    assert "geheim" not in str(refusal.value)
+
+
+def test_a_password_is_not_shown() -> None:
+    """A database can be printed."""
+    assert "geheim" not in repr(Database("postgresql://shop:geheim@localhost/shop"))
+
+
+def run_without(module: str, code: str) -> str:
+    """What Python says to the code where a module is not installed."""
+    program = f"import sys; sys.modules[{module!r}] = None\n{code}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("\n")[2]
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Whoever lacks SQLAlchemy or psycopg reads how to install it."""
+    says = "ModuleNotFoundError: {}: pip install 'nexi-async[{}]'"
+    assert run_without("sqlalchemy", "import nexi_async.storage") == says.format(
+        "SQL storage needs SQLAlchemy", "storage"
+    )
+    opening = "from nexi_async.storage import Database; Database('postgresql://localhost/shop')"
+    assert run_without("psycopg", opening) == says.format("PostgreSQL needs psycopg", "postgres")
