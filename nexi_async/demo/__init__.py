@@ -1,0 +1,1 @@
+"""A shop that uses everything: it sells orders, bills subscriptions, and compares three accounts of the money."""
