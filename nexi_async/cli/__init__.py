@@ -1,0 +1,27 @@
+"""The command `nexi-async`."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+EXTRAS = ("typer", "rich", "uvicorn", "jinja2", "trustme")
+"""What the commands need beyond the core."""
+
+
+def main() -> None:
+    """Run the command line; without its extras, say how to install them and leave with status 2."""
+    try:
+        from nexi_async.cli.app import app
+    except ModuleNotFoundError as missing:
+        if missing.name not in EXTRAS:
+            raise
+        sys.exit(_how_to_install(missing.name))
+    app(prog_name="nexi-async")
+
+
+def _how_to_install(package: str) -> int:
+    text = f"nexi-async needs {package} for its commands: pip install 'nexi-async[cli,emulator]'\n"
+    sys.stderr.write(text)
+    return 2
