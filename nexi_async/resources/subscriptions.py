@@ -31,7 +31,7 @@ from nexi_async.models.subscription import (
     UnscheduledSubscription,
 )
 from nexi_async.resources.pages import PAGE_SIZE, Poll, items_of
-from nexi_async.resources.requests import fetch_receipt, keyed, not_empty
+from nexi_async.resources.requests import fetch_receipt, keyed, not_empty, require_same
 from nexi_async.transport.call import Call, segment
 from nexi_async.transport.session import Session
 
@@ -47,6 +47,7 @@ class Kind(Generic[Agreement]):
 
     root: str
     model: type[Agreement]
+    id_of: Callable[[Agreement], str]
     id_member: str
     list_member: str
     takes_merchant_number: bool
@@ -55,6 +56,7 @@ class Kind(Generic[Agreement]):
 SCHEDULED = Kind(
     root="/v1/subscriptions",
     model=Subscription,
+    id_of=lambda found: found.subscription_id,
     id_member="subscriptionId",
     list_member="subscriptions",
     takes_merchant_number=True,
@@ -62,6 +64,7 @@ SCHEDULED = Kind(
 UNSCHEDULED = Kind(
     root="/v1/unscheduledsubscriptions",
     model=UnscheduledSubscription,
+    id_of=lambda found: found.unscheduled_subscription_id,
     id_member="unscheduledSubscriptionId",
     list_member="unscheduledSubscriptions",
     takes_merchant_number=False,
@@ -85,7 +88,9 @@ class Subscriptions(Generic[Agreement]):
         Official reference: GET /v1/subscriptions/{subscriptionId}, GET /v1/unscheduledsubscriptions/{...}
         """
         call = Call(method="GET", path=self._path(subscription_id), headers=self._partner_headers())
-        return await self._session.fetch(call, self._kind.model)
+        found = await self._session.fetch(call, self._kind.model)
+        require_same(call, asked=subscription_id, answered=self._kind.id_of(found))
+        return found
 
     async def find(self, *, external_reference: str) -> Agreement:
         """The subscription that was taken over from another platform under this reference; repeated on failure.

@@ -106,6 +106,13 @@ async def test_retrieve_an_unscheduled_one() -> None:
     assert found.payment_details.card_details.expiry_date == "1233"
 
 
+async def test_retrieved_another_one(words: Words) -> None:
+    """An answer that belongs to another request is not taken for this one."""
+    async with client(ScriptedAPI(answer(200, {words.id: "s2"}))) as checkout:
+        with pytest.raises(UnexpectedResponse, match="not with what was asked for"):
+            await words.of(checkout).retrieve("s1")
+
+
 async def test_find(words: Words) -> None:
     """One that was taken over is found by its reference, whatever stands in that."""
     api = ScriptedAPI(answer(200, {words.id: "s1"}))
