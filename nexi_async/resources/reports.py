@@ -12,6 +12,7 @@ from nexi_async.models import rules
 from nexi_async.models.payout import Payout, PayoutAction, PayoutActionPage, PayoutPage
 from nexi_async.models.rules import Currency
 from nexi_async.resources.pages import check_page_size, numbered
+from nexi_async.resources.requests import require_same
 from nexi_async.transport.call import Call, segment
 from nexi_async.transport.session import Session
 
@@ -88,7 +89,10 @@ class Reports:
         Official reference: GET /report/v1/payouts/{id}
         """
         query = {"pageNumber": "0", "pageSize": "1"}
-        return await self._session.fetch(self._call(_payout(payout_id), query), Payout)
+        call = self._call(_payout(payout_id), query)
+        found = await self._session.fetch(call, Payout)
+        require_same(call, asked=payout_id, answered=found.id)
+        return found
 
     def payment_actions(self, payout_id: str, *, page_size: int = REPORT_PAGE_SIZE) -> AsyncIterator[PayoutAction]:
         """The charges, refunds and deposits that a payout is made of, page by page.

@@ -125,6 +125,13 @@ async def test_payout() -> None:
     assert (found.id, found.number_of_payment_actions) == ("po1", 7)
 
 
+async def test_another_payout() -> None:
+    """An answer that belongs to another request is not taken for this one."""
+    async with client(ScriptedAPI(actions(1, total=7))) as checkout:
+        with pytest.raises(UnexpectedResponse, match="not with what was asked for"):
+            await checkout.reports.payout("po2")
+
+
 async def test_payment_actions() -> None:
     """What a payout is made of, page by page."""
     api = ScriptedAPI(actions(1, 2, total=3), actions(3, total=3))
