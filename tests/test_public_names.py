@@ -1,0 +1,97 @@
+"""Tests of what the package shows, and of what it loads to do so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import nexi_async
+
+EXTRAS = (
+    "starlette",
+    "typer",
+    "rich",
+    "uvicorn",
+    "jinja2",
+    "trustme",
+    "sqlalchemy",
+    "psycopg",
+    "procrastinate",
+    "trio",
+    "opentelemetry",
+)
+LOADED_BY_HTTPX = {"rich"}
+"""For its own command line, where it is installed."""
+
+FLOORS_ABOVE = (
+    "nexi_async.webhooks",
+    "nexi_async.emulator",
+    "nexi_async.batch",
+    "nexi_async.cli",
+    "nexi_async.demo",
+    "nexi_async.storage",
+)
+
+
+def run(program: str) -> str:
+    """What a program prints, in an interpreter of its own."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_no_name_is_listed_twice() -> None:
+    """`__all__` is a list of different names."""
+    assert len(nexi_async.__all__) == len(set(nexi_async.__all__))
+
+
+def test_names_are_those_that_are_there() -> None:
+    """`__all__` is exactly what the package holds, apart from its modules."""
+    there = {
+        name
+        for name, value in vars(nexi_async).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert set(nexi_async.__all__) == there
+
+
+@pytest.mark.parametrize("name", sorted(nexi_async.__all__))
+def test_every_name_is_explained(name: str) -> None:
+    """Each public name has a docstring of its own that ends as a sentence does."""
+    lines = (vars(nexi_async)[name].__doc__ or "").strip().splitlines()
+    assert lines
+    assert lines[0].endswith((".", ":"))
+
+
+def test_importing_loads_no_more_than_it_needs() -> None:
+    """The client loads neither an extra nor a part that stands on top of it."""
+    loaded = set(run("import sys, nexi_async; print('\\n'.join(sys.modules))").splitlines())
+    assert "nexi_async.client" in loaded
+    assert not loaded & {*EXTRAS, *FLOORS_ABOVE} - LOADED_BY_HTTPX
+
+
+def test_client_works_without_any_extra() -> None:
+    """Where no extra is installed, a payment is retrieved all the same."""
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({EXTRAS!r}))
+
+import anyio, httpx, nexi_async
+
+async def main():
+    body = {{"chargeId": "c1", "amount": 12500}}
+    api = httpx.MockTransport(lambda request: httpx.Response(200, json=body))
+    async with nexi_async.AsyncCheckout("key", transport=api) as checkout:
+        print((await checkout.charges.retrieve("c1")).amount)
+
+anyio.run(main)
+"""
+    assert run(program) == "12500"
+
+
+def test_importing_warns_of_nothing() -> None:
+    """No import uses what will go away."""
+    assert run("import warnings; warnings.simplefilter('error'); import nexi_async") == ""
