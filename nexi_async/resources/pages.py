@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 import anyio
@@ -17,6 +18,8 @@ __all__ = ["PAGE_SIZE", "Poll", "check_page_size", "items_of", "numbered"]
 PAGE_SIZE = 500
 
 T = TypeVar("T")
+Name = tuple[str, str | None]
+"""Subscription and external reference of an item."""
 
 
 @attrs.frozen(kw_only=True)
@@ -64,19 +67,13 @@ Fetch = Callable[[int, int], Awaitable[BulkPage[Item]]]
 """Fetches the page of so many items after skipping so many."""
 
 
-async def items_of(fetch: Fetch[Item], *, page_size: int, poll: Poll | None) -> AsyncIterator[Item]:
+def items_of(fetch: Fetch[Item], *, page_size: int, poll: Poll | None) -> AsyncGenerator[Item, None]:
     """Every item of a bulk run: as it stands now, or each once it is final."""
     check_page_size(page_size)
-    if poll is None:
-        async for page in _pages(fetch, page_size):
-            for item in page.page:
-                yield item
-        return
-    async for item in _final_items(fetch, page_size, poll):
-        yield item
+    return _items_now(fetch, page_size) if poll is None else _final_items(fetch, page_size, poll)
 
 
-async def _pages(fetch: Fetch[Item], page_size: int) -> AsyncIterator[BulkPage[Item]]:
+async def _pages(fetch: Fetch[Item], page_size: int) -> AsyncGenerator[BulkPage[Item], None]:
     skip = 0
     while True:
         page = await fetch(skip, page_size)
@@ -86,28 +83,41 @@ async def _pages(fetch: Fetch[Item], page_size: int) -> AsyncIterator[BulkPage[I
             return
 
 
-async def _final_items(fetch: Fetch[Item], page_size: int, poll: Poll) -> AsyncIterator[Item]:
-    """One subscription may stand in a run more than once, so what was yielded is counted, not only noted."""
-    yielded: Counter[tuple[str, str | None]] = Counter()
+async def _items_now(fetch: Fetch[Item], page_size: int) -> AsyncGenerator[Item, None]:
+    async with aclosing(_pages(fetch, page_size)) as pages:
+        async for page in pages:
+            for item in page.page:
+                yield item
+
+
+async def _final_items(fetch: Fetch[Item], page_size: int, poll: Poll) -> AsyncGenerator[Item, None]:
+    yielded: Counter[Name] = Counter()
     ends = anyio.current_time() + poll.deadline
     delay = poll.first_delay
     while True:
-        seen: Counter[tuple[str, str | None]] = Counter()
+        seen: Counter[Name] = Counter()
         is_done = True
-        async for page in _pages(fetch, page_size):
-            is_done = is_done and page.status is BulkStatus.DONE
-            for item in page.page:
-                name = (item.subscription_id, item.external_reference)
-                if item.status is BulkItemStatus.PENDING:
-                    continue
-                seen[name] += 1
-                if seen[name] > yielded[name]:
-                    yielded[name] += 1
+        async with aclosing(_pages(fetch, page_size)) as pages:
+            async for page in pages:
+                is_done = is_done and page.status is BulkStatus.DONE
+                for item in _newly_final(page, seen, yielded):
                     yield item
         if is_done:
             return
         await _wait(delay, ends, poll)
         delay = min(delay * 2, poll.longest_delay)
+
+
+def _newly_final(page: BulkPage[Item], seen: Counter[Name], yielded: Counter[Name]) -> Iterator[Item]:
+    """One subscription may stand in a run more than once, so what was yielded is counted, not only noted."""
+    for item in page.page:
+        if item.status is BulkItemStatus.PENDING:
+            continue
+        name = (item.subscription_id, item.external_reference)
+        seen[name] += 1
+        if seen[name] > yielded[name]:
+            yielded[name] += 1
+            yield item
 
 
 async def _wait(delay: float, ends: float, poll: Poll) -> None:
@@ -116,9 +126,7 @@ async def _wait(delay: float, ends: float, poll: Poll) -> None:
     await anyio.sleep(delay)
 
 
-async def numbered(
-    fetch: Callable[[int], Awaitable[tuple[tuple[T, ...], int]]],
-) -> AsyncIterator[T]:
+async def numbered(fetch: Callable[[int], Awaitable[tuple[tuple[T, ...], int]]]) -> AsyncGenerator[T, None]:
     """Every item of a report, whose pages are numbered from 0 and say how many items there are in all."""
     number = count = 0
     while True:

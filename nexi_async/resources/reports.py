@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import date
 
 import attrs
@@ -51,7 +51,7 @@ class Reports:
 
     def payouts(
         self, *, from_date: date, to_date: date, currency: str | None = None, page_size: int = REPORT_PAGE_SIZE
-    ) -> AsyncIterator[Payout]:
+    ) -> AsyncGenerator[Payout, None]:
         """The payouts of a period, both days included: `async for payout in checkout.reports.payouts(...)`.
 
         Args:
@@ -94,7 +94,9 @@ class Reports:
         require_same(call, asked=payout_id, answered=found.id)
         return found
 
-    def payment_actions(self, payout_id: str, *, page_size: int = REPORT_PAGE_SIZE) -> AsyncIterator[PayoutAction]:
+    def payment_actions(
+        self, payout_id: str, *, page_size: int = REPORT_PAGE_SIZE
+    ) -> AsyncGenerator[PayoutAction, None]:
         """The charges, refunds and deposits that a payout is made of, page by page.
 
         Official reference: GET /report/v1/payouts/{id}

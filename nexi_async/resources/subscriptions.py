@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -202,8 +202,10 @@ class Subscriptions(Generic[Agreement]):
 
     def bulk_charges(
         self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
-    ) -> AsyncIterator[BulkCharge]:
+    ) -> AsyncGenerator[BulkCharge, None]:
         """The items of a bulk charge: `async for charge in checkout.subscriptions.bulk_charges(bulk_id):`.
+
+        To leave the loop early, have the iterator closed: `async with contextlib.aclosing(...) as items:`.
 
         Args:
             bulk_id: the run, from its receipt.
@@ -222,7 +224,7 @@ class Subscriptions(Generic[Agreement]):
 
     def bulk_verifications(
         self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
-    ) -> AsyncIterator[BulkVerification]:
+    ) -> AsyncGenerator[BulkVerification, None]:
         """The items of a bulk verification; arguments and errors as for `bulk_charges`.
 
         Official reference: GET /v1/subscriptions/verifications/{bulkId}, GET /v1/unscheduledsubscriptions/...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -91,6 +93,17 @@ async def test_payouts() -> None:
         f"GET /report/v1/payouts?fromDate=2026-09-01&toDate=2026-09-30&currency=NOK&pageSize=2&pageNumber={number}"
         for number in (0, 1)
     ]
+
+
+async def test_leaving_payouts_early() -> None:
+    """Who has seen enough closes the iterator, and nothing stays behind."""
+    api = ScriptedAPI(payouts(1, 2, total=3))
+    async with client(api) as checkout, aclosing(checkout.reports.payouts(**SEPTEMBER)) as found:
+        async for each in found:
+            assert each.id == "po1"
+            break
+    gc.collect()
+    assert len(api.requests) == 1
 
 
 async def test_no_payouts() -> None:

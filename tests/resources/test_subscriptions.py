@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -377,6 +379,18 @@ async def test_pages_are_fetched_when_they_are_needed(words: Words) -> None:
     async with client(api) as checkout:
         words.of(checkout).bulk_charges("b1")
     assert not api.requests
+
+
+@pytest.mark.parametrize("poll", [None, Poll()], ids=["as it stands", "until the end"])
+async def test_leaving_a_run_early(words: Words, poll: Poll | None) -> None:
+    """Who has seen enough closes the iterator, and nothing stays behind."""
+    api = ScriptedAPI(page(words, "s1", "s2", more=True))
+    async with client(api) as checkout, aclosing(words.of(checkout).bulk_charges("b1", poll=poll)) as items:
+        async for item in items:
+            assert item.subscription_id == "s1"
+            break
+    gc.collect()
+    assert len(api.requests) == 1
 
 
 SOON = Poll(first_delay=0.001, longest_delay=0.001)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, assert_type
@@ -178,7 +178,7 @@ async def subscriptions(checkout: AsyncCheckout, order: Order) -> None:
             subscriptions=[SubscriptionToCharge(order=order, subscription_id="s1")], external_bulk_charge_id="2026-10"
         )
         assert_type(run, BulkReceipt)
-        assert_type(group.bulk_charges(run.bulk_id, page_size=100), AsyncIterator[BulkCharge])
+        assert_type(group.bulk_charges(run.bulk_id, page_size=100), AsyncGenerator[BulkCharge, None])
         async for item in group.bulk_charges(run.bulk_id, poll=Poll(first_delay=1, longest_delay=60, deadline=3600)):
             assert_type(item.code, str | None)
         await group.verify_bulk(subscriptions=[SubscriptionToVerify(external_reference="D2")])
