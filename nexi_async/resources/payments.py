@@ -202,7 +202,8 @@ class Payments:
             my_reference: the merchant's own text, at most 36 characters.
             payment_method_reference: the merchant's own invoice number at Riverty, unique, at most 20 characters.
             idempotency_key: one per charge, at most 63 characters; made when left out. After an unknown outcome call
-                again with the key of the error.
+                again with the key of the error. A cancelled call has no error to tell its key, so pass one if the call
+                may be cancelled.
 
         Raises:
             ChargeDeclined: the acquirer or a business rule said no; see `.decline` and `.code`.

@@ -124,7 +124,8 @@ class Subscriptions(Generic[Agreement]):
             notifications: webhooks for the new payment.
             my_reference: the merchant's own text, at most 36 characters.
             idempotency_key: one per charge, at most 63 characters; made when left out. `derive_key` gives the same key
-                for the same run and reference, so that a crashed program finds its charges again.
+                for the same run and reference, so that a crashed program, or one that cancelled the call, finds its
+                charges again.
 
         Raises:
             ChargeDeclined: the issuer said no; `.decline` tells whether, when and how often to try again.
