@@ -425,12 +425,20 @@ async def test_waiting_ends(words: Words) -> None:
     assert caught.value.outcome is Outcome.ACCEPTED
 
 
-async def test_a_page_that_cannot_be_read(words: Words) -> None:
-    """The fault names the place."""
-    async with client(ScriptedAPI(answer(200, {"page": [{"status": "Failed"}, 7]}))) as checkout:
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({"page": [{"status": "Failed"}, 7]}, ["page[0].subscriptionId", "page[1]"]),
+        ({"page": {}}, ["page"]),
+        ([], ["body"]),
+    ],
+)
+async def test_a_page_that_cannot_be_read(words: Words, body: object, paths: list[str]) -> None:
+    """The faults name their places."""
+    async with client(ScriptedAPI(answer(200, body))) as checkout:
         with pytest.raises(UnexpectedResponse) as caught:
             await listed(words.of(checkout).bulk_charges("b1"))
-    assert [fault.path for fault in caught.value.faults] == ["page[0].subscriptionId", "page[1]"]
+    assert [fault.path for fault in caught.value.faults] == paths
 
 
 @pytest.mark.parametrize(("bulk_id", "page_size"), [("", 10), ("b1", 0)])
