@@ -98,11 +98,18 @@ from nexi_async.models.text import clean_text
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import BulkItemStatus, BulkStatus, PaymentAction, RefundState
 from nexi_async.resources.pages import Poll
+from nexi_async.transport.call import Answer
+from nexi_async.transport.hooks import Attempt, Hooks
+from nexi_async.transport.network import CheckoutTransport
 from nexi_async.transport.retry import RetryPolicy
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # client
+    "Answer",
     "AsyncCheckout",
+    "Attempt",
+    "CheckoutTransport",
+    "Hooks",
     "Poll",
     "RetryPolicy",
     # texts

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -28,8 +29,11 @@ from nexi_async.resources.refunds import Refunds
 from nexi_async.resources.reports import Reports
 from nexi_async.resources.subscriptions import SCHEDULED, UNSCHEDULED, Subscriptions
 from nexi_async.transport.call import Answer, Call
+from nexi_async.transport.carrier import Transport
+from nexi_async.transport.hooks import Hooks
 from nexi_async.transport.lifetime import Lifetime
-from nexi_async.transport.network import Transport, new_network
+from nexi_async.transport.network import new_carrier, proxy_of_environment
+from nexi_async.transport.origin import Origin
 from nexi_async.transport.retry import RetryPolicy
 from nexi_async.transport.session import Session
 
@@ -71,9 +75,11 @@ class AsyncCheckout:
         max_connections: int = 100,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        trust_env: bool = False,
         transport: Transport | None = None,
         platform_tag: str | None = None,
         merchant_number: str | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         """Check the settings; nothing is sent and no connection is made.
 
@@ -86,25 +92,33 @@ class AsyncCheckout:
             max_connections: how many connections are open at most.
             ssl_context: used as it is; by default TLS 1.2 or newer with the trust store of certifi.
             proxy: the address of an HTTP proxy.
+            trust_env: use the proxy that HTTPS_PROXY, ALL_PROXY and NO_PROXY name; by default money takes no detour.
             transport: what sends the requests instead, e.g. `httpx.ASGITransport`; closed together with the client.
             platform_tag: names the shop platform to Nexi, e.g. "Acme 2.1".
             merchant_number: for partners, the merchant to act for in all calls that take one; digits.
+            hooks: functions that are told of every attempt; see `Hooks`, and `nexi_async.telemetry` for OpenTelemetry.
 
         Raises:
             InvalidRequest: a setting is missing or can't be right; the key itself is never repeated.
         """
         self._environment = environments.find(environment or os.environ.get("NEXI_ENVIRONMENT") or "test")
         _check_limits(timeout, max_connections)
+        address = _base_url(base_url or os.environ.get("NEXI_BASE_URL"), self._environment)
+        origin = Origin.of(address)
+        if proxy is None and trust_env:
+            proxy = proxy_of_environment(origin)
         self._lifetime = Lifetime(
-            transport or new_network(max_connections=max_connections, ssl_context=ssl_context, proxy=proxy)
+            new_carrier(transport, max_connections=max_connections, ssl_context=ssl_context, proxy=proxy)
         )
         self._session = Session(
             lifetime=self._lifetime,
-            base_url=_base_url(base_url or os.environ.get("NEXI_BASE_URL"), self._environment),
+            origin=origin,
+            root=urlsplit(address).path,
             headers=_headers(_secret_key(secret_key), platform_tag),
             timeout=timeout,
             retry=retry or RetryPolicy(),
             merchant_number=_merchant_number(merchant_number),
+            hooks=hooks or Hooks(),
         )
         self._build_groups()
 
@@ -181,6 +195,7 @@ class AsyncCheckout:
             raise InvalidRequest([("path", "must begin with / and be quoted, e.g. /v1/payments")])
         return await self._session.send(
             Call(
+                operation="request",
                 method=method.upper(),
                 path=path,
                 query=tuple((query or {}).items()),

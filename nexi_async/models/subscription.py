@@ -47,7 +47,7 @@ class SubscriptionChargeReceipt:
 
     payment_id: str
     charge_id: str
-    idempotency_key: str = attrs.field(default="", metadata={"wire": None})
+    idempotency_key: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -31,7 +31,7 @@ class Charges:
 
         Official reference: GET /v1/charges/{chargeId}
         """
-        call = Call(method="GET", path=_path(charge_id))
+        call = Call(operation="charges.retrieve", method="GET", path=_path(charge_id))
         charge = await self._session.fetch(call, Charge)
         require_same(call, asked=charge_id, answered=charge.charge_id)
         return charge
@@ -63,7 +63,7 @@ class Charges:
         Official reference: POST /v1/charges/{chargeId}/refunds
         """
         request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
-        call = keyed(_path(charge_id) + "/refunds", request, idempotency_key)
+        call = keyed("charges.refund", _path(charge_id) + "/refunds", request, idempotency_key)
         return await fetch_receipt(self._session, call, RefundReceipt)
 
 

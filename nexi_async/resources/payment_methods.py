@@ -49,5 +49,5 @@ class PaymentMethods:
             merchant_number=merchant_number or self._session.merchant_number, currency=currency, enabled=enabled
         )
         rules.check(wanted)
-        call = Call(method="GET", path="/v1/paymentmethods", query=wanted.query())
+        call = Call(operation="payment_methods.list", method="GET", path="/v1/paymentmethods", query=wanted.query())
         return await self._session.fetch(call, tuple[ConfiguredPaymentMethod, ...])

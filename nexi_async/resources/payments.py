@@ -85,7 +85,7 @@ class Payments:
             merchant_number=merchant_number or self._session.merchant_number,
         )
         return await self._session.fetch(
-            Call(method="POST", path="/v1/payments", body=checked(request)), CreatedPayment
+            Call(operation="payments.create", method="POST", path="/v1/payments", body=checked(request)), CreatedPayment
         )
 
     async def retrieve(self, payment_id: str) -> Payment:
@@ -99,7 +99,7 @@ class Payments:
 
         Official reference: GET /v1/payments/{paymentId}
         """
-        call = Call(method="GET", path=_path(payment_id))
+        call = Call(operation="payments.retrieve", method="GET", path=_path(payment_id), shares_pause=False)
         payment = (await self._session.fetch(call, RetrievedPayment)).payment
         require_same(call, asked=payment_id, answered=payment.payment_id)
         return payment
@@ -130,7 +130,7 @@ class Payments:
         """
         shipping = None if shipping_cost_specified is None else ShippingCost(cost_specified=shipping_cost_specified)
         request = UpdateOrder(amount=amount, items=items, shipping=shipping, payment_methods=payment_methods)
-        await self._put(payment_id, "orderitems", request)
+        await self._put("payments.update_order", payment_id, "orderitems", request)
 
     async def update_reference(self, payment_id: str, *, reference: str, checkout_url: str) -> None:
         """Give the payment another order number; repeated on failure.
@@ -143,14 +143,16 @@ class Payments:
         Official reference: PUT /v1/payments/{paymentId}/referenceinformation
         """
         request = UpdateReference(reference=reference, checkout_url=checkout_url)
-        await self._put(payment_id, "referenceinformation", request)
+        await self._put("payments.update_reference", payment_id, "referenceinformation", request)
 
     async def update_my_reference(self, payment_id: str, *, my_reference: str) -> None:
         """Set the merchant's own text, at most 36 characters; repeated on failure.
 
         Official reference: PUT /v1/payments/{paymentId}/myreference
         """
-        await self._put(payment_id, "myreference", UpdateMyReference(my_reference=my_reference))
+        await self._put(
+            "payments.update_my_reference", payment_id, "myreference", UpdateMyReference(my_reference=my_reference)
+        )
 
     async def terminate(self, payment_id: str) -> None:
         """End a session that the shopper has not completed; repeated on failure.
@@ -161,7 +163,9 @@ class Payments:
 
         Official reference: PUT /v1/payments/{paymentId}/terminate
         """
-        await self._session.send(Call(method="PUT", path=_path(payment_id, "terminate")))
+        await self._session.send(
+            Call(operation="payments.terminate", method="PUT", path=_path(payment_id, "terminate"))
+        )
 
     async def cancel(self, payment_id: str, *, amount: int, order_items: Iterable[OrderItem] | None = None) -> None:
         """Release reserved money, all of it or a part.
@@ -177,7 +181,8 @@ class Payments:
         Official reference: POST /v1/payments/{paymentId}/cancels
         """
         request = CancelPayment(amount=amount, order_items=order_items)
-        await self._session.send(Call(method="POST", path=_path(payment_id, "cancels"), body=checked(request)))
+        path = _path(payment_id, "cancels")
+        await self._session.send(Call(operation="payments.cancel", method="POST", path=path, body=checked(request)))
 
     async def charge(
         self,
@@ -219,7 +224,7 @@ class Payments:
             my_reference=my_reference,
             payment_method_reference=payment_method_reference,
         )
-        call = keyed(_path(payment_id, "charges"), request, idempotency_key)
+        call = keyed("payments.charge", _path(payment_id, "charges"), request, idempotency_key)
         return await fetch_receipt(self._session, call, ChargeReceipt)
 
     async def refund(
@@ -246,11 +251,12 @@ class Payments:
         Official reference: POST /v1/payments/{paymentId}/refunds
         """
         request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
-        call = keyed(_path(payment_id, "refunds"), request, idempotency_key)
+        call = keyed("payments.refund", _path(payment_id, "refunds"), request, idempotency_key)
         return await fetch_receipt(self._session, call, RefundReceipt)
 
-    async def _put(self, payment_id: str, what: str, request: object) -> None:
-        await self._session.send(Call(method="PUT", path=_path(payment_id, what), body=checked(request)))
+    async def _put(self, operation: str, payment_id: str, what: str, request: object) -> None:
+        path = _path(payment_id, what)
+        await self._session.send(Call(operation=operation, method="PUT", path=path, body=checked(request)))
 
 
 def _path(payment_id: str, *rest: str) -> str:

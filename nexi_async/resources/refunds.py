@@ -27,7 +27,8 @@ class Refunds:
 
         Official reference: GET /v1/refunds/{refundId}
         """
-        call = Call(method="GET", path=f"/v1/refunds/{segment(refund_id, name='refund_id')}")
+        path = f"/v1/refunds/{segment(refund_id, name='refund_id')}"
+        call = Call(operation="refunds.retrieve", method="GET", path=path)
         refund = await self._session.fetch(call, Refund)
         require_same(call, asked=refund_id, answered=refund.refund_id)
         return refund
@@ -43,4 +44,4 @@ class Refunds:
         Official reference: POST /v1/pending-refunds/{refundId}/cancel
         """
         path = f"/v1/pending-refunds/{segment(refund_id, name='refund_id')}/cancel"
-        await self._session.send(Call(method="POST", path=path))
+        await self._session.send(Call(operation="refunds.cancel_pending", method="POST", path=path))

@@ -47,7 +47,7 @@ class Reports:
             "fromDate": None if from_date is None else from_date.isoformat(),
             "toDate": None if to_date is None else to_date.isoformat(),
         }
-        return await self._session.fetch(self._call("balances", query), object)
+        return await self._session.fetch(self._call("balances", "balances", query), object)
 
     def payouts(
         self, *, from_date: date, to_date: date, currency: str | None = None, page_size: int = REPORT_PAGE_SIZE
@@ -74,7 +74,9 @@ class Reports:
         }
 
         async def fetch(number: int) -> tuple[tuple[Payout, ...], int]:
-            page = await self._session.fetch(self._call("payouts", query | {"pageNumber": str(number)}), PayoutPage)
+            page = await self._session.fetch(
+                self._call("payouts", "payouts", query | {"pageNumber": str(number)}), PayoutPage
+            )
             return page.payouts, page.number_of_payouts
 
         return numbered(fetch)
@@ -89,7 +91,7 @@ class Reports:
         Official reference: GET /report/v1/payouts/{id}
         """
         query = {"pageNumber": "0", "pageSize": "1"}
-        call = self._call(_payout(payout_id), query)
+        call = self._call("payout", _payout(payout_id), query)
         found = await self._session.fetch(call, Payout)
         require_same(call, asked=payout_id, answered=found.id)
         return found
@@ -106,15 +108,15 @@ class Reports:
 
         async def fetch(number: int) -> tuple[tuple[PayoutAction, ...], int]:
             query = {"pageNumber": str(number), "pageSize": str(page_size)}
-            page = await self._session.fetch(self._call(path, query), PayoutActionPage)
+            page = await self._session.fetch(self._call("payment_actions", path, query), PayoutActionPage)
             return page.payment_actions, page.number_of_payment_actions
 
         return numbered(fetch)
 
-    def _call(self, path: str, query: Mapping[str, str | None]) -> Call:
+    def _call(self, name: str, path: str, query: Mapping[str, str | None]) -> Call:
         members = {"merchantNumber": self._session.merchant_number, **query}
         given = tuple((name, value) for name, value in members.items() if value is not None)
-        return Call(method="GET", path=f"/report/v1/{path}", query=given)
+        return Call(operation=f"reports.{name}", method="GET", path=f"/report/v1/{path}", query=given)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import attrs
+from typing import Any, TypeVar
 
 from nexi_async import codec
 from nexi_async.errors import InvalidRequest, UnexpectedResponse
@@ -28,15 +26,21 @@ def checked(request: object) -> bytes:
     return codec.encode(request)
 
 
-def keyed(path: str, request: object, key: str | None, *, headers: tuple[tuple[str, str], ...] = ()) -> Call:
+def keyed(
+    operation: str, path: str, request: object, key: str | None, *, headers: tuple[tuple[str, str], ...] = ()
+) -> Call:
     """A POST that carries an idempotency key, the caller's or a new one."""
     key = new_key() if key is None else check_key(key)
-    return Call(method="POST", path=path, body=checked(request), key=key, headers=headers)
+    return Call(operation=operation, method="POST", path=path, body=checked(request), key=key, headers=headers)
 
 
 async def fetch_receipt(session: Session, call: Call, kind: type[Receipt]) -> Receipt:
     """Send a call that carries a key, and note the key on its receipt."""
-    return attrs.evolve(await session.fetch(call, kind), idempotency_key=call.key or "")
+    return await session.fetch(call, kind, prepare=lambda document: _with_key(document, call.key))
+
+
+def _with_key(document: Any, key: str | None) -> Any:
+    return {**document, "idempotencyKey": key} if isinstance(document, dict) else document
 
 
 def not_empty(text: str, *, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from nexi_async import codec
+from nexi_async.errors import NotFound, Outcome, TimedOut
 from nexi_async.idempotency import check_key
 from nexi_async.models import rules
 from nexi_async.models.bulk import (
@@ -37,6 +38,9 @@ from nexi_async.transport.session import Session
 
 __all__ = ["SCHEDULED", "UNSCHEDULED", "Kind", "Subscriptions"]
 
+LONGEST_DELAY = 5.0
+"""Seconds between two questions for the same charge, at most."""
+
 Agreement = TypeVar("Agreement", Subscription, UnscheduledSubscription)
 Page = TypeVar("Page", BulkChargePage, BulkVerificationPage)
 
@@ -45,6 +49,7 @@ Page = TypeVar("Page", BulkChargePage, BulkVerificationPage)
 class Kind(Generic[Agreement]):
     """What differs between the two kinds on the wire."""
 
+    group: str
     root: str
     model: type[Agreement]
     id_of: Callable[[Agreement], str]
@@ -54,6 +59,7 @@ class Kind(Generic[Agreement]):
 
 
 SCHEDULED = Kind(
+    group="subscriptions",
     root="/v1/subscriptions",
     model=Subscription,
     id_of=lambda found: found.subscription_id,
@@ -62,6 +68,7 @@ SCHEDULED = Kind(
     takes_merchant_number=True,
 )
 UNSCHEDULED = Kind(
+    group="unscheduled_subscriptions",
     root="/v1/unscheduledsubscriptions",
     model=UnscheduledSubscription,
     id_of=lambda found: found.unscheduled_subscription_id,
@@ -87,7 +94,7 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: GET /v1/subscriptions/{subscriptionId}, GET /v1/unscheduledsubscriptions/{...}
         """
-        call = Call(method="GET", path=self._path(subscription_id), headers=self._partner_headers())
+        call = self._get("retrieve", self._path(subscription_id))
         found = await self._session.fetch(call, self._kind.model)
         require_same(call, asked=subscription_id, answered=self._kind.id_of(found))
         return found
@@ -104,7 +111,7 @@ class Subscriptions(Generic[Agreement]):
         Official reference: GET /v1/subscriptions?externalReference=..., GET /v1/unscheduledsubscriptions?...
         """
         query = (("externalReference", not_empty(external_reference, name="external_reference")),)
-        call = Call(method="GET", path=self._kind.root, query=query, headers=self._partner_headers())
+        call = self._get("find", self._kind.root, query=query)
         return await self._session.fetch(call, self._kind.model)
 
     async def charge(
@@ -129,13 +136,13 @@ class Subscriptions(Generic[Agreement]):
 
         Raises:
             ChargeDeclined: the issuer said no; `.decline` tells whether, when and how often to try again.
-            NexiError: see its outcome; if it is unknown, `charge_status` with the error's key settles it.
+            NexiError: see its outcome; if it is unknown, `settle` with the error's key turns it into an answer.
 
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
         """
         request = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
         path = self._path(subscription_id) + "/charges"
-        call = keyed(path, request, idempotency_key, headers=self._partner_headers())
+        call = keyed(self._named("charge"), path, request, idempotency_key, headers=self._partner_headers())
         return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
 
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
@@ -147,13 +154,53 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: GET /v1/subscriptions/{subscriptionId}/charges/status
         """
-        call = Call(
-            method="GET",
-            path=self._path(subscription_id) + "/charges/status",
-            key=check_key(idempotency_key),
-            headers=self._partner_headers(),
+        path = self._path(subscription_id) + "/charges/status"
+        return await self._session.fetch(self._get("charge_status", path, key=check_key(idempotency_key)), ChargeStatus)
+
+    async def settle(
+        self, subscription_id: str, idempotency_key: str, *, patience: float = 10.0
+    ) -> SubscriptionChargeReceipt | None:
+        """Turn the unknown outcome of a charge into an answer; it charges nothing.
+
+        A request whose connection broke may still be on its way, or being worked on, so the API is asked again until
+        it has finished the charge, or has not heard of it for a while.
+
+        Args:
+            subscription_id: the subscription.
+            idempotency_key: the key of the error, or of the charge that was cancelled.
+            patience: seconds to go on asking while the API knows no charge with this key, or has not finished it.
+
+        Returns:
+            The receipt if the charge has happened. None if the API does not know it: it has not happened, and charging
+            again with the same key is safe.
+
+        Raises:
+            TimedOut: the API is still at it; ask again later.
+            NexiError: the API could not be asked; nothing has changed.
+        """
+        began, delay = self._session.now(), 1.0
+        while True:
+            status = await self._status_or_none(subscription_id, idempotency_key)
+            if status is not None and status.completed:
+                return SubscriptionChargeReceipt(
+                    payment_id=status.payment_id, charge_id=status.charge_id, idempotency_key=idempotency_key
+                )
+            left = began + patience - self._session.now()
+            if left <= 0:
+                break
+            await self._session.sleep(min(delay, left))
+            delay = min(delay * 2, LONGEST_DELAY)
+        if status is None:
+            return None
+        raise TimedOut(f"the charge of {subscription_id} is not finished after {patience:g} s").settled(
+            outcome=Outcome.UNKNOWN, idempotency_key=idempotency_key, attempts=0
         )
-        return await self._session.fetch(call, ChargeStatus)
+
+    async def _status_or_none(self, subscription_id: str, idempotency_key: str) -> ChargeStatus | None:
+        try:
+            return await self.charge_status(subscription_id, idempotency_key=idempotency_key)
+        except NotFound:
+            return None
 
     async def charge_bulk(
         self,
@@ -235,6 +282,7 @@ class Subscriptions(Generic[Agreement]):
     async def _start(self, what: str, request: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
         rules.check(request)
         call = Call(
+            operation=self._named("charge_bulk" if what == "charges" else "verify_bulk"),
             method="POST",
             path=f"{self._kind.root}/{what}",
             body=codec.as_json(self._spelled(codec.plain(request))),
@@ -253,7 +301,7 @@ class Subscriptions(Generic[Agreement]):
 
         async def fetch(skip: int, take: int) -> Page:
             query = (("skip", str(skip)), ("take", str(take)))
-            call = Call(method="GET", path=path, query=query, headers=self._partner_headers())
+            call = self._get(f"bulk_{what}", path, query=query)
             return await self._session.fetch(call, kind, prepare=self._read_page)
 
         return fetch
@@ -264,6 +312,13 @@ class Subscriptions(Generic[Agreement]):
         if not isinstance(entries, list):
             return document
         return document | {"page": [_renamed(entry, self._kind.id_member, "subscriptionId") for entry in entries]}
+
+    def _get(self, name: str, path: str, *, query: tuple[tuple[str, str], ...] = (), key: str | None = None) -> Call:
+        headers = self._partner_headers()
+        return Call(operation=self._named(name), method="GET", path=path, query=query, key=key, headers=headers)
+
+    def _named(self, name: str) -> str:
+        return f"{self._kind.group}.{name}"
 
     def _partner_headers(self) -> tuple[tuple[str, str], ...]:
         number = self._session.merchant_number

@@ -20,6 +20,8 @@ REPEATABLE_METHODS = frozenset({"GET", "PUT"})
 class Call:
     """A request that is ready to be sent, as often as need be with the same bytes."""
 
+    operation: str
+    """The SDK's own name of the call, e.g. "payments.charge"."""
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
@@ -28,6 +30,8 @@ class Call:
     known_by: str | None = None
     """The external id in the body by which the API knows a bulk run; it answers a repetition with the same run."""
     headers: tuple[tuple[str, str], ...] = ()
+    shares_pause: bool = True
+    """False where the API counts calls per object, so that being limited here says nothing about other calls."""
 
     @property
     def may_repeat(self) -> bool:

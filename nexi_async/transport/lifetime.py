@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import anyio
-import httpx
 from anyio.lowlevel import EventLoopToken, current_token
+
+from nexi_async.transport.carrier import Carrier
 
 __all__ = ["Lifetime"]
 
@@ -13,10 +14,10 @@ LONGEST_CLOSE = 5.0
 
 
 class Lifetime:
-    """Opens and closes a transport, and refuses its use outside of that or on another event loop."""
+    """Opens and closes a carrier, and refuses its use outside of that or on another event loop."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self.transport = transport
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
         self._loop: EventLoopToken | None = None
         self._closed = False
 
@@ -25,19 +26,19 @@ class Lifetime:
         if self._loop is not None or self._closed:
             raise RuntimeError("this client was opened before; make a new one")
         self._loop = current_token()
-        await self.transport.__aenter__()
+        await self._carrier.open()
 
     async def close(self) -> None:
         """Close every connection, also when the task that does it is cancelled."""
         self._closed = True
         with anyio.move_on_after(LONGEST_CLOSE, shield=True):
-            await self.transport.__aexit__()
+            await self._carrier.close()
 
-    def require(self) -> httpx.AsyncBaseTransport:
-        """The transport, if the client is open here."""
+    def require(self) -> Carrier:
+        """The carrier, if the client is open here."""
         if self._closed or self._loop is None:
             state = "closed" if self._closed else "not open yet"
             raise RuntimeError(f"this client is {state}; use it inside of `async with AsyncCheckout(...) as checkout:`")
         if self._loop != current_token():
             raise RuntimeError("this client belongs to another event loop; make one client for each loop")
-        return self.transport
+        return self._carrier

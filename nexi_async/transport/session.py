@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlencode
 
 import anyio
 import attrs
@@ -25,7 +25,12 @@ from nexi_async.errors import (
 )
 from nexi_async.transport.answers import failure_of, outcome_after_unknown
 from nexi_async.transport.call import Answer, Call
+from nexi_async.transport.carrier import BROKEN, Outgoing
+from nexi_async.transport.connection import StepLimits
+from nexi_async.transport.hooks import Attempt, Hooks
 from nexi_async.transport.lifetime import Lifetime
+from nexi_async.transport.origin import Origin
+from nexi_async.transport.pause import Pause
 from nexi_async.transport.retry import RetryPolicy, delay_before_next
 
 __all__ = ["Session"]
@@ -34,33 +39,29 @@ T = TypeVar("T")
 
 logger = logging.getLogger("nexi_async")
 
-LONGEST_CLOSE = 2.0
-"""Seconds that a cancelled call may still spend on closing its connection."""
-
-_BROKEN = (
-    httpx.TransportError,
-    httpx.StreamError,
-    anyio.EndOfStream,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-    OSError,
-)
-"""What transports raise, and what they let through from below: `ssl.SSLError` is an `OSError`."""
-
 
 @attrs.frozen(kw_only=True)
 class Session:
     """Everything that one client's calls have in common."""
 
     lifetime: Lifetime = attrs.field(repr=False)
-    base_url: str
+    origin: Origin
+    root: str
+    """The part of the base address after the origin, mostly empty; every call's path goes below it."""
     headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     timeout: float
     retry: RetryPolicy
     merchant_number: str | None = None
+    hooks: Hooks = attrs.field(factory=Hooks, repr=False)
+    pause: Pause = attrs.field(factory=Pause, repr=False)
     now: Callable[[], float] = attrs.field(default=anyio.current_time, repr=False)
     sleep: Callable[[float], Awaitable[None]] = attrs.field(default=anyio.sleep, repr=False)
     draw: Callable[[], float] = attrs.field(default=random.random, repr=False)
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return f"{self.origin}{self.root}"
 
     async def fetch(self, call: Call, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
         """Send a call whose answer is a model.
@@ -87,84 +88,97 @@ class Session:
 
     async def send(self, call: Call) -> Answer:
         """Send a call until it is answered with 2xx, refused for good, or time runs out."""
-        request = self._request(call)
+        outgoing = self._outgoing(call)
         began = self.now()
-        attempt, doubtful = 0, False
+        number, doubtful = 0, False
         while True:
-            attempt += 1
-            limit = min(self.timeout, began + self.retry.deadline - self.now())
+            number += 1
+            attempt = Attempt(call.operation, call.method, call.path, self.origin.host, number, call.key)
             try:
-                return attrs.evolve(await self._exchange(call, request, limit), attempts=attempt)
+                answer = await self._attempt(call, outgoing, attempt, began)
+                return answer if number == 1 else attrs.evolve(answer, attempts=number)
             except (APIError, TransportError) as failure:
-                delay = delay_before_next(
-                    self.retry, call, failure, attempt=attempt, elapsed=self.now() - began, draw=self.draw()
-                )
+                delay = self._delay(call, failure, attempt, began)
                 doubtful = doubtful or failure.outcome is Outcome.UNKNOWN
                 if delay is None:
-                    self._give_up(call, failure, attempt, doubtful=doubtful)
-                logger.info("%s failed (%s), attempt %d, next in %.2f s", call, type(failure).__name__, attempt, delay)
+                    self._give_up(call, failure, number, doubtful=doubtful)
             await self.sleep(delay)
+
+    async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt, began: float) -> Answer:
+        """One attempt, watched by the hooks."""
+        start = began if attempt.number == 1 else self.now()
+        seconds = min(self.timeout, began + self.retry.deadline - start)
+        if self.pause.left(start):
+            seconds -= await self._wait_with_all(call, seconds)
+        self.hooks.request(attempt)
+        end: Answer | NexiError | None = None
+        try:
+            end = await self._exchange(call, outgoing, seconds)
+        except (APIError, TransportError) as failure:
+            end = failure
+            raise
+        finally:
+            self.hooks.response(attempt, end, self.now() - start)
+        return end
+
+    async def _wait_with_all(self, call: Call, seconds: float) -> float:
+        """Keep a pause that the server asked for, and a little longer, so that not all come back at once."""
+        wait = self.pause.left(self.now()) + self.draw() * self.retry.first_delay
+        if wait >= seconds:
+            raise TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
+        await self.sleep(wait)
+        return wait
+
+    def _delay(self, call: Call, failure: APIError | TransportError, attempt: Attempt, began: float) -> float | None:
+        """Seconds before the next attempt, or None to give up; a wait that the server asks for is everybody's."""
+        now = self.now()
+        if isinstance(failure, APIError) and failure.retry_after is not None and call.shares_pause:
+            self.pause.extend(now + failure.retry_after)
+        delay = delay_before_next(
+            self.retry, call, failure, attempt=attempt.number, elapsed=now - began, draw=self.draw()
+        )
+        if delay is not None:
+            logger.info(
+                "%s failed (%s), attempt %d, next in %.2f s", call, type(failure).__name__, attempt.number, delay
+            )
+            self.hooks.retry(attempt, failure, delay)
+        return delay
 
     def _give_up(self, call: Call, failure: NexiError, attempts: int, *, doubtful: bool) -> NoReturn:
         outcome = failure.outcome
         if doubtful:
             outcome = outcome_after_unknown(call, failure) if isinstance(failure, APIError) else Outcome.UNKNOWN
+        logger.warning("%s failed (%s), %s", call, type(failure).__name__, outcome.value)
         raise failure.settled(outcome=outcome, idempotency_key=call.key, attempts=attempts)
 
-    async def _exchange(self, call: Call, request: httpx.Request, limit: float) -> Answer:
-        transport = self.lifetime.require()
+    async def _exchange(self, call: Call, outgoing: Outgoing, seconds: float) -> Answer:
+        carrier = self.lifetime.require()
         try:
-            with anyio.fail_after(limit):
-                response = await transport.handle_async_request(request)
-                try:
-                    body = await _read(response)
-                finally:
-                    await _close(response)
+            answer = await carrier.carry(outgoing, _limits(seconds))
         except TimeoutError as error:
-            raise TimedOut(f"{call} took longer than {round(limit, 2):g} s") from error
-        except _BROKEN as error:
+            raise TimedOut(f"{call} took longer than {round(seconds, 2):g} s") from error
+        except BROKEN as error:
             raise _lost(call, error) from _without_headers(error)
-        answer = Answer(status=response.status_code, headers=tuple(response.headers.items()), body=body)
-        if not response.is_success:
+        if not 200 <= answer.status < 300:
             raise failure_of(call, answer)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s answered %d", call, answer.status)
         return answer
 
-    def _request(self, call: Call) -> httpx.Request:
+    def _outgoing(self, call: Call) -> Outgoing:
         headers = [*self.headers, *call.headers]
         if call.body is not None:
             headers.append(("Content-Type", "application/json"))
         if call.key is not None:
             headers.append(("Idempotency-Key", call.key))
-        return httpx.Request(
-            call.method,
-            self.base_url + call.path,
-            params=call.query or None,
-            headers=headers,
-            content=call.body,
-            extensions={"timeout": self._limits()},
-        )
-
-    def _limits(self) -> dict[str, float]:
-        """Getting a connection may take a third of the time, so that running out of it can be told from silence."""
-        third = self.timeout / 3
-        return {"pool": third, "connect": third, "write": self.timeout, "read": self.timeout}
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        return Outgoing(call.method, self.origin, self.root + call.path + query, headers, call.body)
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """The body; as it came if its encoding can't be undone, for the status counts all the same."""
-    raw = b"".join([piece async for piece in cast("httpx.AsyncByteStream", response.stream)])
-    if "content-encoding" not in response.headers:
-        return raw
-    try:
-        return httpx.Response(response.status_code, headers=response.headers, content=raw).content
-    except httpx.DecodingError:
-        return raw
-
-
-async def _close(response: httpx.Response) -> None:
-    """Close within bounds; trouble with it must not hide why the exchange ended, least of all a cancellation."""
-    with anyio.move_on_after(LONGEST_CLOSE, shield=True), suppress(*_BROKEN):
-        await response.aclose()
+def _limits(seconds: float) -> StepLimits:
+    """Getting a connection may take a third of the time, so that running out of it can be told from silence."""
+    third = seconds / 3
+    return StepLimits(pool=third, connect=third, write=seconds, read=seconds, total=seconds)
 
 
 def _lost(call: Call, error: Exception) -> TransportError:

@@ -25,9 +25,9 @@ from nexi_async.errors import (
 from nexi_async.transport.answers import failure_of, outcome_after_unknown
 from nexi_async.transport.call import Answer, Call
 
-KEYED = Call(method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
-BARE = Call(method="POST", path="/v1/payments", body=b"{}")
-READ = Call(method="GET", path="/v1/payments/p1")
+KEYED = Call(operation="test", method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
+BARE = Call(operation="test", method="POST", path="/v1/payments", body=b"{}")
+READ = Call(operation="test", method="GET", path="/v1/payments/p1")
 
 REJECTED, UNKNOWN = Outcome.REJECTED, Outcome.UNKNOWN
 DECLINE = {"message": "Insufficient funds", "code": "51", "source": "Issuer"}
@@ -264,7 +264,7 @@ def test_refusal_of_a_repeated_charge(status: int, code: str | None, outcome: Ou
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
 def test_refusal_of_a_repeated_setting(status: int) -> None:
     """Without a key nothing is replayed: the first attempt may be why the second is refused."""
-    call = Call(method="PUT", path="/v1/payments/p1/terminate")
+    call = Call(operation="test", method="PUT", path="/v1/payments/p1/terminate")
     assert outcome_after_unknown(call, failure(status, DECLINE, call=call)) is UNKNOWN
 
 

@@ -18,11 +18,11 @@ from nexi_async.transport.call import Answer, Call, segment
 @pytest.mark.parametrize(
     ("call", "may_repeat"),
     [
-        (Call(method="GET", path="/v1/x"), True),
-        (Call(method="PUT", path="/v1/x", body=b"{}"), True),
-        (Call(method="POST", path="/v1/x", key="k"), True),
-        (Call(method="POST", path="/v1/x"), False),
-        (Call(method="PATCH", path="/v1/x"), False),
+        (Call(operation="test", method="GET", path="/v1/x"), True),
+        (Call(operation="test", method="PUT", path="/v1/x", body=b"{}"), True),
+        (Call(operation="test", method="POST", path="/v1/x", key="k"), True),
+        (Call(operation="test", method="POST", path="/v1/x"), False),
+        (Call(operation="test", method="PATCH", path="/v1/x"), False),
     ],
     ids=lambda value: str(value),
 )
@@ -33,7 +33,7 @@ def test_what_may_be_repeated(call: Call, may_repeat: bool) -> None:
 
 def test_call_shows_no_body() -> None:
     """What the shopper typed stays out of text and repr."""
-    call = Call(method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
+    call = Call(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
     assert str(call) == "POST /v1/payments"
     assert "ingrid" not in repr(call)
 

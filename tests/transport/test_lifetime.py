@@ -5,29 +5,30 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from nexi_async.transport.carrier import HttpxCarrier
 from nexi_async.transport.lifetime import Lifetime
 from tests.scripted import ScriptedAPI
 
 
-async def test_open_gives_the_transport() -> None:
-    """Between opening and closing the transport can be used."""
-    api = ScriptedAPI()
-    lifetime = Lifetime(api)
+async def test_open_gives_the_carrier() -> None:
+    """Between opening and closing the carrier can be used."""
+    carrier = HttpxCarrier(ScriptedAPI())
+    lifetime = Lifetime(carrier)
     await lifetime.open()
-    assert lifetime.require() is api
+    assert lifetime.require() is carrier
     await lifetime.close()
 
 
 async def test_before_opening() -> None:
     """A client that is not open says how to open it."""
     with pytest.raises(RuntimeError, match="is not open yet; use it inside of `async with AsyncCheckout"):
-        Lifetime(ScriptedAPI()).require()
+        Lifetime(HttpxCarrier(ScriptedAPI())).require()
 
 
 async def test_after_closing() -> None:
     """A closed client says so, and its transport is closed."""
     api = ScriptedAPI()
-    lifetime = Lifetime(api)
+    lifetime = Lifetime(HttpxCarrier(api))
     await lifetime.open()
     await lifetime.close()
     assert api.closed
@@ -38,7 +39,7 @@ async def test_after_closing() -> None:
 @pytest.mark.parametrize("closed", [False, True])
 async def test_opening_twice(closed: bool) -> None:
     """A client has one life."""
-    lifetime = Lifetime(ScriptedAPI())
+    lifetime = Lifetime(HttpxCarrier(ScriptedAPI()))
     await lifetime.open()
     if closed:
         await lifetime.close()
@@ -50,7 +51,7 @@ async def test_opening_twice(closed: bool) -> None:
 @pytest.mark.parametrize("other", ["asyncio", "trio"])
 def test_another_event_loop(other: str) -> None:
     """A client of an event loop that ended, or of another kind, says so."""
-    lifetime = Lifetime(ScriptedAPI())
+    lifetime = Lifetime(HttpxCarrier(ScriptedAPI()))
 
     async def use() -> None:
         lifetime.require()
@@ -69,7 +70,7 @@ class SlowToClose(ScriptedAPI):
 async def test_cancellation_does_not_keep_connections_open() -> None:
     """A client whose task is cancelled still closes its connections."""
     api = SlowToClose()
-    lifetime = Lifetime(api)
+    lifetime = Lifetime(HttpxCarrier(api))
     await lifetime.open()
     with anyio.CancelScope() as scope:
         scope.cancel()

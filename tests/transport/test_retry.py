@@ -21,10 +21,10 @@ from nexi_async.transport.retry import RetryPolicy, delay_before_next
 
 POLICY = RetryPolicy(attempts=3, first_delay=1.0, longest_delay=8.0, deadline=60.0)
 
-GET = Call(method="GET", path="/v1/payments/p1")
-PUT = Call(method="PUT", path="/v1/payments/p1/terminate")
-KEYED = Call(method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
-BARE = Call(method="POST", path="/v1/payments", body=b"{}")
+GET = Call(operation="test", method="GET", path="/v1/payments/p1")
+PUT = Call(operation="test", method="PUT", path="/v1/payments/p1/terminate")
+KEYED = Call(operation="test", method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
+BARE = Call(operation="test", method="POST", path="/v1/payments", body=b"{}")
 
 
 WITHOUT_ANSWER = {

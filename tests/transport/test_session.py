@@ -31,17 +31,19 @@ from nexi_async.errors import (
 )
 from nexi_async.models.charge import ChargeReceipt
 from nexi_async.models.order import Order
-from nexi_async.transport import session as session_module
+from nexi_async.transport import carrier as carrier_module
 from nexi_async.transport.call import Answer, Call
+from nexi_async.transport.carrier import HttpxCarrier
 from nexi_async.transport.lifetime import Lifetime
+from nexi_async.transport.origin import Origin
 from nexi_async.transport.retry import RetryPolicy
 from nexi_async.transport.session import Session
 from tests.scripted import KEY, SWIFT, Body, ScriptedAPI, Step, answer, silence
 
-GET = Call(method="GET", path="/v1/payments/p1")
-PUT = Call(method="PUT", path="/v1/payments/p1/terminate")
-KEYED = Call(method="POST", path="/v1/payments/p1/charges", body=b'{"amount":100}', key="key-1")
-BARE = Call(method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
+GET = Call(operation="test", method="GET", path="/v1/payments/p1")
+PUT = Call(operation="test", method="PUT", path="/v1/payments/p1/terminate")
+KEYED = Call(operation="test", method="POST", path="/v1/payments/p1/charges", body=b'{"amount":100}', key="key-1")
+BARE = Call(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
 
 NOT_SENT, REJECTED, ACCEPTED, UNKNOWN = Outcome.NOT_SENT, Outcome.REJECTED, Outcome.ACCEPTED, Outcome.UNKNOWN
 
@@ -83,12 +85,13 @@ async def opened(
     api: httpx.AsyncBaseTransport, *, retry: RetryPolicy = SWIFT, patience: float = 5.0, clock: Clock | None = None
 ) -> AsyncIterator[Session]:
     """A session that talks to the script and draws the longest delays."""
-    lifetime = Lifetime(api)
+    lifetime = Lifetime(HttpxCarrier(api))
     await lifetime.open()
     headers = (("Authorization", KEY), ("User-Agent", "test"))
     session = Session(
         lifetime=lifetime,
-        base_url="https://api.test",
+        origin=Origin.of("https://api.test"),
+        root="",
         headers=headers,
         timeout=patience,
         retry=retry,
@@ -394,7 +397,7 @@ async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         async def aclose(self) -> None:
             await anyio.sleep_forever()
 
-    monkeypatch.setattr(session_module, "LONGEST_CLOSE", 0.05)
+    monkeypatch.setattr(carrier_module, "LONGEST_CLOSE", 0.05)
     with anyio.fail_after(2):
         error, _ = await fail(BARE, httpx.Response(200, stream=Stuck(b"{", None)), patience=0.05)
     assert type(error) is TimedOut
@@ -591,7 +594,8 @@ async def test_log_tells_of_repeated_attempts(caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.DEBUG)
     await send(KEYED, httpx.ReadError("x"), answer(201))
     assert [record.getMessage() for record in caplog.records if record.name == "nexi_async"] == [
-        "POST /v1/payments/p1/charges failed (ConnectionLost), attempt 1, next in 0.00 s"
+        "POST /v1/payments/p1/charges failed (ConnectionLost), attempt 1, next in 0.00 s",
+        "POST /v1/payments/p1/charges answered 201",
     ]
 
 

@@ -1,0 +1,154 @@
+"""HTTP/1.1 as bytes and values: a request's head, and the reader of one answer. No sockets here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import httptools
+
+__all__ = ["BadReply", "ReplyReader", "request_head"]
+
+MAX_HEAD: Final = 65_536
+"""Bytes of status line and headers."""
+MAX_HEADERS: Final = 256
+MAX_BODY: Final = 67_108_864
+"""Bytes of a body; the largest pages of a bulk run stay far below."""
+
+_BODILESS: Final = frozenset({204, 304})
+
+
+class BadReply(Exception):
+    """What came is no answer, is cut off, or is larger than allowed."""
+
+
+def request_head(method: str, target: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The request line and headers, as they travel."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+
+
+class ReplyReader:
+    """Reads one answer from whatever pieces it comes in.
+
+    Interim answers (100, 103) are passed over. `is_complete` says that the answer is all there; `is_clean`, that the
+    connection can serve another request: keep-alive was agreed on and not a byte came after the answer.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_size",
+        "_fed",
+        "_head_only",
+        "_in_head",
+        "_parser",
+        "_surplus",
+        "_until_close",
+        "headers",
+        "is_complete",
+        "keep_alive",
+        "status",
+    )
+
+    def __init__(self, *, head_only: bool = False) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._head_only = head_only
+        self._fed = 0
+        self._surplus = False
+        self.is_complete = False
+        self.keep_alive = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._in_head = True
+        self._until_close = False
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the connection may serve another request."""
+        return self.is_complete and self.keep_alive and not self._surplus
+
+    @property
+    def body(self) -> bytes:
+        """The body as it came, unchunked."""
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the body is compressed, though nobody asked for it."""
+        return any(name.lower() == b"content-encoding" for name, _ in self.headers)
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; none means that the server has closed its side.
+
+        Raises:
+            BadReply: they are no answer, too much of one, or not all of it.
+        """
+        if not data:
+            self._end()
+            return
+        self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.is_complete:
+                raise BadReply(f"not an HTTP answer: {type(error).__name__}") from None
+            self._surplus = True
+        if self._in_head and not self.is_complete and self._fed > MAX_HEAD:
+            raise BadReply(f"more than {MAX_HEAD} bytes of headers")
+        if len(self.headers) > MAX_HEADERS:
+            raise BadReply(f"more than {MAX_HEADERS} headers")
+        if self._body_size > MAX_BODY:
+            raise BadReply(f"a body of more than {MAX_BODY} bytes")
+
+    def _end(self) -> None:
+        if self._until_close:
+            self.is_complete = True
+        if not self.is_complete:
+            raise BadReply("closed before the answer was complete" if self._fed else "closed without an answer")
+
+    # --- what the parser calls ---
+
+    def on_message_begin(self) -> None:
+        """Whatever begins after the answer is not asked for."""
+        self._surplus = self.is_complete
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header more, or trailer."""
+        if not self.is_complete and len(self.headers) <= MAX_HEADERS:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is read; an interim answer has nothing else."""
+        if self.is_complete:
+            return
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            return
+        self._in_head = False
+        self.keep_alive = self._parser.should_keep_alive()
+        if self._head_only:
+            self.is_complete, self.keep_alive = True, False
+            return
+        names = {name.lower() for name, _ in self.headers}
+        framed = b"content-length" in names or b"transfer-encoding" in names or self.status in _BODILESS
+        self._until_close = not framed
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if not self.is_complete:
+            self._body_size += len(data)
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """The end of the answer, or of an interim one."""
+        if self.is_complete:
+            return
+        if self.status < 200:
+            self._begin()
+        else:
+            self.is_complete = True
