@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import logging
+import os
 import socket
 import ssl
 import tempfile
@@ -21,6 +22,7 @@ from nexi_async.emulator.faults import BREAK_CONNECTION
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
 _GRACE = 2
+_BACKLOG = 2048
 
 
 @frozen
@@ -84,8 +86,18 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; asyncio sends small answers without delay only if the protocol is named."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def _url(listener: socket.socket, *, tls: bool) -> str:

@@ -1,5 +1,6 @@
 """The emulator behind a real uvicorn, plain and with TLS."""
 
+import socket
 import ssl
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator, Fault
-from nexi_async.emulator.server import serve
+from nexi_async.emulator.server import _listen, serve
 from tests.emulator.raw import order
 
 
@@ -35,6 +36,21 @@ async def test_tls_with_its_own_authority(tmp_path: Path) -> None:
     assert not emulator.is_running
 
 
+@pytest.mark.parametrize("host", ["localhost", "::1"])
+async def test_loopback_hosts(host: str) -> None:
+    """Every loopback host works, with an authority in a temporary file that is gone afterwards."""
+    async with anyio.create_task_group() as tasks:
+        listening = await tasks.start(
+            lambda task_status: serve(CheckoutEmulator(), host=host, port=0, tls=True, task_status=task_status)
+        )
+        assert listening.ca_file is not None
+        trusted = ssl.create_default_context(cafile=listening.ca_file)
+        async with httpx.AsyncClient(verify=trusted) as client:
+            assert (await client.get(f"{listening.url}/emulator/settings")).status_code == 200
+        tasks.cancel_scope.cancel()
+    assert not listening.ca_file.exists()
+
+
 async def test_stops_listening_when_cancelled() -> None:
     """After cancellation nobody listens any more."""
     emulator = CheckoutEmulator()
@@ -44,6 +60,21 @@ async def test_stops_listening_when_cancelled() -> None:
     async with httpx.AsyncClient() as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(listening.url)
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """The listener names its protocol, else asyncio leaves accepted sockets to wait 40 ms with small packets."""
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+async def test_taken_port_is_an_error() -> None:
+    """A port that somebody else listens on is an OSError."""
+    async with anyio.create_task_group() as tasks:
+        listening = await tasks.start(lambda task_status: serve(CheckoutEmulator(), port=0, task_status=task_status))
+        with pytest.raises(OSError, match="in use"):
+            await serve(CheckoutEmulator(), port=int(listening.url.rpartition(":")[2]))
+        tasks.cancel_scope.cancel()
 
 
 async def test_lost_answer_breaks_the_connection_after_the_effect() -> None:
