@@ -59,7 +59,7 @@ class _Pages:
             loader=jinja2.PackageLoader("nexi_async.emulator"), autoescape=True, undefined=jinja2.StrictUndefined
         )
         self._templates.filters["money"] = lambda amount: f"{amount / 100:,.2f}"
-        self._templates.filters["time"] = timestamps.render
+        self._templates.filters["time"] = lambda at: timestamps.render(at)[:19].replace("T", " ")
 
     async def show_hosted(self, request: Request) -> Response:
         """The form, or why there is none."""
@@ -111,7 +111,7 @@ class _Pages:
         return self._page(
             "portal.html",
             200,
-            now=timestamps.render(moment.now),
+            now=moment.now,
             shown=_SHOWN_IN_PORTAL,
             payments=payments,
             payment_count=len(kept.payments),
@@ -123,7 +123,7 @@ class _Pages:
 
     async def _press(self, payment: Payment, request: Request) -> tuple[Outcome | None, str, int]:
         """What came of a button, what to tell the shopper, and the status for it."""
-        form = {name: values[-1] for name, values in parse_qs((await request.body()).decode()).items()}
+        form = {name: values[-1] for name, values in parse_qs((await request.body()).decode(errors="replace")).items()}
         try:
             outcome = self._do(payment, form)
         except ValueError as error:
@@ -178,7 +178,7 @@ class _Pages:
         page = views.hosted_url(str(request.base_url).rstrip("/"), self._emulator.present(), payment.id)
         return {
             "id": payment.id,
-            "created": timestamps.render(payment.created),
+            "created": payment.created,
             "reference": payment.reference,
             "method": payment.method.name if payment.method else None,
             "currency": payment.currency,

@@ -3,9 +3,12 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from nexi_async.emulator import CheckoutEmulator
-from tests.emulator.raw import Wire, hosted, item
+from tests.emulator.raw import Wire, hooks, hosted, item
+
+EMBEDDED = {"url": "https://shop.test/pay", "termsUrl": "https://shop.test/terms"}
 
 
 async def page_of(wire: Wire, **changes: Any) -> tuple[str, str]:
@@ -103,3 +106,55 @@ async def test_closed_payments_have_no_form(wire: Wire, emulator: CheckoutEmulat
     _, other = await page_of(wire)
     emulator.advance(49 * 3600)
     assert (await wire.client.get(other)).status_code == 410
+
+
+async def test_embedded_page_for_the_iframe(wire: Wire) -> None:
+    """An embedded payment has its form at the iframe's address, and its buttons answer with JSON."""
+    body = hosted(checkout=EMBEDDED)
+    answer = (await wire.post("/v1/payments", body)).json()
+    assert "hostedPaymentPageUrl" not in answer
+    url = f"/v1/?checkoutKey=emulator-checkout-key&paymentId={answer['paymentId']}"
+    assert "iframe.js" in (await wire.client.get(url)).text
+    declined = await press(wire, url, action="decline")
+    assert declined.json() == {"result": "declined", "message": "The payment was declined. Try another card."}
+    assert (await press(wire, url, method="Cash")).json()["result"] == "refused"
+    paid = await press(wire, url, action="pay")
+    assert (paid.status_code, paid.json()["result"]) == (200, "completed")
+    assert (await wire.client.get(url)).status_code == 410
+    assert (await wire.client.post("/v1/?checkoutKey=x")).status_code == 404
+
+
+async def test_payment_without_return_says_thanks(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """An embedded payment that is paid on the hosted page ends there."""
+    body = hosted(checkout=EMBEDDED)
+    payment_id = (await wire.post("/v1/payments", body)).json()["paymentId"]
+    url = f"/hostedpaymentpage/?checkoutKey={emulator.checkout_key}&pid={payment_id}"
+    page = await press(wire, url)
+    assert (page.status_code, "completed" in page.text) == (200, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/checkout.js?v=1", "/emulator/iframe.js"])
+async def test_scripts(wire: Wire, path: str) -> None:
+    """The scripts are served as JavaScript, without a key."""
+    answer = await wire.get(path, Authorization="")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/javascript")
+
+
+async def test_portal_shows_payments_events_and_deliveries(wire: Wire) -> None:
+    """The front door leads to a page with the newest of everything."""
+    payment_id, _ = await wire.charged(notifications=hooks("payment.created"))
+    assert (await wire.get("/")).headers["location"] == "/portal"
+    page = (await wire.get("/portal")).text
+    for text in (payment_id, "order-77", "payment.charge.created.v2", "https://shop.test/hooks", "pending"):
+        assert text in page
+    assert "q7Lw2ZtB9fKx4RdN" not in page
+
+
+async def test_portal_stays_small(wire: Wire) -> None:
+    """With many payments only the newest hundred are listed."""
+    ids = [await wire.create() for _ in range(101)]
+    page = (await wire.get("/portal")).text
+    assert ids[0] not in page
+    assert ids[1] in page
+    assert "Payments (101)" in page

@@ -21,7 +21,8 @@
       this._listener = (message) => this._receive(message);
       window.addEventListener("message", this._listener);
       this.container.appendChild(this.frame);
-      if (options.theme) this.frame.addEventListener("load", () => this.setTheme(options.theme), { once: true });
+      this.theme = options.theme;
+      this.frame.addEventListener("load", () => this.theme && this.setTheme(this.theme));
     }
 
     on(name, handler) {
@@ -47,6 +48,7 @@
     }
 
     setTheme(theme) {
+      this.theme = theme;
       this._post("setTheme", theme);
     }
 

@@ -14,9 +14,10 @@
     tell("resize", document.documentElement.scrollHeight);
   }
 
-  function show(text) {
+  function show(text, isGood) {
     problem.textContent = text;
     problem.hidden = !text;
+    problem.className = isGood ? "" : "problem";
     resize();
   }
 
@@ -30,7 +31,7 @@
         fields.disabled = outcome.result === "completed";
         if (outcome.result === "completed") tell("paymentSuccess");
         else if (outcome.result === "cancelled") tell("paymentCancelled");
-        show(outcome.message || "");
+        show(outcome.message, outcome.result === "completed");
       });
   }
 
