@@ -10,7 +10,7 @@ Every look-up is by key, so the cost of an operation does not depend on how much
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
@@ -47,11 +47,11 @@ class Payment:
     currency: str
     items: list[Item]
     reference: str | None
-    checkout: dict[str, Any]
-    checkout_url: str
     expires_at: float
     hooks: Hooks
     my_reference: str | None = None
+    checkout: dict[str, Any] = field(factory=dict)
+    checkout_url: str = ""
     fees: list[dict[str, Any]] = field(factory=list)
     configuration: list[dict[str, Any]] = field(factory=list)
     wish: "AgreementWish | None" = None
@@ -76,6 +76,13 @@ class Payment:
     refunds: "list[Refund]" = field(factory=list)
     cancels: "list[Cancel]" = field(factory=list)
     retrieve_window: tuple[float, int] = (0.0, 0)
+
+    @property
+    def paid_with(self) -> Method:
+        """How it was paid; there is nothing to say before its checkout is completed."""
+        if self.method is None:
+            raise LookupError(self.id)
+        return self.method
 
     @property
     def rest(self) -> int:
@@ -159,10 +166,11 @@ KINDS = {kind.name: kind for kind in (SCHEDULED, UNSCHEDULED)}
 
 @frozen
 class AgreementWish:
-    """What a payment asks for when the shopper signs up, or updates the card of `agreement_id`."""
+    """What a payment asks for: a new agreement of this id, or a new card for the one that has it."""
 
     kind: AgreementKind
-    agreement_id: str | None
+    agreement_id: str
+    is_update: bool
     interval: int
     end_date: float
     allow_variable_amount: bool
@@ -213,6 +221,11 @@ class BulkRun:
     created: float
     hooks: Hooks = field(factory=dict, repr=False)
     done: int = 0
+
+    @property
+    def status(self) -> str:
+        """What the API says of it."""
+        return "Done" if self.done == len(self.items) else "Processing"
 
 
 @frozen
@@ -292,11 +305,14 @@ class Agenda(Generic[T]):
         """When the next thing is to be done."""
         return self._entries[0][0] if self._entries else None
 
-    def due(self, now: float) -> Iterator[tuple[float, T]]:
-        """Take out what is due, with its time."""
-        while self._entries and self._entries[0][0] <= now:
-            due, _, entry = heapq.heappop(self._entries)
-            yield due, entry
+    def is_due(self, now: float) -> bool:
+        """Whether there is anything to be done."""
+        return bool(self._entries) and self._entries[0][0] <= now
+
+    def take(self) -> tuple[float, T]:
+        """Take out the next thing, with its time."""
+        due, _, entry = heapq.heappop(self._entries)
+        return due, entry
 
 
 class Books:

@@ -7,13 +7,11 @@ time drives it: each item that is done writes down when the next one is due.
 from functools import partial
 
 from nexi_async.emulator import cards, subscriptions, validation
-from nexi_async.emulator.answers import Answer, Refusal, invalid, not_found
+from nexi_async.emulator.answers import Answer, Refusal, not_found
 from nexi_async.emulator.books import Agreement, AgreementKind, BulkItem, BulkRun
-from nexi_async.emulator.cards import Behaviour
-from nexi_async.emulator.fields import Faults
+from nexi_async.emulator.hooks import hooks_of
 from nexi_async.emulator.moment import Call, Moment
 from nexi_async.emulator.paging import skip_and_take
-from nexi_async.emulator.payments import read_hooks
 from nexi_async.emulator.subscriptions import Operation
 from nexi_async.emulator.wire import Document
 
@@ -24,10 +22,7 @@ def charge(kind: AgreementKind) -> Operation:
 
     def operation(moment: Moment, call: Call) -> Answer:
         body = validation.read(shape, call.body)
-        faults: Faults = {}
-        hooks = read_hooks(moment, body, faults)
-        if faults:
-            raise invalid(faults)
+        hooks = hooks_of(moment, body)
         external_id = body.get("externalBulkChargeId")
         run = BulkRun(moment.new_id(), kind, "charges", external_id, _items(moment, kind, body), moment.now, hooks)
         return _accept(moment, run)
@@ -52,21 +47,19 @@ def retrieve(kind: AgreementKind, what: str) -> Operation:
     """`GET /v1/subscriptions/charges/{bulkId}` and its three twins: one page of items."""
 
     def operation(moment: Moment, call: Call) -> Answer:
-        run = moment.books.bulk_runs.get(call.id(moment))
-        if run is None or run.kind is not kind or run.what != what:
+        run = call.find(moment, moment.books.bulk_runs)
+        if run.kind is not kind or run.what != what:
             raise not_found()
         skip, take = skip_and_take(call.query, first_page=moment.settings.bulk_first_page)
         page = [_item_view(run, item) for item in run.items[skip : skip + take]]
-        status = "Done" if run.done == len(run.items) else "Processing"
-        return Answer(200, {"page": page, "more": skip + take < len(run.items), "status": status})
+        return Answer(200, {"page": page, "more": skip + take < len(run.items), "status": run.status})
 
     return operation
 
 
 def document(run: BulkRun) -> Document:
     """A whole run."""
-    status = "Done" if run.done == len(run.items) else "Processing"
-    what = {"bulkId": run.id, "kind": run.kind.name, "what": run.what, "status": status}
+    what = {"bulkId": run.id, "kind": run.kind.name, "what": run.what, "status": run.status}
     external_id = {"externalId": run.external_id} if run.external_id else {}
     return what | external_id | {"items": [_item_view(run, item) for item in run.items]}
 
@@ -114,10 +107,9 @@ def _charge(moment: Moment, run: BulkRun, item: BulkItem, agreement: Agreement) 
 
 
 def _verify(moment: Moment, agreement: Agreement) -> None:
-    if cards.is_expired(agreement.card, moment.now):
-        raise subscriptions.declined("54")
-    if agreement.card.behaviour is Behaviour.RESERVATION_FAILS:
-        raise subscriptions.declined("05")
+    code = cards.decline_code(agreement.card, 0, moment.now)
+    if code is not None:
+        raise subscriptions.declined(code)
 
 
 def _items(moment: Moment, kind: AgreementKind, body: Document) -> list[BulkItem]:

@@ -29,12 +29,14 @@ class WireCall:
         path: The path in lower case; an id in it is called `{id}`.
         operate: What answers it.
         keyed: It accepts an `Idempotency-Key` and remembers it.
+        documents_402: The reference lists 402 among its errors.
     """
 
     method: str
     path: str
     operate: Callable[[Moment, Call], Answer]
     keyed: bool = False
+    documents_402: bool = False
 
 
 def _agreement_calls(kind: AgreementKind) -> tuple[WireCall, ...]:
@@ -44,7 +46,7 @@ def _agreement_calls(kind: AgreementKind) -> tuple[WireCall, ...]:
         WireCall("GET", f"{base}/charges/{{id}}", bulk.retrieve(kind, "charges")),
         WireCall("POST", f"{base}/verifications", bulk.verify(kind)),
         WireCall("GET", f"{base}/verifications/{{id}}", bulk.retrieve(kind, "verifications")),
-        WireCall("POST", subscriptions.charge_path(kind), subscriptions.charge(kind), keyed=True),
+        WireCall("POST", subscriptions.charge_path(kind), subscriptions.charge(kind), keyed=True, documents_402=True),
         WireCall("GET", f"{base}/{{id}}/charges/status", subscriptions.charge_status(kind)),
         WireCall("GET", f"{base}/{{id}}", subscriptions.retrieve(kind)),
         WireCall("GET", base, subscriptions.find_by_reference(kind)),
@@ -55,7 +57,7 @@ def _agreement_calls(kind: AgreementKind) -> tuple[WireCall, ...]:
 CALLS: tuple[WireCall, ...] = (
     WireCall("POST", "/v1/payments", payments.create),
     WireCall("GET", "/v1/payments/{id}", payments.retrieve),
-    WireCall("POST", "/v1/payments/{id}/charges", charges.create, keyed=True),
+    WireCall("POST", "/v1/payments/{id}/charges", charges.create, keyed=True, documents_402=True),
     *_agreement_calls(SCHEDULED),
     *_agreement_calls(UNSCHEDULED),
     WireCall("POST", "/v1/charges/{id}/refunds", refunds.refund_charge, keyed=True),

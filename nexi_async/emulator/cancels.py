@@ -6,13 +6,12 @@ from nexi_async.emulator import events, validation
 from nexi_async.emulator.answers import NO_CONTENT, Answer, failed
 from nexi_async.emulator.books import Cancel, Payment
 from nexi_async.emulator.moment import Call, Moment
-from nexi_async.emulator.payments import find
 
 
 def create(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments/{paymentId}/cancels`; answers without a body, the id shows in the event only."""
     body = validation.read(validation.CANCEL, call.body)
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     _refuse_uncancellable(payment, body)
     amount = body["amount"]
     items = body.get("orderItems") or payment.items

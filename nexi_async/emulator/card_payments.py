@@ -5,9 +5,10 @@ from nexi_async.emulator.answers import Answer, failed, invalid
 from nexi_async.emulator.books import Payment
 from nexi_async.emulator.cards import Card
 from nexi_async.emulator.fields import Faults, note
+from nexi_async.emulator.hooks import read_hooks
 from nexi_async.emulator.methods import METHODS
 from nexi_async.emulator.moment import Call, Moment
-from nexi_async.emulator.payments import read_hooks
+from nexi_async.emulator.payments import new_payment
 from nexi_async.emulator.wire import Document
 
 
@@ -19,21 +20,8 @@ def create(moment: Moment, call: Call) -> Answer:
     card = _read_card(body["cardDetails"], faults)
     if faults or card is None:
         raise invalid(faults)
-    order, info = body["order"], body["paymentInfo"]
-    payment = Payment(
-        id=moment.new_id(),
-        created=moment.now,
-        amount=order["amount"],
-        currency=order["currency"],
-        items=order["items"],
-        reference=order.get("reference"),
-        checkout=info,
-        checkout_url="",
-        expires_at=moment.now,
-        hooks=hooks,
-        my_reference=body.get("myReference"),
-    )
-    moment.books.payments[payment.id] = payment
+    payment = new_payment(moment, body["order"], hooks, body.get("myReference"))
+    payment.checkout = body["paymentInfo"]
     delay = cards.magic_delay(payment.amount)
     _pay(moment, payment, card)
     document = {"paymentId": payment.id} | ({"idempotencyKey": call.key} if call.key else {})
@@ -46,7 +34,7 @@ def _pay(moment: Moment, payment: Payment, card: Card) -> None:
     if code is not None:
         text = f"Reservation declined, {cards.decline_text(code).lower()}"
         events.reservation_failed(moment, payment, events.error(code, text))
-        raise failed(code, text, status=moment.settings.card_payment_decline_status, source="Issuer")
+        raise failed(code, text, source="Issuer")
     checkout.complete(moment, payment, METHODS[card.brand.lower()], card)
     checkout.reserve(moment, payment)
     events.reservation_created(moment, payment, payment.amount)

@@ -92,6 +92,12 @@ def read_card(number: str, expiry: str = DEFAULT_EXPIRY) -> Card:
     return Card(digits[:6] + "*" * (len(digits) - 10) + digits[-4:], _brand(digits), expiry, behaviour)
 
 
+def test_card_of(brand: str) -> Card:
+    """A test card of this brand that is approved, or the usual one if there is none."""
+    cards = [read_card(number) for number, does in TEST_CARDS.items() if does is Behaviour.APPROVED]
+    return next((card for card in cards if card.brand == brand), cards[0])
+
+
 def magic_code(amount: int) -> str | None:
     """The acquirer code that an order amount of 0.XX or 1.XX asks for in the test environment, if any."""
     code = amount % 100

@@ -3,19 +3,20 @@
 from typing import Any
 
 from nexi_async.emulator import events, payouts, timestamps, validation, views
-from nexi_async.emulator.answers import Answer, Refusal, failed, not_found
+from nexi_async.emulator.answers import Answer, Refusal, failed
 from nexi_async.emulator.books import Charge, Item, Payment
 from nexi_async.emulator.cards import Behaviour
 from nexi_async.emulator.moment import Call, Moment
-from nexi_async.emulator.payments import find
 
 
 def create(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments/{paymentId}/charges`."""
     body = validation.read(validation.CHARGE, call.body)
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     _refuse_uncharged(moment, payment, body)
     charge = new_charge(moment, payment, body["amount"], body.get("orderItems"), body.get("myReference"))
+    if charge.invoice_number:
+        charge.invoice_number = body.get("paymentMethodReference", charge.invoice_number)
     take(moment, charge)
     if body.get("finalCharge"):
         payment.released += payment.rest
@@ -24,26 +25,13 @@ def create(moment: Moment, call: Call) -> Answer:
 
 def retrieve(moment: Moment, call: Call) -> Answer:
     """`GET /v1/charges/{chargeId}`."""
-    return Answer(200, views.charge(find_charge(moment, call)))
-
-
-def find_charge(moment: Moment, call: Call) -> Charge:
-    """The charge that the path names.
-
-    Raises:
-        Refusal: 404 when there is none.
-    """
-    charge = moment.books.charges.get(call.id(moment))
-    if charge is None:
-        raise not_found()
-    return charge
+    return Answer(200, views.charge(call.find(moment, moment.books.charges)))
 
 
 def new_charge(
     moment: Moment, payment: Payment, amount: int, items: list[Item] | None, my_reference: str | None = None
 ) -> Charge:
     """A charge that is not yet taken; a full charge has the items of the order."""
-    assert payment.method is not None  # noqa: S101
     return Charge(
         id=moment.new_id(),
         payment=payment,
@@ -53,7 +41,7 @@ def new_charge(
         items=items or (payment.items if amount == payment.amount else []),
         reconciliation_reference=moment.dice.reconciliation_reference(),
         my_reference=my_reference,
-        invoice_number=moment.dice.digits(7) if payment.method.is_invoice else None,
+        invoice_number=moment.dice.digits(7) if payment.paid_with.is_invoice else None,
     )
 
 

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from nexi_async.emulator import cards, charges, events
 from nexi_async.emulator.answers import Refusal, conflict, failed, invalid
-from nexi_async.emulator.books import Agreement, Payment
+from nexi_async.emulator.books import Agreement, AgreementWish, Payment
 from nexi_async.emulator.cards import Card
 from nexi_async.emulator.methods import METHODS, Method, offered
 from nexi_async.emulator.moment import Moment
@@ -39,7 +39,7 @@ def pay(moment: Moment, payment: Payment, *, card: Card | None = None, method: s
     if chosen.type != "CARD":
         card = None
     elif card is None:
-        card = cards.read_card(cards.DEFAULT_CARD)
+        card = cards.test_card_of(chosen.name)
     _refuse_closed(moment, payment)
     if _wants_shipping_cost(payment):
         raise failed("1021")
@@ -115,7 +115,7 @@ def reserve(moment: Moment, payment: Payment) -> None:
 def _complete(moment: Moment, payment: Payment, method: Method, card: Card | None) -> None:
     complete(moment, payment, method, card)
     if payment.wish is not None:
-        payment.agreement = _sign_up(moment, payment, method, card)
+        payment.agreement = _sign_up(moment, payment, payment.wish, card)
     if not method.direct:
         reserve(moment, payment)
         events.reservation_created(moment, payment, payment.amount)
@@ -131,22 +131,20 @@ def _charge_at_once(moment: Moment, payment: Payment) -> None:
         return  # the webhooks were told; the reservation stays and can be charged by hand
 
 
-def _sign_up(moment: Moment, payment: Payment, method: Method, card: Card | None) -> Agreement:
+def _sign_up(moment: Moment, payment: Payment, wish: AgreementWish, card: Card | None) -> Agreement:
     """The agreement the payment asked for; an update gives a known one the new card."""
-    wish = payment.wish
-    assert wish is not None  # noqa: S101
     if card is None:
         raise failed("1022", "Subscriptions need a card")
     known = moment.books.agreements[wish.kind.name]
-    if wish.agreement_id is not None:
+    if wish.is_update:
         agreement = known[wish.agreement_id]
-        agreement.card, agreement.method, agreement.blocked = card, method, False
+        agreement.card, agreement.method, agreement.blocked = card, payment.paid_with, False
         return agreement
     agreement = Agreement(
-        id=moment.new_id(),
+        id=wish.agreement_id,
         kind=wish.kind,
         card=card,
-        method=method,
+        method=payment.paid_with,
         created=moment.now,
         interval=wish.interval,
         end_date=wish.end_date,

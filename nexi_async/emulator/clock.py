@@ -1,9 +1,12 @@
 """The emulator's clock: real time, faster time, or time that stands still until it is advanced."""
 
+import math
 import time
 from collections.abc import Callable
 
 import anyio
+
+_CENTURY = 100 * 366 * 86400
 
 
 class Bell:
@@ -43,8 +46,8 @@ class Clock:
         start: float | None = None,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not time_scale >= 0:
-            msg = f"time_scale must be 0 or more, not {time_scale!r}"
+        if not 0 <= time_scale < math.inf:
+            msg = f"time_scale must be a number, 0 or more, not {time_scale!r}"
             raise ValueError(msg)
         self.time_scale = time_scale
         self._tick = tick
@@ -60,10 +63,10 @@ class Clock:
         """Move the clock forward and wake all who wait for it.
 
         Raises:
-            ValueError: The number of seconds is negative.
+            ValueError: The number of seconds is negative, or more than a century.
         """
-        if not seconds >= 0:
-            msg = f"the clock only moves forward, not by {seconds!r} seconds"
+        if not 0 <= seconds <= _CENTURY:
+            msg = f"the clock moves forward by at most a century at once, not by {seconds!r} seconds"
             raise ValueError(msg)
         self._start += seconds
         self._moved.ring()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import anyio
 import httpx
+from attrs import evolve
 
 from nexi_async.emulator.books import Attempt, Delivery
 from nexi_async.emulator.clock import Bell, Clock
@@ -73,8 +74,9 @@ class Courier:
         async with anyio.create_task_group() as attempts:
             while True:
                 moment = self._present()
-                for _, delivery in moment.books.outbox.due(moment.now):
+                while moment.books.outbox.is_due(moment.now):
                     await free.acquire()
+                    _, delivery = moment.books.outbox.take()
                     attempts.start_soon(self._attempt, transport, delivery, free)
                 await self._news.wait(self._seconds_until_next(self._present()))
 
@@ -84,24 +86,23 @@ class Courier:
         return self._clock.real_seconds_until(min(times)) if times else None
 
     async def _attempt(self, transport: httpx.AsyncBaseTransport, delivery: Delivery, free: anyio.Semaphore) -> None:
+        moment = self._present()
         try:
-            result = await _post(transport, delivery, self._present().settings.delivery_timeout)
+            result = await _post(transport, delivery, moment.settings.delivery_timeout)
+        except anyio.get_cancelled_exc_class():
+            moment.books.outbox.add(delivery.due, delivery)  # for whoever delivers next
+            raise
         finally:
             free.release()
-        record(self._present(), delivery, result)
+        record(evolve(self._present(), books=moment.books), delivery, result)
         self.look_again()
 
 
 async def _post(transport: httpx.AsyncBaseTransport, delivery: Delivery, seconds: float) -> int | str:
     """The status of one attempt, or what kept it from getting one."""
-    hook = delivery.hook
-    headers = [("Content-Type", "application/json"), *hook.headers]
-    if hook.authorization is not None:
-        headers.append(("Authorization", hook.authorization))
-    request = httpx.Request("POST", hook.url, headers=headers, content=delivery.body)
     try:
         with anyio.fail_after(seconds):
-            response = await transport.handle_async_request(request)
+            response = await transport.handle_async_request(_request(delivery))
             try:
                 await response.aread()
             finally:
@@ -109,3 +110,11 @@ async def _post(transport: httpx.AsyncBaseTransport, delivery: Delivery, seconds
     except Exception as error:  # noqa: BLE001  whatever a receiver does, it only costs this attempt
         return type(error).__name__
     return response.status_code
+
+
+def _request(delivery: Delivery) -> httpx.Request:
+    hook = delivery.hook
+    headers = [("Content-Type", "application/json"), *hook.headers]
+    if hook.authorization is not None:
+        headers.append(("Authorization", hook.authorization))
+    return httpx.Request("POST", hook.url, headers=headers, content=delivery.body)

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 import anyio
 import httpx
+from attrs import evolve
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexi_async.emulator import app, cards, checkout, idempotency, refunds, statement, subscriptions
@@ -191,11 +192,12 @@ class CheckoutEmulator:
         """Answer a call of the API."""
         with self._acting() as moment:
             try:
-                if not wire.keyed or call.key is None:
-                    return wire.operate(moment, call)
-                return self._answer_once(moment, wire, call)
+                answer = self._answer_once(moment, wire, call) if wire.keyed else wire.operate(moment, call)
             except Refusal as refusal:
-                return refusal.answer
+                answer = refusal.answer
+        if answer.status == 402 and not wire.documents_402:
+            return evolve(answer, status=self._settings.undocumented_402_as)
+        return answer
 
     def strike(self, method: str, path: str) -> Fault | None:
         """The fault that hits a call, if any."""
@@ -222,6 +224,8 @@ class CheckoutEmulator:
         return payment
 
     def _answer_once(self, moment: Moment, wire: WireCall, call: Call) -> Answer:
+        if call.key is None:
+            return wire.operate(moment, call)
         hours = self._settings.key_lifetime_hours
         return idempotency.answer_once(
             self._books.memory,

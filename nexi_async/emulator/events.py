@@ -7,6 +7,7 @@ import orjson
 
 from nexi_async.emulator import timestamps
 from nexi_async.emulator.books import Cancel, Charge, Delivery, Event, Hook, Payment, Refund
+from nexi_async.emulator.cards import Card
 from nexi_async.emulator.moment import Moment
 from nexi_async.emulator.wire import JSON, Document
 
@@ -24,7 +25,7 @@ def payment_created(moment: Moment, payment: Payment) -> None:
         return
     payment.announced = True
     data: Document = {"order": _order(payment)} | _my_reference(payment.my_reference)
-    if payment.wish is not None and payment.wish.agreement_id:
+    if payment.wish is not None:
         data["subscriptionId"] = payment.wish.agreement_id
     emit(moment, payment, "payment.created", moment.new_id(), data)
 
@@ -37,17 +38,16 @@ def checkout_completed(moment: Moment, payment: Payment) -> None:
 
 def reservation_created(moment: Moment, payment: Payment, amount: int) -> None:
     """`payment.reservation.created` and its v2."""
-    assert payment.method is not None  # noqa: S101
-    assert payment.reserve_id is not None  # noqa: S101
-    how: Document = {"paymentMethod": payment.method.name, "paymentType": payment.method.type}
+    reserve_id = payment.reserve_id or ""
+    how: Document = {"paymentMethod": payment.paid_with.name, "paymentType": payment.paid_with.type}
     references = _my_reference(payment.my_reference) | {"reconciliationReference": payment.reconciliation_reference}
     money = _money(payment, amount, payment.surcharge(amount))
-    rich: Document = {"cardDetails": _card_details(payment)} if payment.card else {}
+    rich: Document = {"cardDetails": _card_details(payment.card)} if payment.card else {}
     rich |= how | {"consumer": {"ip": SHOPPER_ADDRESS}, "reservationReference": payment.reservation_reference}
-    rich |= {"reserveId": payment.reserve_id} | references | money
-    emit(moment, payment, "payment.reservation.created", payment.reserve_id, rich)
+    rich |= {"reserveId": reserve_id} | references | money
+    emit(moment, payment, "payment.reservation.created", reserve_id, rich)
     slim = how | _subscription(payment) | references | money
-    emit(moment, payment, "payment.reservation.created.v2", payment.reserve_id, slim)
+    emit(moment, payment, "payment.reservation.created.v2", reserve_id, slim)
 
 
 def reservation_failed(moment: Moment, payment: Payment, why: Document) -> None:
@@ -137,7 +137,6 @@ def _send(moment: Moment, event: Event, hook: Hook, body: bytes) -> None:
 
 def _charge_events(moment: Moment, charge: Charge, name: str, why: Document) -> None:
     payment = charge.payment
-    assert payment.method is not None  # noqa: S101
     items: Document = {"orderItems": charge.items} if charge.items else {}
     rest = {"reconciliationReference": charge.reconciliation_reference} | _my_reference(
         charge.my_reference or payment.my_reference
@@ -147,7 +146,7 @@ def _charge_events(moment: Moment, charge: Charge, name: str, why: Document) -> 
     if payment.reserve_id:
         v1["reservationId"] = payment.reserve_id
     emit(moment, payment, name, charge.id, v1 | rest)
-    how = {"paymentMethod": payment.method.name, "paymentType": payment.method.type}
+    how = {"paymentMethod": payment.paid_with.name, "paymentType": payment.paid_with.type}
     v2 = why | {"chargeId": charge.id} | items | how | _subscription(payment) | rest
     emit(moment, payment, f"{name}.v2", charge.id, v2)
 
@@ -196,14 +195,13 @@ def _invoice(charge: Charge) -> Document:
     return {"invoiceDetails": details}
 
 
-def _card_details(payment: Payment) -> Document:
-    assert payment.card is not None  # noqa: S101
+def _card_details(card: Card) -> Document:
     return {
         "creditDebitIndicator": "D",
-        "expiryMonth": int(payment.card.expiry[:2]),
-        "expiryYear": int(payment.card.expiry[2:]),
+        "expiryMonth": int(card.expiry[:2]),
+        "expiryYear": int(card.expiry[2:]),
         "issuerCountry": "NO",
-        "truncatedPan": payment.card.masked_pan,
+        "truncatedPan": card.masked_pan,
         "threeDSecure": {"authenticationEnrollmentStatus": "Y", "authenticationStatus": "Y", "eci": "05"},
     }
 

@@ -136,10 +136,12 @@ class Instant:
     def read(self, value: JSON, path: str, faults: Faults) -> JSON:
         """The instant in POSIX seconds."""
         try:
-            return timestamps.parse(value)
+            at = timestamps.parse(value)
+            timestamps.render(at)  # the first and last hours of the calendar cannot be shown in UTC
         except (TypeError, ValueError, OverflowError):
             note(faults, path, "Must be a date-time as in RFC 3339")
             return 0.0
+        return at
 
 
 @frozen

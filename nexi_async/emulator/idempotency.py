@@ -38,10 +38,6 @@ class Memory:
         """What is remembered of a key."""
         return self._answers.get(scope)
 
-    def forget(self, scope: Scope) -> None:
-        """Forget a key."""
-        self._answers.pop(scope, None)
-
     def keep(self, scope: Scope, amount: JSON, answer: Answer, now: float) -> None:
         """Remember an answer."""
         self._answers[scope] = Remembered(amount, answer, now)

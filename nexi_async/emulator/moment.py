@@ -1,7 +1,7 @@
 """What an operation gets to see: the moment it happens in, and the call that asks for it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -9,6 +9,9 @@ from nexi_async.emulator.answers import Answer, Refusal, not_found
 from nexi_async.emulator.books import Books
 from nexi_async.emulator.dice import Dice, is_id, normal_id
 from nexi_async.emulator.settings import Settings
+from nexi_async.emulator.wire import JSON
+
+Found = TypeVar("Found")
 
 
 @frozen
@@ -40,23 +43,28 @@ class Call:
 
     path: Mapping[str, str] = field(factory=dict)
     query: Mapping[str, str] = field(factory=dict)
-    body: Any = None
-    key: str | None = field(default=None)
+    body: JSON = None
+    key: str | None = None
     base_url: str = "http://testserver"
 
-    def id(self, moment: Moment) -> str:
-        """The id in the path, in its normal form.
+    def find(self, moment: Moment, among: Mapping[str, Found]) -> Found:
+        """What the id in the path names.
 
         Raises:
-            Refusal: It is no id.
+            Refusal: It is no id, or names nothing.
         """
         text = self.path["id"]
-        if not is_id(text):
-            raise not_found() if moment.settings.malformed_id_status == 404 else Refusal(Answer(400))
-        return normal_id(text)
+        if not is_id(text) and moment.settings.malformed_id_status != 404:
+            raise Refusal(Answer(moment.settings.malformed_id_status))
+        found = among.get(normal_id(text))
+        if found is None:
+            raise not_found()
+        return found
 
 
 def catch_up(moment: Moment) -> None:
     """Do what has become due by itself, each at its own time."""
-    for due, action in moment.books.agenda.due(moment.now):
+    agenda = moment.books.agenda
+    while agenda.is_due(moment.now):
+        due, action = agenda.take()
         action(evolve(moment, now=due))

@@ -4,11 +4,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nexi_async.emulator import events, timestamps, validation, views
-from nexi_async.emulator.answers import NO_CONTENT, Answer, Refusal, conflict, failed, invalid, not_found
-from nexi_async.emulator.books import SCHEDULED, UNSCHEDULED, AgreementKind, AgreementWish, Hook, Hooks, Payment
+from nexi_async.emulator.answers import NO_CONTENT, Answer, Refusal, conflict, failed, invalid
+from nexi_async.emulator.books import SCHEDULED, UNSCHEDULED, AgreementKind, AgreementWish, Hooks, Payment
 from nexi_async.emulator.fields import Faults, note
+from nexi_async.emulator.hooks import read_hooks
 from nexi_async.emulator.moment import Call, Moment
-from nexi_async.emulator.wire import JSON
 
 LONGEST_SESSION = 45 * timestamps.DAY
 _FAR_FUTURE_DAYS = 3 * 365
@@ -23,8 +23,11 @@ def create(moment: Moment, call: Call) -> Answer:
     expires_at = _expiry(moment, body, faults)
     if faults:
         raise invalid(faults)
-    payment = _new_payment(moment, call, body, expires_at=expires_at, hooks=hooks, wish=wish)
-    moment.books.payments[payment.id] = payment
+    payment = new_payment(moment, body["order"], hooks, body.get("myReference"))
+    payment.checkout, payment.expires_at, payment.wish = body["checkout"], expires_at, wish
+    payment.checkout_url = _checkout_url(moment, call, payment)
+    payment.fees = body.get("paymentMethods", [])
+    payment.configuration = body.get("paymentMethodsConfiguration", [])
     if moment.settings.created_event_at == "create":
         events.payment_created(moment, payment)
     return Answer(201, views.created_payment(payment))
@@ -32,7 +35,7 @@ def create(moment: Moment, call: Call) -> Answer:
 
 def retrieve(moment: Moment, call: Call) -> Answer:
     """`GET /v1/payments/{paymentId}`."""
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     _count_retrieval(moment, payment)
     return Answer(200, {"payment": views.payment(payment, moment.settings)})
 
@@ -40,12 +43,12 @@ def retrieve(moment: Moment, call: Call) -> Answer:
 def update_reference(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/referenceinformation`."""
     body = validation.read(validation.REFERENCE_INFORMATION, call.body)
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     settings = moment.settings
     if settings.reference_set_once and payment.reference not in (None, body["reference"]):
         raise failed("1016", status=400)
-    same_host = urlsplit(payment.checkout_url).hostname == urlsplit(body["checkoutUrl"]).hostname
-    if settings.checkout_domain_locked and not same_host:
+    moves = _host_of(body["checkoutUrl"]) != _host_of(payment.checkout_url)
+    if settings.checkout_domain_locked and moves:
         raise failed("1017", status=400)
     payment.reference = body["reference"]
     payment.checkout_url = body["checkoutUrl"]
@@ -55,14 +58,14 @@ def update_reference(moment: Moment, call: Call) -> Answer:
 def update_my_reference(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/myreference`."""
     body = validation.read(validation.MY_REFERENCE, call.body)
-    find(moment, call).my_reference = body.get("myReference")
+    call.find(moment, moment.books.payments).my_reference = body.get("myReference")
     return NO_CONTENT
 
 
 def update_order(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/orderitems`, only before the shopper has paid."""
     body = validation.read(validation.ORDER_UPDATE, call.body)
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     if payment.completed_at is not None:
         raise conflict("1004")
     if payment.terminated_at is not None:
@@ -81,7 +84,7 @@ def update_order(moment: Moment, call: Call) -> Answer:
 
 def terminate(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/terminate`, only before the shopper has paid."""
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     if payment.completed_at is not None:
         raise conflict("1004", "The checkout is completed, the payment cannot be terminated")
     if payment.terminated_at is None:
@@ -91,56 +94,21 @@ def terminate(moment: Moment, call: Call) -> Answer:
     return NO_CONTENT
 
 
-def find(moment: Moment, call: Call) -> Payment:
-    """The payment that the path names.
-
-    Raises:
-        Refusal: 404 when there is none.
-    """
-    payment = moment.books.payments.get(call.id(moment))
-    if payment is None:
-        raise not_found()
+def new_payment(moment: Moment, order: dict[str, Any], hooks: Hooks, my_reference: str | None) -> Payment:
+    """A payment of an order, in the books and without a checkout."""
+    payment = Payment(
+        id=moment.new_id(),
+        created=moment.now,
+        amount=order["amount"],
+        currency=order["currency"],
+        items=order["items"],
+        reference=order.get("reference"),
+        expires_at=moment.now,
+        hooks=hooks,
+        my_reference=my_reference,
+    )
+    moment.books.payments[payment.id] = payment
     return payment
-
-
-def read_hooks(moment: Moment, body: dict[str, Any], faults: Faults) -> Hooks:
-    """The webhooks of a request body by event name; urls and authorizations are judged by the settings."""
-    hooks: Hooks = {}
-    for place, entry in enumerate(body.get("notifications", {}).get("webHooks", ())):
-        path = f"notifications.webHooks[{place}]"
-        if not validation.is_webhook_url(entry["url"], plain_http=moment.settings.plain_http_webhooks):
-            note(faults, f"{path}.url", "Must be an https url")
-        secret = entry.get("authorization", "")
-        if moment.settings.alphanumeric_authorization and secret and not _is_alphanumeric(secret):
-            note(faults, f"{path}.authorization", "Must be letters and digits only")
-        hook = Hook(entry["eventName"], entry["url"], secret or None, _hook_headers(entry.get("headers")))
-        hooks.setdefault(hook.event_name, []).append(hook)
-    return hooks
-
-
-def _is_alphanumeric(text: str) -> bool:
-    return text.isascii() and text.isalnum()
-
-
-def _hook_headers(headers: JSON) -> tuple[tuple[str, str], ...]:
-    """Custom headers in any of the shapes that clients send; their official shape is not published."""
-    if isinstance(headers, dict):
-        headers = [{name: value} for name, value in headers.items()]
-    pairs = [_header_pair(entry) for entry in headers or () if isinstance(entry, dict)]
-    return tuple((name, value) for name, value in pairs if _is_header(name, value))
-
-
-def _header_pair(entry: dict[str, Any]) -> tuple[Any, Any]:
-    folded = {name.lower(): value for name, value in entry.items()}
-    if "value" in folded:
-        return folded.get("name", folded.get("key")), folded["value"]
-    return next(iter(entry.items()), ("", ""))
-
-
-def _is_header(name: JSON, value: JSON) -> bool:
-    if not isinstance(name, str) or not isinstance(value, str):
-        return False
-    return bool(name) and name.replace("-", "").isalnum() and name.isascii() and value.isprintable()
 
 
 def _read_wish(moment: Moment, body: dict[str, Any], faults: Faults) -> AgreementWish | None:
@@ -159,11 +127,25 @@ def _wish(moment: Moment, kind: AgreementKind, wanted: dict[str, Any], faults: F
         note(faults, f"{kind.create_member}.{kind.id_member}", "Is not a known subscription")
     return AgreementWish(
         kind=kind,
-        agreement_id=known,
+        agreement_id=known or moment.new_id(),
+        is_update=known is not None,
         interval=wanted.get("interval", 0),
         end_date=wanted.get("endDate", moment.now + _FAR_FUTURE_DAYS * timestamps.DAY),
         allow_variable_amount=wanted.get("allowVariableAmount", False),
     )
+
+
+def _checkout_url(moment: Moment, call: Call, payment: Payment) -> str:
+    if payment.checkout.get("integrationType") == "HostedPaymentPage":
+        return views.hosted_url(call.base_url, moment, payment.id)
+    return str(payment.checkout["url"])
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _expiry(moment: Moment, body: dict[str, Any], faults: Faults) -> float:
@@ -171,36 +153,6 @@ def _expiry(moment: Moment, body: dict[str, Any], faults: Faults) -> float:
     if not moment.now < at <= moment.now + LONGEST_SESSION:
         note(faults, "checkout.expiresAt", "Must be in the future, at most 45 days ahead")
     return at
-
-
-def _new_payment(
-    moment: Moment,
-    call: Call,
-    body: dict[str, Any],
-    *,
-    expires_at: float,
-    hooks: Hooks,
-    wish: AgreementWish | None,
-) -> Payment:
-    payment_id = moment.new_id()
-    order, checkout = body["order"], body["checkout"]
-    hosted = checkout.get("integrationType") == "HostedPaymentPage"
-    return Payment(
-        id=payment_id,
-        created=moment.now,
-        amount=order["amount"],
-        currency=order["currency"],
-        items=order["items"],
-        reference=order.get("reference"),
-        checkout=checkout,
-        checkout_url=views.hosted_url(call.base_url, moment, payment_id) if hosted else checkout["url"],
-        expires_at=expires_at,
-        hooks=hooks,
-        my_reference=body.get("myReference"),
-        fees=body.get("paymentMethods", []),
-        configuration=body.get("paymentMethodsConfiguration", []),
-        wish=wish,
-    )
 
 
 def _count_retrieval(moment: Moment, payment: Payment) -> None:

@@ -147,13 +147,12 @@ _NO_FEE_TAX = {"feeVATpercent": 0, "feeTaxRate": 0, "feeTaxAmount": 0}
 
 def _action(payout: Payout, action: Action) -> Document:
     payment = action.charge.payment
-    method = payment.method
     return {
         "id": action.id,
         "paymentId": payment.id,
         "paymentAction": action.kind,
-        "paymentMethod": method.name if method else None,
-        "paymentType": method.type if method else None,
+        "paymentMethod": payment.paid_with.name,
+        "paymentType": payment.paid_with.type,
         "timestamp": timestamps.render_milliseconds(action.at),
         "reference": payment.reference,
         "invoiceNumber": action.charge.invoice_number,

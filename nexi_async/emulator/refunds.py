@@ -4,12 +4,10 @@ from functools import partial
 from typing import Any
 
 from nexi_async.emulator import events, payouts, timestamps, validation, views
-from nexi_async.emulator.answers import NO_CONTENT, Answer, failed, not_found
-from nexi_async.emulator.books import Charge, Payment, Refund
+from nexi_async.emulator.answers import NO_CONTENT, Answer, failed
+from nexi_async.emulator.books import Charge, Item, Payment, Refund
 from nexi_async.emulator.cards import Behaviour
-from nexi_async.emulator.charges import find_charge
 from nexi_async.emulator.moment import Call, Moment
-from nexi_async.emulator.payments import find
 
 _CANCEL_REFUSALS = {"Cancelled": "1012", "Expired": "1013", "Failed": "1014", "Completed": "1025"}
 
@@ -17,7 +15,7 @@ _CANCEL_REFUSALS = {"Cancelled": "1012", "Expired": "1013", "Failed": "1014", "C
 def refund_charge(moment: Moment, call: Call) -> Answer:
     """`POST /v1/charges/{chargeId}/refunds`."""
     body = validation.read(validation.REFUND, call.body)
-    charge = find_charge(moment, call)
+    charge = call.find(moment, moment.books.charges)
     _refuse_too_much(body["amount"], charge.refundable)
     if body["amount"] != charge.amount and not body.get("orderItems"):
         raise failed("1015")
@@ -27,7 +25,7 @@ def refund_charge(moment: Moment, call: Call) -> Answer:
 def refund_payment(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments/{paymentId}/refunds`; the amount is taken from the oldest charges first."""
     body = validation.read(validation.REFUND, call.body)
-    payment = find(moment, call)
+    payment = call.find(moment, moment.books.payments)
     if not payment.charges:
         raise failed("1011")
     if payment.method is not None and not payment.method.payment_refunds:
@@ -40,12 +38,12 @@ def refund_payment(moment: Moment, call: Call) -> Answer:
 
 def retrieve(moment: Moment, call: Call) -> Answer:
     """`GET /v1/refunds/{refundId}`."""
-    return Answer(200, views.refund(_find_refund(moment, call)))
+    return Answer(200, views.refund(call.find(moment, moment.books.refunds)))
 
 
 def cancel_pending(moment: Moment, call: Call) -> Answer:
     """`POST /v1/pending-refunds/{refundId}/cancel`."""
-    refund = _find_refund(moment, call)
+    refund = call.find(moment, moment.books.refunds)
     if refund.state != "Pending":
         raise failed(_CANCEL_REFUSALS[refund.state])
     _give_up(moment, refund, "Cancelled")
@@ -85,7 +83,7 @@ def _initiate(moment: Moment, payment: Payment, parts: list[tuple[Charge, int]],
         parts=parts,
         amount=amount,
         surcharge=payment.surcharge(amount),
-        items=body.get("orderItems") or (payment.items if amount == payment.amount else []),
+        items=body.get("orderItems") or _items_of(parts),
         updated=moment.now,
         reconciliation_reference=moment.dice.reconciliation_reference(),
         my_reference=body.get("myReference"),
@@ -97,6 +95,11 @@ def _initiate(moment: Moment, payment: Payment, parts: list[tuple[Charge, int]],
     events.refund_initiated(moment, refund)
     _plan_settlement(moment, refund)
     return Answer(201, {"refundId": refund.id})
+
+
+def _items_of(parts: list[tuple[Charge, int]]) -> list[Item]:
+    """The order lines of charges that are refunded whole."""
+    return [item for charge, taken in parts if taken == charge.amount for item in charge.items]
 
 
 def _plan_settlement(moment: Moment, refund: Refund) -> None:
@@ -131,10 +134,3 @@ def _refuse_too_much(amount: int, refundable: int) -> None:
         raise failed("1023")
     if amount > refundable:
         raise failed("1009")
-
-
-def _find_refund(moment: Moment, call: Call) -> Refund:
-    refund = moment.books.refunds.get(call.id(moment))
-    if refund is None:
-        raise not_found()
-    return refund

@@ -12,6 +12,8 @@ from attrs import Attribute, evolve, field, fields_dict, frozen, validators
 # Delays before the attempts 2 to 10. Ten attempts with growing delays are official; the delays are not published.
 RETRY_DELAYS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 10800.0, 28800.0, 86400.0)
 
+_LARGEST = 10**9
+
 
 def _floats(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
@@ -22,8 +24,14 @@ def _names(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_number(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        msg = f"{attribute.name} must be a number, 0 or more, not {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
+        msg = f"{attribute.name} must be a number between 0 and {_LARGEST}, not {value!r}"
+        raise ValueError(msg)
+
+
+def _is_days(_: object, attribute: "Attribute[Any]", value: int) -> None:
+    if not 0 <= value <= 366:
+        msg = f"{attribute.name} must be a number of days between 0 and 366, not {value!r}"
         raise ValueError(msg)
 
 
@@ -34,8 +42,8 @@ def _is_rate(_: object, attribute: "Attribute[Any]", value: object) -> None:
 
 
 def _is_count(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        msg = f"{attribute.name} must be a whole number, 0 or more, not {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        msg = f"{attribute.name} must be a whole number between 0 and {_LARGEST}, not {value!r}"
         raise ValueError(msg)
 
 
@@ -83,6 +91,10 @@ class Settings:
         session_hours: How long a shopper can pay when the payment sets no `expiresAt`.
         reservation_days: How long a reservation can be charged; None for ever.
         retrieves_per_hour: Retrievals of one payment in an hour before 429; None for no limit.
+        show_empty_lists: Retrieve payment shows `charges` and `refunds` as empty lists instead of leaving
+            them out.
+        undocumented_402_as: The status of a business error where the reference lists no 402 (refunds,
+            cancels, card payments): 402, 400, 409 or 500.
         malformed_id_status: The answer to an id that is no id, 404 or 400.
         key_lifetime_hours: How long an idempotency key is remembered; None for ever.
         replay_rejections: A repeated key gets the same 4xx again instead of a new try.
@@ -115,7 +127,6 @@ class Settings:
             each other.
         delivery_retry_delays: Delays before the second and later attempts of a delivery.
         delivery_timeout: Real seconds that a receiver has to answer.
-        card_payment_decline_status: The answer to a declined card payment, 402 or 400.
         bulk_first_page: The number of the first page of a bulk run, where `pageNumber` is used.
         disabled_methods: Payment methods that are not configured for the merchant.
         bulk_seconds: How long a bulk run takes from its start to Done.
@@ -130,6 +141,8 @@ class Settings:
     session_hours: float = _number(48)
     reservation_days: float | None = _maybe_number(30)
     retrieves_per_hour: int | None = _maybe_count(30)
+    show_empty_lists: bool = _switch(default=False)
+    undocumented_402_as: int = field(default=402, validator=validators.in_((402, 400, 409, 500)))
     malformed_id_status: int = field(default=404, validator=validators.in_((404, 400)))
     key_lifetime_hours: float | None = _maybe_number(None)
     replay_rejections: bool = _switch(default=True)
@@ -155,16 +168,17 @@ class Settings:
     event_duplicate_rate: float = _rate()
     event_drop_rate: float = _rate()
     event_shuffle_seconds: float = _number(0)
-    delivery_retry_delays: tuple[float, ...] = field(default=RETRY_DELAYS, converter=_floats)
+    delivery_retry_delays: tuple[float, ...] = field(
+        default=RETRY_DELAYS, converter=_floats, validator=validators.deep_iterable(_is_number)
+    )
     delivery_timeout: float = _number(10)
-    card_payment_decline_status: int = field(default=402, validator=validators.in_((402, 400)))
     bulk_first_page: int = _count(0)
     disabled_methods: tuple[str, ...] = field(
         default=("EasyCampaign", "EasyInstallment", "Forbrugsforeningen"), converter=_names
     )
     bulk_seconds: float = _number(2)
     surcharge_rate: int = _count(0)
-    payout_days: int = _count(3)
+    payout_days: int = field(default=3, validator=validators.and_(validators.instance_of(int), _is_days))
     charge_fee_rate: int = _count(140)
     charge_fixed_fee: int = _count(200)
     refund_fixed_fee: int = _count(100)

@@ -9,10 +9,10 @@ from nexi_async.emulator import cards, charges, checkout, events, timestamps, va
 from nexi_async.emulator.answers import Answer, Refusal, failed, invalid, not_found
 from nexi_async.emulator.books import SCHEDULED, Agreement, AgreementKind, Charge, Hooks, Payment
 from nexi_async.emulator.cards import Card
-from nexi_async.emulator.fields import Faults
+from nexi_async.emulator.hooks import hooks_of
 from nexi_async.emulator.methods import METHODS
 from nexi_async.emulator.moment import Call, Moment
-from nexi_async.emulator.payments import read_hooks
+from nexi_async.emulator.payments import new_payment
 
 Operation = Callable[[Moment, Call], Answer]
 _FAR_FUTURE = 10 * 365 * timestamps.DAY
@@ -22,7 +22,7 @@ def retrieve(kind: AgreementKind) -> Operation:
     """`GET /v1/subscriptions/{subscriptionId}` or its unscheduled twin."""
 
     def operation(moment: Moment, call: Call) -> Answer:
-        return Answer(200, views.agreement(find(moment, call, kind)))
+        return Answer(200, views.agreement(call.find(moment, moment.books.agreements[kind.name])))
 
     return operation
 
@@ -47,11 +47,8 @@ def charge(kind: AgreementKind) -> Operation:
 
     def operation(moment: Moment, call: Call) -> Answer:
         body = validation.read(validation.AGREEMENT_CHARGE, call.body)
-        agreement = find(moment, call, kind)
-        faults: Faults = {}
-        hooks = read_hooks(moment, body, faults)
-        if faults:
-            raise invalid(faults)
+        agreement = call.find(moment, moment.books.agreements[kind.name])
+        hooks = hooks_of(moment, body)
         delay = cards.magic_delay(body["order"]["amount"])
         try:
             made = charge_agreement(moment, agreement, body["order"], hooks, body.get("myReference"))
@@ -67,7 +64,7 @@ def charge_status(kind: AgreementKind) -> Operation:
     """`GET /v1/subscriptions/{subscriptionId}/charges/status`: what became of the charge with this key."""
 
     def operation(moment: Moment, call: Call) -> Answer:
-        agreement = find(moment, call, kind)
+        agreement = call.find(moment, moment.books.agreements[kind.name])
         if call.key is None:
             raise invalid({"Idempotency-Key": ["Is required"]})
         remembered = moment.books.memory.look_up((charge_path(kind), agreement.id, call.key))
@@ -86,18 +83,6 @@ def charge_path(kind: AgreementKind) -> str:
     return f"/v1/{kind.list_member.lower()}/{{id}}/charges"
 
 
-def find(moment: Moment, call: Call, kind: AgreementKind) -> Agreement:
-    """The agreement that the path names.
-
-    Raises:
-        Refusal: 404 when there is none.
-    """
-    agreement = moment.books.agreements[kind.name].get(call.id(moment))
-    if agreement is None:
-        raise not_found()
-    return agreement
-
-
 def charge_agreement(
     moment: Moment, agreement: Agreement, order: dict[str, Any], hooks: Hooks, my_reference: str | None
 ) -> Charge:
@@ -106,14 +91,20 @@ def charge_agreement(
     Raises:
         Refusal: 402 with the reason; the attempt's payment stays in the books, without money.
     """
-    payment = _new_payment(moment, agreement, order, hooks, my_reference)
+    payment = new_payment(moment, order, hooks, my_reference)
+    payment.agreement = agreement
+    checkout.complete(moment, payment, agreement.method, agreement.card)
     made = charges.new_charge(moment, payment, payment.amount, payment.items)
     _refuse_by_rule(moment, agreement, payment, made)
     _authorise(moment, agreement, payment, made)
     checkout.reserve(moment, payment)
     if moment.settings.subscription_charges_emit_reservations:
         events.reservation_created(moment, payment, payment.amount)
-    charges.take(moment, made)
+    try:
+        charges.take(moment, made)
+    except Refusal:
+        payment.reserved = 0
+        raise
     agreement.last_charged = moment.now
     return made
 
@@ -151,30 +142,6 @@ def unknown() -> Refusal:
 def declined(code: str, text: str | None = None, about: Mapping[str, str] | None = None) -> Refusal:
     """The issuer declined."""
     return failed(code, text or cards.decline_text(code), source="Issuer", about=about)
-
-
-def _new_payment(
-    moment: Moment, agreement: Agreement, order: dict[str, Any], hooks: Hooks, my_reference: str | None
-) -> Payment:
-    payment_id = moment.new_id()
-    payment = Payment(
-        id=payment_id,
-        created=moment.now,
-        amount=order["amount"],
-        currency=order["currency"],
-        items=order["items"],
-        reference=order.get("reference"),
-        checkout={},
-        checkout_url="",
-        expires_at=moment.now,
-        hooks=hooks,
-        my_reference=my_reference,
-        agreement=agreement,
-        announced=True,
-    )
-    checkout.complete(moment, payment, agreement.method, agreement.card)
-    moment.books.payments[payment_id] = payment
-    return payment
 
 
 def _refuse_by_rule(moment: Moment, agreement: Agreement, payment: Payment, attempt: Charge) -> None:

@@ -371,7 +371,7 @@ def is_webhook_url(url: str, *, plain_http: bool) -> bool:
     """Whether a webhook may be sent to this url: https, or plain http to a loopback host if allowed."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         return False
     loopback = host in {"localhost", "127.0.0.1", "::1"}

@@ -41,9 +41,9 @@ def payment(payment: Payment, settings: Settings) -> Document:
     }
     if payment.checkout:
         document["expiresAt"] = timestamps.render(payment.expires_at)
-    if payment.refunds:
+    if payment.refunds or settings.show_empty_lists:
         document["refunds"] = [_refund_entry(refund) for refund in payment.refunds]
-    if payment.charges:
+    if payment.charges or settings.show_empty_lists:
         document["charges"] = [_charge_entry(charge) for charge in payment.charges]
     if payment.terminated_at is not None:
         document["terminated"] = timestamps.render(payment.terminated_at)

@@ -190,3 +190,100 @@ async def test_lifespan_runs_the_worker() -> None:
         stop.set()
     assert sends == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert len(receiver.bodies) == 1
+
+
+async def test_interrupted_delivery_is_sent_by_the_next_worker() -> None:
+    """What was on its way when the worker stopped is not lost."""
+    reached = anyio.Event()
+
+    class Slow(Receiver):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if not reached.is_set():
+                reached.set()
+                await anyio.sleep_forever()
+            await super().__call__(scope, receive, send)
+
+    receiver = Slow()
+    emulator = emulator_for(receiver)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        await reached.wait()
+    async with emulator:
+        await emulator.wait_delivered()
+    assert len(receiver.bodies) == 1
+
+
+async def test_waiting_is_bounded() -> None:
+    """Waiting for a delivery that does not come ends with an error."""
+    emulator = emulator_for(Receiver())
+    await pay(emulator, notifications=hooks("payment.created"))
+    with pytest.raises(TimeoutError):
+        await emulator.wait_delivered(0.01)
+
+
+async def test_running_twice_is_an_error() -> None:
+    """One emulator has one worker."""
+    emulator = CheckoutEmulator()
+    async with emulator:
+        with pytest.raises(RuntimeError, match="already running"):
+            await emulator.__aenter__()
+
+
+async def test_shuffled_events_overtake_each_other() -> None:
+    """With the switch on events arrive in another order than they happened, but all of them."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver, event_shuffle_seconds=60)
+    names = ["payment.created", "payment.reservation.created", "payment.checkout.completed"]
+    async with emulator:
+        for _ in range(5):
+            await pay(emulator, notifications=hooks(*names))
+        for _ in range(6):
+            emulator.advance(10)
+            await anyio.wait_all_tasks_blocked()
+        await emulator.wait_delivered()
+    arrived = [body["event"] for body in receiver.bodies]
+    assert arrived != names * 5
+    assert sorted(arrived) == sorted(names * 5)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [{"X-Shop": "7"}],
+        [{"name": "X-Shop", "value": "7"}],
+        [{"Key": "X-Shop", "Value": "7"}],
+        {"X-Shop": "7"},
+        [{"X-Shop": "7"}, {}, {"X Bad": "1"}, {"X-Bad": "1\r\n2"}, {"name": 1, "value": 2}, "x"],
+    ],
+)
+async def test_custom_headers(headers: Any) -> None:
+    """Custom headers are sent along, in whatever shape a client writes them; impossible ones are left out."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created", headers=headers))
+        await emulator.wait_delivered()
+    assert receiver.requests[0].headers["x-shop"] == "7"
+    assert "x-bad" not in receiver.requests[0].headers
+
+
+async def test_reset_forgets_what_is_on_its_way() -> None:
+    """An attempt that ends after a reset leaves the new books alone."""
+    go_on = anyio.Event()
+
+    class Slow(Receiver):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await go_on.wait()
+            await super().__call__(scope, receive, send)
+
+    receiver = Slow()
+    emulator = emulator_for(receiver)
+    async with emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        await anyio.wait_all_tasks_blocked()
+        emulator.reset()
+        go_on.set()
+        await anyio.wait_all_tasks_blocked()
+        await pay(emulator, notifications=hooks("payment.created"))
+        await emulator.wait_delivered()
+    assert [delivery["state"] for delivery in emulator.books()["deliveries"]] == ["delivered"]
