@@ -2,7 +2,7 @@
 
 import pytest
 
-from nexi_async.emulator import CheckoutEmulator
+from nexi_async.emulator import CheckoutEmulator, Settings
 from tests.emulator.raw import Wire, item
 
 DAY = 86400
@@ -124,3 +124,22 @@ async def test_invoice_charge_has_a_number(wire: Wire) -> None:
     assert details["invoiceDetails"] == {"invoiceNumber": number}
     link = (await wire.get(f"/v1/charges/{answer.json()['chargeId']}")).json()["invoiceDetails"]["link"]
     assert number in link
+
+
+async def test_release_can_be_silent(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """Whether a final charge's release shows as cancelled is a switch; the rest is gone either way."""
+    emulator.settings = Settings(final_charge_shows_as_cancelled=False)
+    payment_id = await wire.reserved()
+    body = {"amount": 5000, "orderItems": [item(5000)], "finalCharge": True}
+    await wire.post(f"/v1/payments/{payment_id}/charges", body)
+    assert await wire.summary(payment_id) == {"reservedAmount": 12500, "chargedAmount": 5000}
+    answer = await wire.post(f"/v1/payments/{payment_id}/charges", {"amount": 1, "orderItems": [item(1)]})
+    assert answer.json()["code"] == "1001"
+
+
+async def test_merchant_brings_the_invoice_number(wire: Wire) -> None:
+    """`paymentMethodReference` becomes the invoice number of an invoice."""
+    payment_id = await wire.reserved(pay={"method": "Arvato"})
+    body = {"amount": 12500, "paymentMethodReference": "INV-7"}
+    answer = await wire.post(f"/v1/payments/{payment_id}/charges", body)
+    assert answer.json()["invoice"] == {"invoiceNumber": "INV-7"}

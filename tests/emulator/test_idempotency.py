@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from nexi_async.emulator import CheckoutEmulator, Fault
+from nexi_async.emulator import CheckoutEmulator, Fault, Settings
 from tests.emulator.raw import Wire, item, order
 
 
@@ -81,3 +81,32 @@ async def test_concurrent_repeat_is_409(wire: Wire, emulator: CheckoutEmulator) 
     assert answers[0].json() == repeat.json()
     status = await wire.get(f"{path}/status", Idempotency_Key="k")
     assert status.json() == {**repeat.json(), "completed": True}
+
+
+async def test_rejections_are_tried_anew_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """With the switch off a key is free again after a 4xx."""
+    emulator.settings = Settings(replay_rejections=False)
+    payment_id = await wire.create()
+    path = f"/v1/payments/{payment_id}/charges"
+    assert (await wire.post(path, {"amount": 12500}, Idempotency_Key="k")).status_code == 402
+    emulator.pay(payment_id)
+    assert (await wire.post(path, {"amount": 12500}, Idempotency_Key="k")).status_code == 201
+
+
+async def test_keys_are_forgotten_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """After its life time a key charges again."""
+    emulator.settings = Settings(key_lifetime_hours=1)
+    (subscription,) = emulator.sign_up(1)
+    path = f"/v1/subscriptions/{subscription}/charges"
+    for _ in range(2):
+        await wire.post(path, {"order": order()}, Idempotency_Key="k")
+    assert len(emulator.books()["payments"]) == 1
+    emulator.advance(3600)
+    await wire.post(path, {"order": order()}, Idempotency_Key="k")
+    assert len(emulator.books()["payments"]) == 2
+
+
+async def test_a_key_does_not_help_a_broken_body(wire: Wire) -> None:
+    """A body that is no object is a 400, with a key too."""
+    answer = await wire.post(f"/v1/payments/{'0' * 32}/charges", [1], Idempotency_Key="k")
+    assert answer.status_code == 400

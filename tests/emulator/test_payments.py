@@ -2,7 +2,7 @@
 
 import re
 
-from nexi_async.emulator import CheckoutEmulator
+from nexi_async.emulator import CheckoutEmulator, Settings
 from tests.emulator.raw import Wire, hosted, order
 
 UNKNOWN = "0" * 32
@@ -141,3 +141,62 @@ async def test_thirty_one_retrievals_in_an_hour_are_too_many(wire: Wire, emulato
     assert answer.status_code == 429
     emulator.advance(int(answer.headers["Retry-After"]))
     assert (await wire.get(f"/v1/payments/{payment_id}")).status_code == 200
+
+
+async def test_company_and_person_are_told_apart(wire: Wire) -> None:
+    """A consumer is shown as a person, or as a company with a contact."""
+    phone = {"prefix": "+46", "number": "701234567"}
+    common = {"reference": "c-1", "email": "a@shop.test", "phoneNumber": phone}
+    person = common | {"privatePerson": {"firstName": "Ada"}}
+    shown = (await wire.payment(await wire.create(checkout_consumer=person)))["consumer"]
+    assert shown["privatePerson"] == {
+        "firstName": "Ada",
+        "email": "a@shop.test",
+        "merchantReference": "c-1",
+        "phoneNumber": phone,
+    }
+    company = common | {"company": {"name": "Ada AB", "contact": {"firstName": "Ada"}}}
+    shown = (await wire.payment(await wire.create(checkout_consumer=company)))["consumer"]
+    assert shown["privatePerson"] == {"phoneNumber": {}}
+    assert shown["company"] == {
+        "name": "Ada AB",
+        "merchantReference": "c-1",
+        "contactDetails": {"firstName": "Ada", "email": "a@shop.test", "phoneNumber": phone},
+    }
+
+
+async def test_reference_can_be_final_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """With the switch on a reference is set once; the same one again is fine."""
+    emulator.settings = Settings(reference_set_once=True, checkout_domain_locked=False)
+    path = f"/v1/payments/{await wire.create()}/referenceinformation"
+    same = {"checkoutUrl": "https://other.test/", "reference": "order-77"}
+    assert (await wire.put(path, same)).status_code == 204
+    answer = await wire.put(path, same | {"reference": "order-78"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "1016")
+
+
+async def test_terminating_again_is_409_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """Whether terminate may be repeated is a switch; the order is closed either way."""
+    emulator.settings = Settings(terminate_again_allowed=False)
+    payment_id = await wire.create()
+    assert (await wire.put(f"/v1/payments/{payment_id}/terminate")).status_code == 204
+    assert (await wire.put(f"/v1/payments/{payment_id}/terminate")).status_code == 409
+    body = {"amount": 100, "items": order(100)["items"]}
+    assert (await wire.put(f"/v1/payments/{payment_id}/orderitems", body)).status_code == 409
+
+
+async def test_order_updates_are_checked(wire: Wire) -> None:
+    """Amount and items match, whichever of them is sent; nothing costs nothing."""
+    payment_id = await wire.create()
+    path = f"/v1/payments/{payment_id}/orderitems"
+    for body in ({"amount": 1}, {"items": order(100)["items"]}, {"amount": 0, "items": order(0)["items"]}):
+        answer = await wire.put(path, body)
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["amount"])
+    assert (await wire.payment(payment_id))["orderDetails"]["amount"] == 12500
+
+
+async def test_empty_lists_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """Whether charges and refunds are left out or empty is a switch."""
+    emulator.settings = Settings(show_empty_lists=True)
+    payment = await wire.payment(await wire.create())
+    assert (payment["charges"], payment["refunds"]) == ([], [])

@@ -94,10 +94,11 @@ async def test_hard_decline_blocks_until_the_card_is_new(wire: Wire) -> None:
 
 @pytest.mark.parametrize(("card", "code"), [("4925000000000087", "05"), ("4925000000000079", "1020")])
 async def test_failing_cards_fail(wire: Wire, emulator: CheckoutEmulator, card: str, code: str) -> None:
-    """The test cards for failures fail at the reservation or at the charge."""
+    """The test cards for failures fail at the reservation or at the charge, and nothing stays reserved."""
     (agreement,) = emulator.sign_up(1, card=card)
     answer = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order()})
     assert (answer.status_code, answer.json()["code"]) == (402, code)
+    assert [payment["summary"] for payment in emulator.books()["payments"]] == [{}]
 
 
 async def test_status_needs_a_known_key(wire: Wire, emulator: CheckoutEmulator) -> None:
