@@ -110,10 +110,12 @@ class Billing:
             cards=(_CARD,),
             signs_up=True,
         )
-        payment = await self._desk.sell(purchase)
-        if payment is None or payment.subscription is None:
+        try:
+            payment = await self._desk.sell(purchase)
+        except NexiError as error:
+            self._say(f"gives up on {purchase.label}: {error}")
             return None
-        return Agreement(payment.subscription.id, month)
+        return Agreement(payment.subscription.id, month) if payment and payment.subscription else None
 
     # --- charging ------------------------------------------------------------------------------------------------
 

@@ -29,3 +29,8 @@ class Business:
     listener: Listener
     timeline: Timeline
     receipts: dict[str, Receipts] = attrs.field(factory=dict)
+
+    async def hear_of(self, receipts: Receipts, *events: str, times: int = 1) -> None:
+        """Wait until webhooks told so many of these events; if they don't, say so and go on."""
+        if not await self.listener.wait_for(receipts.payment_id, *events, times=times):
+            self.timeline.say(receipts.label, "shop", f"has not heard of {' or '.join(events)}")

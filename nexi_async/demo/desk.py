@@ -54,6 +54,7 @@ class Desk:
 
     def __init__(self, business: Business, shopper: Shopper) -> None:
         """Open the desk; from now on it handles `payment.reservation.failed`."""
+        self._business = business
         self._checkout = business.checkout
         self._site_url = business.site_url
         self._listener = business.listener
@@ -79,7 +80,8 @@ class Desk:
         payment_id = created.payment_id
         receipts = Receipts(payment_id=payment_id, label=purchase.label, currency=purchase.order.currency)
         self._receipts[payment_id] = receipts
-        if not await self._is_paid(purchase, payment_id, created.hosted_payment_page_url or ""):
+        visit = await self._visit(purchase, payment_id, created.hosted_payment_page_url or "")
+        if visit is None or read_return_url(visit.address).payment_id != payment_id:
             self._timeline.say(purchase.label, "shop", "ends the session")
             await self._checkout.payments.terminate(payment_id)
             return None
@@ -92,13 +94,6 @@ class Desk:
             terms_url=f"{self._site_url}/terms",
             consumer=customer,
         )
-
-    async def _is_paid(self, purchase: Purchase, payment_id: str, page: str) -> bool:
-        """Whether the shopper came back having paid; what their browser says is checked by a webhook."""
-        visit = await self._visit(purchase, payment_id, page)
-        if visit is None or read_return_url(visit.address).payment_id != payment_id:
-            return False
-        return await self._listener.wait_for(payment_id, "payment.checkout.completed")
 
     async def _visit(self, purchase: Purchase, payment_id: str, page: str) -> Visit | None:
         """Where the shopper ended up; None if every card was declined."""
@@ -133,12 +128,13 @@ class Desk:
         self._declines[event.payment_id].set()
 
     async def _look_at(self, purchase: Purchase, receipts: Receipts) -> Payment:
-        """Retrieve the payment, as a shop should before it ships, and note what is reserved or charged already."""
+        """Note what is reserved or charged; a shopper's return proves nothing, so the payment is retrieved."""
+        await self._business.hear_of(receipts, "payment.checkout.completed")
         payment = await self._checkout.payments.retrieve(receipts.payment_id)
         receipts.reserved = payment.summary.reserved_amount
         receipts.charges.update((charge.charge_id, charge.amount) for charge in payment.charges)
         done, event = ("charged", CHARGED) if payment.charges else ("reserved", "payment.reservation.created")
-        await self._listener.wait_for(payment.payment_id, event)
+        await self._business.hear_of(receipts, event)
         self._timeline.say(purchase.label, "shop", f"sees {purchase.price} {done}")
         return payment
 

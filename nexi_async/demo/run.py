@@ -102,9 +102,7 @@ async def _complete_refunds(business: Business, controls: Controls) -> None:
     business.timeline.say("refunds", "emulator", "moves its clock, until the pending refunds are through")
     await controls.advance(REFUND_SECONDS)
     for entry in business.receipts.values():
-        endings = ("payment.refund.completed", "payment.refund.failed")
-        if not await business.listener.wait_for(entry.payment_id, *endings, times=len(entry.refunds)):
-            business.timeline.say(entry.label, "shop", "has not heard what became of a refund")
+        await business.hear_of(entry, "payment.refund.completed", "payment.refund.failed", times=len(entry.refunds))
 
 
 def _in_order_of(orders: Iterable[CustomerOrder], receipts: Iterable[Receipts]) -> list[Receipts]:

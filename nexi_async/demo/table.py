@@ -30,7 +30,7 @@ def show(verdict: Verdict, console: Console, *, listed: Container[str]) -> None:
     console.print(_payments([line for line in verdict.lines if line.label in listed or not line.agrees]))
     console.print(_totals(verdict))
     for line in verdict.differences:
-        console.print(_difference(line))
+        console.print(_difference(line), soft_wrap=True)
     console.print(_last_word(verdict))
 
 
@@ -92,9 +92,10 @@ def _difference(line: Line) -> Text:
 
 def _details(standing: Standing) -> Iterator[str]:
     yield standing.state
-    if standing.currency is not None:
-        for name in ("reserved", "charged", "refunded", "cancelled"):
-            yield f"{name} {as_text(getattr(standing, name), standing.currency)}"
+    for name in ("reserved", "charged", "refunded", "cancelled"):
+        amount = getattr(standing, name)
+        if amount:
+            yield f"{name} {as_text(amount, standing.currency or '')}"
 
 
 def _last_word(verdict: Verdict) -> Text:

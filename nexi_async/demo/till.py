@@ -17,9 +17,8 @@ class Till:
     """Moves the money of payments; each step waits for the webhook that confirms it."""
 
     def __init__(self, business: Business) -> None:
+        self._business = business
         self._checkout = business.checkout
-        self._listener = business.listener
-        self._timeline = business.timeline
 
     async def charge(self, receipts: Receipts, amount: int, *, items: Sequence[OrderItem] | None = None) -> bool:
         """Charge all, or the lines given; False if the acquirer refuses."""
@@ -30,7 +29,7 @@ class Till:
             self._say(receipts, f"may not charge: {declined.message} ({declined.code})")
             return False
         receipts.charges[receipt.charge_id] = amount
-        await self._confirm(receipts, CHARGED, times=len(receipts.charges))
+        await self._business.hear_of(receipts, CHARGED, times=len(receipts.charges))
         return True
 
     async def refund(self, receipts: Receipts) -> str:
@@ -59,19 +58,15 @@ class Till:
         self._say(receipts, f"releases {self._money(receipts, amount)}")
         await self._checkout.payments.cancel(receipts.payment_id, amount=amount, order_items=items)
         receipts.cancelled += amount
-        await self._confirm(receipts, "payment.cancel.created")
+        await self._business.hear_of(receipts, "payment.cancel.created")
 
     async def _note_refund(self, receipts: Receipts, refund_id: str, amount: int) -> str:
         receipts.refunds[refund_id] = amount
-        await self._confirm(receipts, "payment.refund.initiated.v2")
+        await self._business.hear_of(receipts, "payment.refund.initiated.v2")
         return refund_id
 
-    async def _confirm(self, receipts: Receipts, event: str, *, times: int = 1) -> None:
-        if not await self._listener.wait_for(receipts.payment_id, event, times=times):
-            self._say(receipts, f"has not heard of {event}")
-
     def _say(self, receipts: Receipts, text: str) -> None:
-        self._timeline.say(receipts.label, "shop", text)
+        self._business.timeline.say(receipts.label, "shop", text)
 
     def _money(self, receipts: Receipts, amount: int) -> str:
         return as_text(amount, receipts.currency)
