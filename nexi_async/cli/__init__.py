@@ -15,13 +15,9 @@ def main() -> None:
     try:
         from nexi_async.cli.app import app
     except ModuleNotFoundError as missing:
-        if missing.name not in EXTRAS:
+        package = (missing.name or "").partition(".")[0]
+        if package not in EXTRAS:
             raise
-        sys.exit(_how_to_install(missing.name))
+        sys.stderr.write(f"nexi-async needs {package} for its commands: pip install 'nexi-async[cli,emulator]'\n")
+        sys.exit(2)
     app(prog_name="nexi-async")
-
-
-def _how_to_install(package: str) -> int:
-    text = f"nexi-async needs {package} for its commands: pip install 'nexi-async[cli,emulator]'\n"
-    sys.stderr.write(text)
-    return 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +21,6 @@ __all__ = ["demo"]
 
 DIFFERENT = 1
 UNUSABLE = 2
-INTERRUPTED = 130
 
 
 def demo(
@@ -48,13 +50,22 @@ def demo(
     """
     chosen = _read(orders)
     console = Console()
-    try:
+    with _logging_errors_only():
         verdict = anyio.run(run_demo, chosen, subscriptions, Timeline(console))
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
     show(verdict, console, listed={order.reference for order in chosen})
     raise typer.Exit(0 if verdict.agrees else DIFFERENT)
+
+
+@contextmanager
+def _logging_errors_only() -> Iterator[None]:
+    """Refusals and a lost answer belong to the demo: the timeline tells of them, so that the log need not."""
+    logger = logging.getLogger("nexi_async")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _read(path: Path | None) -> list[CustomerOrder]:
