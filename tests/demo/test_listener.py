@@ -1,0 +1,96 @@
+"""The listener keeps what webhooks say, and lets others wait for it."""
+
+from __future__ import annotations
+
+import anyio
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+from nexi_async.demo import listener as module
+from nexi_async.demo.listener import EVENTS, Listener
+from nexi_async.demo.site import build_site
+from nexi_async.webhooks import Event, parse_event
+from nexi_async.webhooks.deliveries import sample
+
+CREATED = "payment.created"
+
+
+def event(name: str, payment_id: str = "p1") -> Event:
+    """An event about a payment."""
+    return parse_event(sample(name, payment_id=payment_id))
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    """What the listener told on."""
+    return []
+
+
+@pytest.fixture
+def listener(told: list[Event]) -> Listener:
+    """A listener that tells on."""
+    return Listener(told.append)
+
+
+async def test_a_waiter_is_woken_by_its_event(listener: Listener, told: list[Event]) -> None:
+    """Neither another event nor another payment wakes it for good."""
+    heard: list[bool] = []
+
+    async def wait() -> None:
+        heard.append(await listener.wait_for("p1", "payment.cancel.created"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        for name, payment_id in ((CREATED, "p1"), ("payment.cancel.created", "p2")):
+            await listener.keep(event(name, payment_id))
+            await anyio.wait_all_tasks_blocked()
+        assert not heard
+        await listener.keep(event("payment.cancel.created"))
+
+    assert heard == [True]
+    assert len(told) == 3
+
+
+async def test_several_events_can_be_waited_for(listener: Listener) -> None:
+    """Two different endings count together; what came before does too."""
+    await listener.keep(event("payment.refund.completed"))
+    await listener.keep(event("payment.refund.failed"))
+
+    assert await listener.wait_for("p1", "payment.refund.completed", "payment.refund.failed", times=2)
+
+
+async def test_waiting_has_an_end(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook that never comes is not waited for for ever."""
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+
+    assert not await listener.wait_for("p1", CREATED)
+
+
+async def post(site: ASGIApp, authorization: str) -> int:
+    """The status of a delivery from this machine."""
+    transport = httpx.ASGITransport(app=site, client=("127.0.0.1", 40000))
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.test") as client:
+        headers = {"Authorization": authorization}
+        answer = await client.post("/nexi/webhooks", content=sample(CREATED, payment_id="p1"), headers=headers)
+        return answer.status_code
+
+
+async def test_only_its_own_webhooks_are_let_in(listener: Listener) -> None:
+    """Deliveries carry the secret that the notifications were made with; others are refused and not kept."""
+    notifications = listener.notifications("https://shop.test", *EVENTS)
+    site = build_site(listener.receiver)
+
+    assert await post(site, "wrong-secret") == 401
+    assert not listener.events["p1"]
+    assert await post(site, notifications.web_hooks[0].authorization) == 200
+    assert [kept.name for kept in listener.events["p1"]] == [CREATED]
+
+
+async def test_the_site_has_the_pages_that_a_checkout_names() -> None:
+    """Shoppers find where they are sent to, and nothing else."""
+    transport = httpx.ASGITransport(app=build_site(Listener(print).receiver))
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.test") as client:
+        statuses = [(await client.get(f"/{page}")).status_code for page in ("thanks", "goodbye", "terms", "cellar")]
+
+    assert statuses == [200, 200, 200, 404]

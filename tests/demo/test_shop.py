@@ -1,0 +1,63 @@
+"""The shop brings orders to their endings; parts of an order cost something each, and together what the whole does."""
+
+from __future__ import annotations
+
+import io
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from nexi_async import OrderItem
+from nexi_async.demo.business import Business
+from nexi_async.demo.desk import Desk
+from nexi_async.demo.listener import Listener
+from nexi_async.demo.orders import read_orders, sample_orders
+from nexi_async.demo.shop import Shop, split
+from nexi_async.demo.shopper import Shopper
+from nexi_async.demo.timeline import Timeline
+from tests.scripted import ScriptedAPI, answer, client
+
+
+def item(gross: int) -> OrderItem:
+    """A line of this price."""
+    return OrderItem.of(reference="1", name="Thing", unit_price=gross)
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=6))
+def test_the_parts_make_the_whole(prices: list[int]) -> None:
+    """Nothing is lost between the parts; without parts, no single line could have been taken out."""
+    items = [item(price) for price in prices]
+    parts = split(items)
+
+    if parts is None:
+        assert not any(0 < price < sum(prices) for price in prices)
+    else:
+        first, rest = ([line.gross_total_amount for line in part] for part in parts)
+        assert sorted([*first, *rest]) == sorted(prices)
+        assert sum(first) > 0
+        assert sum(rest) > 0
+
+
+def test_a_discount_stays_with_what_it_lowers() -> None:
+    """1000 less 100 can't be parted, since either part would cost too much or nothing."""
+    assert split([item(1000), item(-100)]) is None
+
+
+async def test_what_fails_is_told_and_the_shop_goes_on() -> None:
+    """An order that the API answers with an error ends with a line that says what happened to the money."""
+    paper = io.StringIO()
+    order = read_orders(sample_orders())[0]
+    async with client(ScriptedAPI(answer(500))) as checkout, httpx.AsyncClient() as browser:
+        business = Business(
+            checkout=checkout,
+            site_url="https://shop.test",
+            listener=Listener(lambda _: None),
+            timeline=Timeline(Console(file=paper, width=80)),
+        )
+        await Shop(business, Desk(business, Shopper(browser))).sell(order, 0)
+
+    assert "gives up: POST /v1/payments answered 500" in paper.getvalue()
+    assert "outcome unknown" in paper.getvalue()
+    assert business.receipts == {}
