@@ -1,0 +1,48 @@
+"""The command line as its users meet it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nexi_async import cli
+
+COMMAND = [sys.executable, "-c", "from nexi_async.cli import main; main()"]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=50, check=False)
+
+
+def test_it_tells_its_version() -> None:
+    """`--version` prints name and version."""
+    result = run("--version")
+
+    assert (result.returncode, result.stdout.split()[0]) == (0, "nexi-async")
+
+
+def run_without(package: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where a package can't be imported."""
+    program = f"import sys; sys.modules[{package!r}] = None; from nexi_async.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+
+
+@pytest.mark.parametrize("package", cli.EXTRAS)
+def test_without_its_extras_it_names_the_command_that_installs_them(package: str) -> None:
+    """A missing package is one line on standard error and status 2, not a traceback."""
+    result = run_without(package)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (f"nexi-async needs {package} for its commands: pip install 'nexi-async[cli,emulator]'\n")
+
+
+def test_a_missing_package_of_another_kind_is_not_hidden() -> None:
+    """What no extra brings is a fault of the installation and shows as such."""
+    result = run_without("anyio")
+
+    assert result.returncode == 1
+    assert "ModuleNotFoundError" in result.stderr
