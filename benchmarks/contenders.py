@@ -1,0 +1,184 @@
+"""Who is measured: each charges one subscription per call over the connections it is given.
+
+A contender is an asynchronous context manager that yields `charge()`, a coroutine function that makes one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import aiohttp
+import attrs
+import httptools
+import httpx
+import httpx2
+import httpx_aiohttp
+import stripe
+
+from nexi_async import AsyncCheckout, Order, OrderItem, codec, new_key
+from nexi_async.models.subscription import ChargeSubscription
+
+SUBSCRIPTION = "0197f0c1a2b34c5d8e9f0a1b2c3d4e5f"
+PATH = f"/v1/subscriptions/{SUBSCRIPTION}/charges"
+ORDER = Order.of(items=[OrderItem.of(reference="box", name="Box", unit_price=15900, tax_rate=2500)], currency="SEK")
+BODY = codec.encode(ChargeSubscription(order=ORDER))
+DOCUMENT: dict[str, Any] = json.loads(BODY)
+
+Charge = Callable[[], Awaitable[object]]
+
+
+@attrs.frozen
+class Ground:
+    """Where a contender runs."""
+
+    url: str
+    context: ssl.SSLContext
+    ca_file: str
+    connections: int
+
+
+Contender = Callable[[Ground], AbstractAsyncContextManager[Charge]]
+
+
+def _headers() -> dict[str, str]:
+    return {"Authorization": "key", "Idempotency-Key": new_key()}
+
+
+class _Reader:
+    """As little parsing as tells where an answer ends."""
+
+    def __init__(self) -> None:
+        self.is_complete = False
+        self.body = b""
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+@asynccontextmanager
+async def floor(ground: Ground) -> AsyncIterator[Charge]:
+    """Hand-written asyncio streams with TLS: the same bytes, no pool, no checks, one time limit."""
+    host, _, port = ground.url.removeprefix("https://").partition(":")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(BODY)}\r\nAuthorization: key\r\n\r\n"
+    request = head.encode() + BODY
+    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def charge() -> object:
+        if free:
+            reader, writer = free.pop()
+        else:
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=ground.context)
+        async with asyncio.timeout(30):
+            writer.write(request)
+            answer = _Reader()
+            parser = httptools.HttpResponseParser(answer)
+            while not answer.is_complete:
+                parser.feed_data(await reader.read(65_536))
+        free.append((reader, writer))
+        return json.loads(answer.body)
+
+    yield charge
+    for _, writer in free:
+        writer.close()
+
+
+@asynccontextmanager
+async def nexi_async(ground: Ground) -> AsyncIterator[Charge]:
+    """`checkout.subscriptions.charge`: typed, checked, with key and retries."""
+    async with AsyncCheckout(
+        "key", base_url=ground.url, ssl_context=ground.context, max_connections=ground.connections
+    ) as checkout:
+        yield lambda: checkout.subscriptions.charge(SUBSCRIPTION, order=ORDER)
+
+
+@asynccontextmanager
+async def nexi_async_over_httpx(ground: Ground) -> AsyncIterator[Charge]:
+    """The same over httpx's own pool."""
+    transport = httpx.AsyncHTTPTransport(verify=ground.context, limits=_limits(ground), trust_env=False)
+    async with AsyncCheckout("key", base_url=ground.url, transport=transport, timeout=300) as checkout:
+        yield lambda: checkout.subscriptions.charge(SUBSCRIPTION, order=ORDER)
+
+
+@asynccontextmanager
+async def bare_aiohttp(ground: Ground) -> AsyncIterator[Charge]:
+    """Plain aiohttp: POST of a dict, JSON back."""
+    connector = aiohttp.TCPConnector(limit=ground.connections, ssl=ground.context)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def charge() -> object:
+            async with session.post(ground.url + PATH, json=DOCUMENT, headers=_headers()) as response:
+                return await response.json()
+
+        yield charge
+
+
+@asynccontextmanager
+async def bare_httpx(ground: Ground) -> AsyncIterator[Charge]:
+    """Plain httpx: POST of a dict, JSON back."""
+    async with httpx.AsyncClient(verify=ground.context, limits=_limits(ground), timeout=300, trust_env=False) as client:
+
+        async def charge() -> object:
+            return (await client.post(ground.url + PATH, json=DOCUMENT, headers=_headers())).json()
+
+        yield charge
+
+
+@asynccontextmanager
+async def bare_httpx2(ground: Ground) -> AsyncIterator[Charge]:
+    """Plain httpx2: POST of a dict, JSON back."""
+    limits = httpx2.Limits(max_connections=ground.connections, max_keepalive_connections=ground.connections)
+    async with httpx2.AsyncClient(verify=ground.context, limits=limits, timeout=300, trust_env=False) as client:
+
+        async def charge() -> object:
+            return (await client.post(ground.url + PATH, json=DOCUMENT, headers=_headers())).json()
+
+        yield charge
+
+
+@asynccontextmanager
+async def httpx_over_aiohttp(ground: Ground) -> AsyncIterator[Charge]:
+    """Plain httpx with httpx-aiohttp's transport."""
+    connector = aiohttp.TCPConnector(limit=ground.connections, ssl=ground.context)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        transport = httpx_aiohttp.AiohttpTransport(client=session)
+        async with httpx.AsyncClient(transport=transport, timeout=300, trust_env=False) as client:
+
+            async def charge() -> object:
+                return (await client.post(ground.url + PATH, json=DOCUMENT, headers=_headers())).json()
+
+            yield charge
+
+
+@asynccontextmanager
+async def stripe_python(ground: Ground) -> AsyncIterator[Charge]:
+    """stripe-python: a payment intent, its nearest call, with its own key and retries; its pool cannot be sized."""
+    stripe.ca_bundle_path = ground.ca_file
+    http = stripe.HTTPXClient(timeout=300)
+    client = stripe.StripeClient("sk_test_x", base_addresses={"api": ground.url}, http_client=http)
+    params: Any = {"amount": 19875, "currency": "sek", "customer": "cus_x", "confirm": True}
+    yield lambda: client.v1.payment_intents.create_async(params)
+    await http.close_async()  # type: ignore[no-untyped-call]
+
+
+def _limits(ground: Ground) -> httpx.Limits:
+    return httpx.Limits(max_connections=ground.connections, max_keepalive_connections=ground.connections)
+
+
+CONTENDERS: dict[str, Contender] = {
+    "floor: asyncio streams": floor,
+    "nexi-async charge": nexi_async,
+    "nexi-async over httpx": nexi_async_over_httpx,
+    "aiohttp": bare_aiohttp,
+    "httpx": bare_httpx,
+    "httpx2": bare_httpx2,
+    "httpx + httpx-aiohttp": httpx_over_aiohttp,
+    "stripe-python": stripe_python,
+}
