@@ -37,9 +37,9 @@ def derive_key(run: str, reference: str, attempt: int) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:MAX_LENGTH]
 
 
-def check_key(key: str) -> str:
+def check_key(key: object) -> str:
     """Return the key, or raise `InvalidRequest` if the API would refuse it."""
-    if not _VALID.fullmatch(str(key)):
+    if not isinstance(key, str) or not _VALID.fullmatch(key):
         raise InvalidRequest(
             [("Idempotency-Key", f"must be 1 to {MAX_LENGTH} printable ASCII characters without spaces")]
         )

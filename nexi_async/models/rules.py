@@ -204,12 +204,13 @@ def _check_of(hint: Any) -> Check:
         return _each(_check_of(typing.get_args(hint)[0]))
     if attrs.has(hint):
         return lambda value, path, found: _model_check(hint)(value, path, found)
-    return _scalar(hint, (_zoned,) if hint is datetime else ())
+    return _scalar(hint, ())
 
 
 def _scalar(kind: Any, rules: Sequence[Rule]) -> Check:
     expected = _WORDS.get(kind) or _with_article(kind.__name__)
     is_open = issubclass(kind, str | datetime)  # a subclass will do; a bool that passes for an int will not
+    rules = (*_OF_EVERY.get(kind, ()), *rules)
 
     def walk(value: Any, path: str, found: list[Fault]) -> None:
         if type(value) is not kind and not (is_open and isinstance(value, kind)):
@@ -221,6 +222,10 @@ def _scalar(kind: Any, rules: Sequence[Rule]) -> Check:
                 found.append(Fault(path, text))
 
     return walk
+
+
+def _encodable(text: str) -> str | None:
+    return "has half of a surrogate pair, which is no character" if _SURROGATE.search(text) else None
 
 
 def _optional(inner: Check) -> Check:
@@ -238,6 +243,9 @@ def _each(inner: Check) -> Check:
 
     return walk
 
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_OF_EVERY: dict[type, tuple[Rule, ...]] = {str: (_encodable,), datetime: (_zoned,)}
 
 _WORDS: dict[type, str] = {
     int: "a whole number (int)",

@@ -162,3 +162,8 @@ def test_forbidden_characters_in_names(character: str) -> None:
 def test_quantity_must_fit_a_double() -> None:
     """A quantity that the wire would change is refused."""
     assert "quantity" in faults(item, quantity=Decimal("1.0000000000000001"))
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    """What is no character cannot travel, and says where it stands."""
+    assert faults(item, name="Mug \ud83d") == {"name": "has half of a surrogate pair, which is no character"}
