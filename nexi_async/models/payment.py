@@ -94,7 +94,8 @@ class PersonDetails:
     """The shopper as a person."""
 
     merchant_reference: str | None = None
-    date_of_birth: datetime | None = None
+    date_of_birth: str | None = None
+    """As it comes, e.g. 1984-05-17T00:00:00; it names no time zone."""
     first_name: str | None = None
     last_name: str | None = None
     email: str | None = None
@@ -146,7 +147,7 @@ class CardDetails:
     """The card, masked: `masked_pan` shows six digits and four, `expiry_date` is MMYY."""
 
     masked_pan: str | None = None
-    expiry_date: str | None = None
+    expiry_date: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -209,7 +210,7 @@ class Payment:
         subscription: the subscription, if any.
         unscheduled_subscription: the unscheduled subscription, if any.
         my_reference: the merchant's own text.
-        payment_account_reference: recognises a returning cardholder.
+        payment_account_reference: recognises a returning cardholder; never in a repr.
     """
 
     payment_id: str
@@ -226,7 +227,7 @@ class Payment:
     subscription: SubscriptionLink | None = None
     unscheduled_subscription: UnscheduledSubscriptionLink | None = None
     my_reference: str | None = None
-    payment_account_reference: str | None = None
+    payment_account_reference: str | None = attrs.field(default=None, repr=False)
 
     @property
     def status(self) -> PaymentStatus:
