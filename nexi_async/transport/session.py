@@ -185,7 +185,9 @@ def _lost(call: Call, error: Exception) -> TransportError:
     """The error for what the network said; only what surely happened before sending counts as not sent."""
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
         return TimedOut(f"{call} got no connection in time", outcome=Outcome.NOT_SENT)
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+    if isinstance(error, httpx.ConnectError):
+        return ConnectFailed(f"{call} could not connect: {error}")
+    if isinstance(error, httpx.ProxyError | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return ConnectFailed(f"{call} could not connect: {type(error).__name__}")
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"{call} was not answered in time")
