@@ -6,6 +6,8 @@
 The receiver for webhooks is in `nexi_async.webhooks`, the emulator in `nexi_async.emulator`.
 """
 
+import logging
+
 from nexi_async.client import AsyncCheckout
 from nexi_async.errors import (
     APIError,
@@ -221,3 +223,5 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "PaymentType",
     "RefundState",
 ]
+
+logging.getLogger("nexi_async").addHandler(logging.NullHandler())
