@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -61,7 +61,10 @@ def _with_plain_path(scope: Scope) -> Scope:
 
 def _endpoint(emulator: CheckoutEmulator, wire: WireCall) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
         if request.headers.get("authorization") != emulator.secret_key:
             return Response(status_code=401)
         fault = emulator.strike(wire.method, request.scope["path"])
