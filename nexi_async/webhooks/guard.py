@@ -9,22 +9,30 @@ from __future__ import annotations
 import hmac
 import secrets
 import string
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import ip_network
+from typing import Literal, TypeAlias
 
 from nexi_async.errors import InvalidRequest
+from nexi_async.webhooks.proxies import Headers, Network, is_inside, sender
 
 __all__ = [
+    "AuthorizationOf",
     "Network",
+    "Networks",
     "accepted_authorizations",
     "address_allowed",
     "allowed_networks",
     "authorized",
     "new_authorization",
+    "trusted_networks",
 ]
 
-Network: TypeAlias = IPv4Network | IPv6Network
+Networks: TypeAlias = Iterable[str | Network] | Literal["any"]
+"""Networks in their usual notation, or "any" for no check of the address."""
+
+AuthorizationOf: TypeAlias = Callable[[str], Awaitable[str | Iterable[str] | None]]
+"""Finds the value, or the values, that the payment of that id was created with; None if there is no such payment."""
 
 _ALPHABET = string.ascii_letters + string.digits
 _VISIBLE = frozenset(_ALPHABET + string.punctuation)
@@ -36,21 +44,23 @@ def new_authorization() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(32))
 
 
-def address_allowed(client: tuple[str, int] | None, networks: Iterable[Network]) -> bool:
-    """Whether the peer is in one of the networks; a peer without a readable address is not."""
-    address = _address(client)
-    return address is not None and any(address in network for network in networks)
+def address_allowed(
+    client: tuple[str, int] | None,
+    networks: Sequence[Network],
+    *,
+    headers: Headers = (),
+    proxies: Sequence[Network] = (),
+) -> bool:
+    """Whether who sent the request is in one of the networks; somebody without a readable address is not.
 
-
-def _address(client: tuple[str, int] | None) -> IPv4Address | IPv6Address | None:
-    if not client:
-        return None
-    try:
-        address = ip_address(str(client[0]))
-    except ValueError:
-        return None
-    # a server that listens on [::] sees its IPv4 peers as ::ffff:a.b.c.d
-    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+    Args:
+        client: the peer, as ASGI has it.
+        networks: who is let in.
+        headers: of the request; they are asked who the sender is if the peer is one of the proxies.
+        proxies: whose word is taken for that.
+    """
+    address = sender(str(client[0]), headers, proxies) if client else None
+    return address is not None and is_inside(address, networks)
 
 
 def authorized(header: bytes | None, accepted: Sequence[bytes]) -> bool:
@@ -84,10 +94,31 @@ def allowed_networks(networks: Iterable[str | Network]) -> tuple[Network, ...]:
     Raises:
         InvalidRequest: there is none, or one is not a network.
     """
-    given = tuple(networks)
+    given = _networks(networks, "networks")
     if not given:
         raise InvalidRequest([("networks", "would let nobody in; leave it out for Nexi's own")])
-    return tuple(_network(network, f"networks[{index}]") for index, network in enumerate(given))
+    return given
+
+
+def trusted_networks(networks: Iterable[str | Network]) -> tuple[Network, ...]:
+    """The networks of one's own proxies, from their usual notation; there may be none.
+
+    Raises:
+        InvalidRequest: one is not a network, or is the whole internet: then anybody could claim any address.
+    """
+    given = _networks(networks, "trusted_proxies")
+    for index, network in enumerate(given):
+        if network.prefixlen == 0:
+            raise InvalidRequest(
+                [(f"trusted_proxies[{index}]", "would let anybody claim to be Nexi, name your proxies")]
+            )
+    return given
+
+
+def _networks(networks: Iterable[str | Network], option: str) -> tuple[Network, ...]:
+    if isinstance(networks, str):
+        raise InvalidRequest([(option, f"must be a list, e.g. [{networks!r}]")])
+    return tuple(_network(network, f"{option}[{index}]") for index, network in enumerate(networks))
 
 
 def _network(network: str | Network, path: str) -> Network:

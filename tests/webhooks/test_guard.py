@@ -17,6 +17,7 @@ from nexi_async.webhooks.guard import (
     allowed_networks,
     authorized,
     new_authorization,
+    trusted_networks,
 )
 
 SECRETS = (b"current-value", b"previous-value")
@@ -131,3 +132,33 @@ def test_a_new_authorization_is_what_the_api_takes() -> None:
     assert len(values) == 50
     assert all(re.fullmatch("[A-Za-z0-9]{32}", value) for value in values)
     assert len(accepted_authorizations(values)) == 50
+
+
+def test_a_proxy_of_ours_is_believed() -> None:
+    """Behind a named proxy the address that it tells decides, and its own does not."""
+    proxies = trusted_networks(["10.0.0.0/8"])
+    told = [(b"x-forwarded-for", b"20.31.57.60")]
+    assert address_allowed(("10.0.0.1", 1), TEST.webhook_networks, headers=told, proxies=proxies)
+    assert address_allowed(("::ffff:10.0.0.1", 1), TEST.webhook_networks, headers=told, proxies=proxies)
+    assert not address_allowed(("10.0.0.1", 1), TEST.webhook_networks, proxies=proxies)
+    assert not address_allowed(("10.0.0.1", 1), TEST.webhook_networks, headers=told)
+
+
+def test_there_may_be_no_proxies() -> None:
+    """Most receivers name none."""
+    assert trusted_networks([]) == ()
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
+def test_not_everybody_is_a_proxy(network: str) -> None:
+    """Trusting the whole internet would let anybody be Nexi."""
+    with pytest.raises(InvalidRequest, match=re.escape("trusted_proxies[1]: would let anybody")):
+        trusted_networks(["10.0.0.1", network])
+
+
+def test_one_network_is_a_list_too() -> None:
+    """A text is not read as a list of its letters."""
+    with pytest.raises(InvalidRequest, match="must be a list"):
+        allowed_networks("127.0.0.1")
+    with pytest.raises(InvalidRequest, match="must be a list"):
+        trusted_networks("10.0.0.0/8")

@@ -1,0 +1,125 @@
+"""A sender behind proxies is found, and nobody else can say who he is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexi_async.webhooks.guard import trusted_networks
+from nexi_async.webhooks.proxies import Headers, read_address, sender
+
+PROXIES = trusted_networks(["10.0.0.0/8", "2001:db8:1::/48"])
+NEXI = "20.31.57.61"
+STRANGER = "203.0.113.9"
+
+
+def found(*headers: tuple[bytes, bytes], peer: str = "10.0.0.1") -> str | None:
+    """Who sent a request with these headers."""
+    address = sender(peer, headers, PROXIES)
+    return None if address is None else str(address)
+
+
+def chain(*values: bytes) -> Headers:
+    """A header `X-Forwarded-For` for each value."""
+    return [(b"x-forwarded-for", value) for value in values]
+
+
+def test_the_peer_is_the_sender() -> None:
+    """Whoever is no proxy is asked nothing."""
+    assert found(peer=STRANGER) == STRANGER
+    assert found(*chain(NEXI.encode()), (b"forwarded", b"for=20.31.57.61"), peer=STRANGER) == STRANGER
+    assert found(*chain(NEXI.encode()), peer="unix:") is None
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ([b"20.31.57.61"], NEXI),
+        ([b"20.31.57.61, 10.1.2.3"], NEXI),
+        ([b" 20.31.57.61 ,10.1.2.3 ,10.0.0.9"], NEXI),
+        ([b"203.0.113.9, 20.31.57.61"], NEXI),
+        ([b"20.31.57.61, 203.0.113.9"], STRANGER),
+        ([b"20.31.57.61, 203.0.113.9, 10.1.2.3"], STRANGER),
+        ([b"20.31.57.61", b"203.0.113.9"], STRANGER),
+        ([b"203.0.113.9", b"20.31.57.61", b"10.1.2.3"], NEXI),
+        ([b"20.31.57.61:4711"], NEXI),
+        ([b"::ffff:20.31.57.61"], NEXI),
+        ([b"[2001:db8:2::17]:4711"], "2001:db8:2::17"),
+        ([b"[2001:db8:2::17], 2001:db8:1::1"], "2001:db8:2::17"),
+        ([b"10.1.2.3, 10.1.2.4"], "10.1.2.3"),
+        ([b""], None),
+        ([b"unknown"], None),
+        ([b"20.31.57.61, unknown"], None),
+        ([b"20.31.57.61,"], None),
+        ([b"20.31.57.61 10.1.2.3"], None),
+        ([b"\xff\xfe"], None),
+    ],
+)
+def test_the_chain_is_walked_from_the_right(values: list[bytes], address: str | None) -> None:
+    """Repeated headers are one; the first that is not ours is the sender; what can't be read is nobody."""
+    assert found(*chain(*values)) == address
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        (b"for=20.31.57.61", NEXI),
+        (b'For="20.31.57.61:4711";proto=https;by=10.0.0.1', NEXI),
+        (b"proto=https;for=20.31.57.61;", NEXI),
+        (b"for=203.0.113.9, for=20.31.57.61, for=10.1.2.3", NEXI),
+        (b"for=20.31.57.61, for=203.0.113.9", STRANGER),
+        (b'for="[2001:db8:2::17]:4711", for="[2001:db8:1::1]"', "2001:db8:2::17"),
+        (b'for="20.31.57.\\61"', NEXI),
+        (b"for=unknown", None),
+        (b"for=_hidden", None),
+        (b"proto=https", None),
+        (b"for=20.31.57.61, proto=https", None),
+        (b"for=20.31.57.61;for=20.31.57.61", None),
+        (b"for = 20.31.57.61", None),
+        (b'host=";for=20.31.57.61;";for=203.0.113.9', STRANGER),
+        (b'host="a, for=20.31.57.61";for=203.0.113.9', STRANGER),
+        (b'for=", for=20.31.57.61', None),
+        (b'for=20.31.57.61, for="', None),
+        (b"", "10.0.0.1"),
+    ],
+)
+def test_the_standard_header_is_read(value: bytes, address: str | None) -> None:
+    """RFC 7239: pairs, quotes and ports; what is quoted does not count as a hop, what is broken is nobody."""
+    assert found((b"forwarded", value)) == address
+
+
+@pytest.mark.parametrize("value", [b"for=20.31.57.61", b"for=203.0.113.9, for=20.31.57.61"])
+def test_the_two_headers_must_agree(value: bytes) -> None:
+    """A sender may add the header that the proxy does not write: then nobody is believed."""
+    assert found(*chain(NEXI.encode()), (b"forwarded", value)) == NEXI
+    assert found(*chain(STRANGER.encode()), (b"forwarded", value)) is None
+
+
+def test_a_proxy_must_say_for_whom() -> None:
+    """Without a header the sender is not known."""
+    assert found() is None
+
+
+@given(left=st.binary(max_size=60), header=st.sampled_from([b"x-forwarded-for", b"forwarded"]))
+def test_nothing_on_the_left_makes_a_stranger_nexi(left: bytes, header: bytes) -> None:
+    """Whatever a sender writes, what the proxy appends decides."""
+    appended = STRANGER.encode() if header == b"x-forwarded-for" else f"for={STRANGER}".encode()
+    assert found((header, left), (header, appended)) in (STRANGER, None)
+    assert found((header, left + b", " + appended)) in (STRANGER, None)
+
+
+@pytest.mark.parametrize("pattern", [b'"', b'for="\\"', b"for= ", b"a=b;", b";", b",", b" ", b"for=a;", b'"\\'])
+def test_long_headers_take_no_time(pattern: bytes) -> None:
+    """Work grows with the length of the header, not with its square."""
+    began = time.process_time()
+    found((b"forwarded", pattern * (60_000 // len(pattern))))
+    assert time.process_time() - began < 1
+
+
+def test_an_address_in_an_address() -> None:
+    """IPv4 wrapped in IPv6 is IPv4; text is nobody."""
+    assert str(read_address("::ffff:10.0.0.1")) == "10.0.0.1"
+    assert read_address("10.0.0.1/8") is None
