@@ -14,9 +14,12 @@ from cattrs import BaseConverter
 
 from nexi_async.codec import Malformed, lenient, read_json, structure
 from nexi_async.errors import Fault
-from nexi_async.webhooks.events import EVENT_CLASSES, Event, UnknownEvent
+from nexi_async.webhooks.events import EVENT_CLASSES, EVENT_NAMES, Event, UnknownEvent
 
 __all__ = ["InvalidEvent", "parse_event"]
+
+LONGEST_ID = 200
+_ID_RULE = f"must be text of 1 to {LONGEST_ID} characters"
 
 
 class InvalidEvent(Malformed):
@@ -37,14 +40,15 @@ def parse_event(body: bytes) -> Event:
     document = _read_object(body)
     name, data = document["event"], document["data"]
     envelope = {
-        "id": document.get("id"),
+        "id": document["id"],
         "timestamp": document.get("timestamp"),
         "merchant": _merchant(document),
         "raw": body,
     }
     kind = EVENT_CLASSES.get(name, UnknownEvent)
     if kind is UnknownEvent:
-        data = {"name": name, "paymentId": _text(data.get("paymentId")), "data": data}
+        payment_id = data.get("paymentId")
+        data = {"name": name, "paymentId": payment_id if _is_id(payment_id) else None, "data": data}
     try:
         return cast("Event", structure(data | envelope, kind, _reader))
     except Malformed as malformed:
@@ -59,18 +63,21 @@ def _read_object(body: bytes) -> dict[str, Any]:
         raise InvalidEvent(malformed.faults) from None
     if not isinstance(document, dict):
         raise InvalidEvent((Fault("body", "must be an object"),))
-    faults = [Fault(member, "must be text") for member in ("event", "id") if not _text(document.get(member))]
+    faults = [Fault(member, _ID_RULE) for member in ("event", "id") if not _is_id(document.get(member))]
     if document.get("data") is None:
         document["data"] = {}
     elif not isinstance(document["data"], dict):
         faults.append(Fault("data", "must be an object"))
+    elif document.get("event") in EVENT_NAMES and not _is_id(document["data"].get("paymentId", " ")):
+        faults.append(Fault("data.paymentId", _ID_RULE))
     if faults:
         raise InvalidEvent(tuple(faults))
     return document
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _is_id(value: object) -> bool:
+    """Whether a database can keep it and a log can show it."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value
 
 
 def _merchant(document: dict[str, Any]) -> int | None:

@@ -26,6 +26,7 @@ from nexi_async.webhooks import (
 )
 from nexi_async.webhooks.events import EVENT_CLASSES
 
+ID_RULE = "must be text of 1 to 200 characters"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -205,7 +206,9 @@ def test_an_unknown_name_is_an_unknown_event() -> None:
     assert {event: "hashable"}
 
 
-@pytest.mark.parametrize("data", [None, {}, {"paymentId": 5}, {"name": 1, "id": 2, "raw": 3, "data": []}])
+@pytest.mark.parametrize(
+    "data", [None, {}, {"paymentId": 5}, {"paymentId": "\0"}, {"name": 1, "id": 2, "raw": 3, "data": []}]
+)
 def test_an_unknown_event_need_not_be_about_a_payment(data: dict[str, Any] | None) -> None:
     """Nothing is asked of the data of an event that nobody knows."""
     event = parse_event(changed("partner.onboarded", lambda document: document.update(data=data)))
@@ -240,9 +243,12 @@ def test_what_is_no_object_is_no_event(body: bytes, path: str) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "fault"),
     [
-        (("id",), None, Fault("id", "must be text")),
-        (("id",), "", Fault("id", "must be text")),
-        (("event",), 5, Fault("event", "must be text")),
+        (("id",), None, Fault("id", ID_RULE)),
+        (("id",), "", Fault("id", ID_RULE)),
+        (("id",), "a" * 201, Fault("id", ID_RULE)),
+        (("id",), "aa\0", Fault("id", ID_RULE)),
+        (("event",), 5, Fault("event", ID_RULE)),
+        (("data", "paymentId"), "b" * 201, Fault("data.paymentId", ID_RULE)),
         (("timestamp",), None, Fault("timestamp", "is missing")),
         (("data",), [], Fault("data", "must be an object")),
         (("data", "chargeId"), None, Fault("data.chargeId", "is missing")),
