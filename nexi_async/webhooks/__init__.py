@@ -32,15 +32,27 @@ from nexi_async.webhooks.events import (
     UnknownEvent,
 )
 from nexi_async.webhooks.guard import new_authorization
-from nexi_async.webhooks.handlers import Handler
+from nexi_async.webhooks.handlers import Handler, PaymentHandler
+from nexi_async.webhooks.inbox import SQLInbox
+from nexi_async.webhooks.letters import Letter
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event
 from nexi_async.webhooks.receiver import WebhookReceiver
+from nexi_async.webhooks.refetch import TooManyFetches
+from nexi_async.webhooks.stats import InboxStats, ReceiverStats
 
 __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving
     "WebhookReceiver",
     "Handler",
+    "PaymentHandler",
+    "TooManyFetches",
     "new_authorization",
+    # storing
+    "SQLInbox",
+    "Letter",
+    # watching
+    "ReceiverStats",
+    "InboxStats",
     # reading
     "parse_event",
     "InvalidEvent",

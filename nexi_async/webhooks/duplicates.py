@@ -28,6 +28,8 @@ class HandledEvents:
     def __init__(self) -> None:
         self._handled: OrderedDict[Key, None] = OrderedDict()
         self._running: dict[Key, anyio.Event] = {}
+        self.repeated = 0
+        """How many deliveries brought nothing new."""
 
     async def once(self, key: Key, handle: Callable[[], Awaitable[None]]) -> bool:
         """Handle the event unless another delivery did or is doing so.
@@ -36,9 +38,11 @@ class HandledEvents:
             Whether the event is handled now. False if the other delivery failed or takes longer than 10 seconds.
         """
         if key in self._handled:
+            self.repeated += 1
             self._handled.move_to_end(key)
             return True
         if key in self._running:
+            self.repeated += 1
             return await self._outcome_of(key)
         await self._run(key, handle)
         return True

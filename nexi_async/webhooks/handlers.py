@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
+from nexi_async.models.payment import Payment
 from nexi_async.webhooks.events import (
     EVENT_CLASSES,
     CancelCreated,
@@ -27,42 +28,66 @@ from nexi_async.webhooks.events import (
     ReservationFailed,
 )
 
-__all__ = ["Handler", "Handlers"]
+__all__ = ["Handler", "Handlers", "PaymentHandler", "Registered"]
 
 E = TypeVar("E")
 
 Handler: TypeAlias = Callable[[E], Awaitable[None]]
 """`async def handler(event) -> None`: returning means handled, raising means "send it again"."""
 
+PaymentHandler: TypeAlias = Callable[[E, Payment], Awaitable[None]]
+"""`async def handler(event, payment) -> None`: gets the payment as it is now as well; see `refetch`."""
+
 # A decorated handler keeps its own type, so that one that takes several events can be registered for each.
-OnPaymentCreated = TypeVar("OnPaymentCreated", bound=Handler[PaymentCreated])
-OnCheckoutCompleted = TypeVar("OnCheckoutCompleted", bound=Handler[CheckoutCompleted])
-OnReservationCreated = TypeVar("OnReservationCreated", bound=Handler[ReservationCreated])
-OnReservationCreatedV2 = TypeVar("OnReservationCreatedV2", bound=Handler[ReservationCreatedV2])
-OnReservationFailed = TypeVar("OnReservationFailed", bound=Handler[ReservationFailed])
-OnChargeCreated = TypeVar("OnChargeCreated", bound=Handler[ChargeCreated])
-OnChargeCreatedV2 = TypeVar("OnChargeCreatedV2", bound=Handler[ChargeCreatedV2])
-OnChargeFailed = TypeVar("OnChargeFailed", bound=Handler[ChargeFailed])
-OnChargeFailedV2 = TypeVar("OnChargeFailedV2", bound=Handler[ChargeFailedV2])
-OnRefundInitiated = TypeVar("OnRefundInitiated", bound=Handler[RefundInitiated])
-OnRefundInitiatedV2 = TypeVar("OnRefundInitiatedV2", bound=Handler[RefundInitiatedV2])
-OnRefundCompleted = TypeVar("OnRefundCompleted", bound=Handler[RefundCompleted])
-OnRefundFailed = TypeVar("OnRefundFailed", bound=Handler[RefundFailed])
-OnCancelCreated = TypeVar("OnCancelCreated", bound=Handler[CancelCreated])
-OnCancelFailed = TypeVar("OnCancelFailed", bound=Handler[CancelFailed])
+OnPaymentCreated = TypeVar("OnPaymentCreated", bound=Handler[PaymentCreated] | PaymentHandler[PaymentCreated])
+OnCheckoutCompleted = TypeVar(
+    "OnCheckoutCompleted", bound=Handler[CheckoutCompleted] | PaymentHandler[CheckoutCompleted]
+)
+OnReservationCreated = TypeVar(
+    "OnReservationCreated", bound=Handler[ReservationCreated] | PaymentHandler[ReservationCreated]
+)
+OnReservationCreatedV2 = TypeVar(
+    "OnReservationCreatedV2", bound=Handler[ReservationCreatedV2] | PaymentHandler[ReservationCreatedV2]
+)
+OnReservationFailed = TypeVar(
+    "OnReservationFailed", bound=Handler[ReservationFailed] | PaymentHandler[ReservationFailed]
+)
+OnChargeCreated = TypeVar("OnChargeCreated", bound=Handler[ChargeCreated] | PaymentHandler[ChargeCreated])
+OnChargeCreatedV2 = TypeVar("OnChargeCreatedV2", bound=Handler[ChargeCreatedV2] | PaymentHandler[ChargeCreatedV2])
+OnChargeFailed = TypeVar("OnChargeFailed", bound=Handler[ChargeFailed] | PaymentHandler[ChargeFailed])
+OnChargeFailedV2 = TypeVar("OnChargeFailedV2", bound=Handler[ChargeFailedV2] | PaymentHandler[ChargeFailedV2])
+OnRefundInitiated = TypeVar("OnRefundInitiated", bound=Handler[RefundInitiated] | PaymentHandler[RefundInitiated])
+OnRefundInitiatedV2 = TypeVar(
+    "OnRefundInitiatedV2", bound=Handler[RefundInitiatedV2] | PaymentHandler[RefundInitiatedV2]
+)
+OnRefundCompleted = TypeVar("OnRefundCompleted", bound=Handler[RefundCompleted] | PaymentHandler[RefundCompleted])
+OnRefundFailed = TypeVar("OnRefundFailed", bound=Handler[RefundFailed] | PaymentHandler[RefundFailed])
+OnCancelCreated = TypeVar("OnCancelCreated", bound=Handler[CancelCreated] | PaymentHandler[CancelCreated])
+OnCancelFailed = TypeVar("OnCancelFailed", bound=Handler[CancelFailed] | PaymentHandler[CancelFailed])
 OnAny = TypeVar("OnAny", bound=Handler[Event])
 
 logger = logging.getLogger("nexi_async.webhooks")
 
 
-class Handlers:
-    """One handler an event, and a fallback for all others."""
+class Registered(NamedTuple):
+    """A handler, and whether it asks for the payment."""
 
-    def __init__(self, fallback: Handler[Event] | None) -> None:
-        if fallback is not None:
-            _check_async(fallback)
-        self._fallback = fallback
-        self._by_name: dict[str, Handler[Any]] = {}
+    handler: Callable[..., Awaitable[None]]
+    wants_payment: bool = False
+
+
+class Handlers:
+    """One handler an event, and a fallback for all others.
+
+    Args:
+        fallback: takes the events that have no handler.
+        payments: whether handlers may ask for the payment.
+    """
+
+    def __init__(self, fallback: Handler[Event] | None, *, payments: bool = False) -> None:
+        self._fallback = None if fallback is None else Registered(_checked(fallback))
+        self._payments = payments
+        self._by_name: dict[str, Registered] = {}
         self._in_use = False
 
     @overload
@@ -111,40 +136,59 @@ class Handlers:
         """Register the decorated coroutine function for one event, before the first event comes in.
 
         A name that this package does not know is taken, with a warning in the log: its handler gets an `UnknownEvent`.
-        For a handler of several events put one decorator over the other.
+        For a handler of several events put one decorator over the other. A handler of a known event may have a second
+        parameter: it gets the payment, fetched after the event came in, by the receiver's `refetch`.
 
         Raises:
-            TypeError: the handler is not an `async def`.
+            TypeError: the handler is not an `async def`, or asks for a payment that nobody can fetch.
             ValueError: the event has a handler already.
             RuntimeError: events have come in; register handlers at start.
         """
 
-        def register(handler: Handler[Any]) -> Handler[Any]:
+        def register(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
             self._add(event, handler)
             return handler
 
         return register
 
-    def _add(self, name: str, handler: Handler[Any]) -> None:
-        _check_async(handler)
+    def _add(self, name: str, handler: Callable[..., Awaitable[None]]) -> None:
+        registered = Registered(_checked(handler), _wants_payment(handler))
         if self._in_use:
             raise RuntimeError(
                 f"too late to register a handler for {name}: register all of them before the first event"
             )
         if name in self._by_name:
             raise ValueError(f"{name} has a handler already: call both from one, or drop one of them")
+        if registered.wants_payment and not (self._payments and name in EVENT_CLASSES):
+            raise TypeError(f"the handler of {name} asks for the payment: {self._why_not()}")
         if name not in EVENT_CLASSES:
             logger.warning("no event is known by the name of %r: is it misspelt?", name)
-        self._by_name[name] = handler
+        self._by_name[name] = registered
 
-    def find(self, name: str) -> Handler[Any] | None:
+    def _why_not(self) -> str:
+        if self._payments:
+            return "an event that this package does not know may have none"
+        return "give the receiver refetch=checkout.payments.retrieve"
+
+    def find(self, name: str) -> Registered | None:
         """The handler of an event, the fallback if it has none; from now on no more can be registered."""
         self._in_use = True
         return self._by_name.get(name, self._fallback)
 
 
-def _check_async(handler: Callable[..., object]) -> None:
+def _checked(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """A plain function would do its work, fail to be awaited, and be called again ten times over."""
     call = getattr(handler, "__call__", handler)  # noqa: B004 - for objects that can be called
     if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)):
         raise TypeError(f"{handler!r} must be an async def that takes an event")
+    return handler
+
+
+def _wants_payment(handler: Callable[..., object]) -> bool:
+    """Whether the handler can't be called without a second argument."""
+    parameters = inspect.signature(handler).parameters.values()
+    required = [each for each in parameters if each.default is each.empty and each.kind in _POSITIONAL]
+    return len(required) > 1
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

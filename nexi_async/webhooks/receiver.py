@@ -1,37 +1,41 @@
 """The receiver: an ASGI app that lets deliveries in, hands their events to handlers, and answers as Nexi expects.
 
 Nexi takes 200 alone for "handled" and sends everything else again, ten times in all, later each time. So 200 is said
-only when the handler has returned.
+only when the handler has returned, or when the event is safe in an inbox.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable
-from contextlib import aclosing
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Self
 
-import anyio
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from nexi_async import environment as environments
 from nexi_async.environment import EnvironmentName
-from nexi_async.errors import InvalidRequest
-from nexi_async.webhooks import guard
+from nexi_async.webhooks import answers
+from nexi_async.webhooks.admission import Admission
+from nexi_async.webhooks.answers import Refused
+from nexi_async.webhooks.body import SenderGone
+from nexi_async.webhooks.dispatch import Dispatcher
 from nexi_async.webhooks.duplicates import HandledEvents
 from nexi_async.webhooks.events import Event
-from nexi_async.webhooks.guard import Network
+from nexi_async.webhooks.guard import AuthorizationOf, Network, Networks
 from nexi_async.webhooks.handlers import Handler, Handlers
-from nexi_async.webhooks.parsing import InvalidEvent, parse_event
+from nexi_async.webhooks.inbox import SQLInbox
+from nexi_async.webhooks.letters import Letter
+from nexi_async.webhooks.log import facts
+from nexi_async.webhooks.parsing import parse_event
+from nexi_async.webhooks.refetch import Refetch, Retrieve
+from nexi_async.webhooks.stats import MetricsPage, ReceiverStats, Tally
 
 __all__ = ["WebhookReceiver"]
-
-BODY_SECONDS = 10.0
-"""How long a sender may take over the body."""
 
 logger = logging.getLogger("nexi_async.webhooks")
 
@@ -51,14 +55,23 @@ class WebhookReceiver:
     large 413, what is too slow 408, and anything but POST 405.
 
     What was handled is remembered in this process, for its 10,000 most recent events: with several processes, or after
-    a restart, a handler may see an event twice. The source address is the peer's as the server tells it; headers such
-    as `X-Forwarded-For` are not believed.
+    a restart, a handler may see an event twice. With an `inbox` events are stored, answered 200, and handled
+    afterwards, also after a crash. Such a receiver has to be running: pass `receiver.lifespan` to the app that it is
+    mounted in, or enter `async with receiver` in the app's own lifespan. Served by itself it runs of its own accord.
 
     Args:
         environment: "test" or "live", which decides where deliveries come from.
         authorization: the value that payments were created with, or several: a payment keeps its value for life, so
-            keep the previous one for as long as its payments may be refunded. 8 or more characters each.
-        networks: where deliveries may come from instead, e.g. ["127.0.0.1"] for the emulator.
+            keep the previous one for as long as its payments may be refunded. 8 or more characters each. For a value of
+            its own in each payment: an `async def` that takes a payment's id and returns its value, or values, or None.
+        networks: where deliveries may come from instead, e.g. ["127.0.0.1"] for the emulator; "any" leaves all to
+            `authorization`.
+        trusted_proxies: the networks of your own reverse proxies, e.g. ["10.0.0.0/8"]. From them, and from nobody else,
+            `X-Forwarded-For` and `Forwarded` are believed, from right to left up to the first that is not a proxy.
+        inbox: where events are stored before they are handled.
+        refetch: fetches a payment, e.g. `checkout.payments.retrieve`. Handlers with a second parameter then get the
+            payment, fetched after the event came in; one fetch serves all events that came in before it, and there are
+            20 an hour at most (Nexi allows 30 for each payment).
         fallback: takes events that have no handler of their own, unknown ones too. Without it they are answered 500,
             so that nothing is lost while a handler is missing.
         max_body: the most bytes that a delivery may have.
@@ -71,103 +84,136 @@ class WebhookReceiver:
         self,
         *,
         environment: EnvironmentName = "test",
-        authorization: str | Iterable[str],
-        networks: Iterable[str | Network] | None = None,
+        authorization: str | Iterable[str] | AuthorizationOf,
+        networks: Networks | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
+        inbox: SQLInbox | None = None,
+        refetch: Retrieve | None = None,
         fallback: Handler[Event] | None = None,
         max_body: int = 65_536,
     ) -> None:
-        if max_body < 1:
-            raise InvalidRequest([("max_body", f"must be 1 byte or more, is {max_body}")])
         own_networks = environments.find(environment).webhook_networks
-        self._networks = own_networks if networks is None else guard.allowed_networks(networks)
-        self._authorizations = guard.accepted_authorizations(authorization)
-        self._max_body = max_body
-        self._handled = HandledEvents()
-        self._handlers = Handlers(fallback)
-        self.on = self._handlers.on
+        self._admission = Admission.of(
+            authorization=authorization,
+            networks=own_networks if networks is None else networks,
+            trusted_proxies=trusted_proxies,
+            max_body=max_body,
+        )
+        self._tally = Tally()
+        handlers = Handlers(fallback, payments=refetch is not None)
+        self._dispatcher = Dispatcher(handlers, Refetch(refetch) if refetch else None, self._tally)
+        self._inbox = inbox
+        self._memory = HandledEvents()
+        self._stack = AsyncExitStack()
+        self._is_running = False
+        self.on = handlers.on
         """Registers a handler for an event, as a decorator."""
+        self.metrics = MetricsPage(self.stats)
+        """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI; whatever the remaining path is, it is a delivery."""
         if scope["type"] == "http":
-            await self._receive(Request(scope, receive), send)
+            await self._receive(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _live(receive, send)
+            await self._live(receive, send)
         else:
             await WebSocketClose()(scope, receive, send)
 
-    async def _receive(self, request: Request, send: Send) -> None:
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open the inbox and work through it until the end of the block; without an inbox there is nothing to do.
+
+        Raises:
+            RuntimeError: it is running already.
+        """
+        if self._is_running:
+            raise RuntimeError("the receiver is running already: enter it once, by its lifespan or by async with")
+        async with AsyncExitStack() as stack:
+            if self._inbox is not None:
+                await stack.enter_async_context(self._inbox.working(self._open))
+            self._stack, self._is_running = stack.pop_all(), True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_running = False
+        await self._stack.__aexit__(kind, error, trace)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """The lifespan of an app that has no other: `FastAPI(lifespan=receiver.lifespan)`."""
+        async with self:
+            yield
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Served by itself it runs from the server's start to its stop."""
+        phase = "startup"
         try:
-            await self._handle(await self._admit(request))
-            answer = PlainTextResponse("handled")
-        except HTTPException as refusal:
-            answer = PlainTextResponse(refusal.detail, refusal.status_code, refusal.headers)
-        except ClientDisconnect:
-            return  # before the end of the body: nobody is there to be answered, nothing has been done
-        await answer(request.scope, request.receive, send)
+            await receive()
+            async with self:
+                await send({"type": "lifespan.startup.complete"})
+                phase = "shutdown"
+                await receive()
+        except BaseException as error:
+            await send({"type": f"lifespan.{phase}.failed", "message": f"the receiver failed: {error}"})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
 
-    async def _admit(self, request: Request) -> Event:
-        """The event of a delivery that passes every check, cheapest first."""
-        if request.method != "POST":
-            raise HTTPException(405, "send events with POST", {"Allow": "POST"})
-        peer = request.scope.get("client")
-        if not guard.address_allowed(peer, self._networks):
-            logger.warning("refused a webhook from %r: not an address of Nexi's, see `networks`", peer)
-            raise HTTPException(403, "not an address of Nexi's")
-        body = await self._read(request)
-        if not guard.authorized(_authorization(request.scope), self._authorizations):
-            logger.warning("refused a webhook: its Authorization is missing or not an accepted value")
-            raise HTTPException(401, "not authorized")
-        return _parse(body)
+    async def stats(self) -> ReceiverStats:
+        """What this receiver has done since its process began, and what lies in its inbox."""
+        return ReceiverStats(
+            answers=dict(self._tally.answers),
+            handled=dict(self._tally.handled),
+            failed=dict(self._tally.failed),
+            repeated=self._memory.repeated if self._inbox is None else self._inbox.repeated,
+            inbox=None if self._inbox is None else await self._inbox.stats(),
+        )
 
-    async def _read(self, request: Request) -> bytes:
-        announced = request.headers.get("content-length", "")[:20]
-        if announced.isdecimal() and int(announced) > self._max_body:
-            raise self._too_large()
-        body = bytearray()
-        with anyio.move_on_after(BODY_SECONDS):
-            async with aclosing(request.stream()) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > self._max_body:
-                        raise self._too_large()
-            return bytes(body)
-        raise HTTPException(408, "too slow")
+    # --- deliveries ------------------------------------------------------------------------------------------------
 
-    def _too_large(self) -> HTTPException:
-        logger.warning("refused a webhook of more than %d bytes, see `max_body`", self._max_body)
-        return HTTPException(413, "too large")
-
-    async def _handle(self, event: Event) -> None:
-        handler = self._handlers.find(event.name)
-        if handler is None:
-            logger.error("no handler for %r: register one, or a fallback", event.name)
-            raise HTTPException(500, "no handler for this event")
+    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            handled = await self._handled.once((event.id, event.name), functools.partial(handler, event))
+            await self._take(await self._admission.admit(scope, receive))
+            answer = answers.HANDLED
+        except Refused as refused:
+            answer = refused.answer
+        except SenderGone:
+            return
+        self._tally.answers[answer.status] += 1
+        await answer(send)
+
+    async def _take(self, event: Event) -> None:
+        """Handle the event, or store it."""
+        if not self._dispatcher.is_expecting(event):
+            raise Refused(answers.NOT_HANDLED)
+        try:
+            taken = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
         except Exception:
-            logger.exception("handler failed: event %r, id %r, payment %r", event.name, event.id, event.payment_id)
-            handled = False
-        if not handled:
-            raise HTTPException(500, "not handled, please send it again")
+            logger.exception(
+                "%s: event %r, id %r, payment %r",
+                "handler failed" if self._inbox is None else "not stored",
+                event.name,
+                event.id,
+                event.payment_id,
+                extra=facts(event.name, event.id, event.payment_id),
+            )
+            taken = False
+        if not taken:
+            raise Refused(answers.NOT_HANDLED)
 
+    async def _handle_now(self, event: Event) -> bool:
+        handle = functools.partial(self._dispatcher.handle, event, time.time())
+        return await self._memory.once((event.id, event.name), handle)
 
-def _parse(body: bytes) -> Event:
-    try:
-        return parse_event(body)
-    except InvalidEvent as invalid:
-        logger.error("refused a webhook that is no event: %s", invalid)
-        raise HTTPException(400, "not an event") from None
+    async def _store(self, inbox: SQLInbox, event: Event) -> bool:
+        if not self._is_running:
+            raise RuntimeError("the receiver is not running: pass receiver.lifespan to the app, or enter the receiver")
+        await inbox.put(event)
+        return True
 
-
-def _authorization(scope: Scope) -> bytes | None:
-    """The header as it came, if it came once."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
-    return values[0] if len(values) == 1 else None
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    """There is nothing to start or stop; say so to a server that asks."""
-    while (await receive())["type"] == "lifespan.startup":
-        await send({"type": "lifespan.startup.complete"})
-    await send({"type": "lifespan.shutdown.complete"})
+    async def _open(self, letter: Letter) -> None:
+        """Handle what lay in the inbox."""
+        await self._dispatcher.handle(parse_event(letter.body), letter.received)

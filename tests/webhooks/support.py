@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from starlette.types import Message, Scope
 
+from nexi_async.codec import structure
+from nexi_async.models import Payment
 from nexi_async.webhooks import WebhookReceiver
 
 AUTHORIZATION = "Kq7ZtB9fRw4LmXc2"
@@ -71,3 +73,10 @@ async def deliver(receiver: WebhookReceiver, *chunks: bytes, **scope: Any) -> An
     """Send one delivery and return its answer; `scope` as for `http_scope`."""
     start, body = await converse(receiver, http_scope(**scope), in_chunks(*(chunks or (b"",))))
     return Answer(start["status"], body["body"].decode(), dict(start["headers"]))
+
+
+def a_payment(payment_id: str, **members: Any) -> Payment:
+    """A payment as retrieving it returns it."""
+    order = {"amount": 80_000, "currency": "SEK"}
+    known = {"paymentId": payment_id, "orderDetails": order, "created": "2026-05-02T10:00:00+00:00"}
+    return structure(known | members, Payment)

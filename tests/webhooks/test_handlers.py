@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from nexi_async.models import Payment
 from nexi_async.webhooks import ChargeFailed, ChargeFailedV2, Event, PaymentCreated
 from nexi_async.webhooks.handlers import Handlers
 
@@ -19,18 +20,24 @@ async def created(event: PaymentCreated) -> None:
     """Takes one event."""
 
 
+def taker(handlers: Handlers, event: str) -> object:
+    """Who gets an event."""
+    registered = handlers.find(event)
+    return registered and registered.handler
+
+
 def test_a_handler_takes_its_event() -> None:
     """A registered event finds its handler, the decorated function itself."""
     handlers = Handlers(None)
     assert handlers.on("payment.created")(created) is created
-    assert handlers.find("payment.created") is created
+    assert taker(handlers, "payment.created") is created
 
 
 def test_the_fallback_takes_the_rest() -> None:
     """Known and unknown events without a handler go to the fallback; without one nobody takes them."""
-    assert Handlers(noted).find("payment.cancel.created") is noted
-    assert Handlers(noted).find("payment.paused") is noted
-    assert Handlers(None).find("payment.paused") is None
+    assert taker(Handlers(noted), "payment.cancel.created") is noted
+    assert taker(Handlers(noted), "payment.paused") is noted
+    assert taker(Handlers(None), "payment.paused") is None
 
 
 def test_one_handler_may_take_several_events() -> None:
@@ -42,7 +49,7 @@ def test_one_handler_may_take_several_events() -> None:
     async def failed(event: ChargeFailed | ChargeFailedV2) -> None:
         """Takes both generations."""
 
-    assert handlers.find("payment.charge.failed") is handlers.find("payment.charge.failed.v2") is failed
+    assert taker(handlers, "payment.charge.failed") is taker(handlers, "payment.charge.failed.v2") is failed
 
 
 def test_a_second_handler_is_refused() -> None:
@@ -87,8 +94,8 @@ def test_an_object_may_handle() -> None:
     take = shop.take
     handlers = Handlers(shop)
     handlers.on("payment.created")(take)
-    assert handlers.find("payment.paused") is shop
-    assert handlers.find("payment.created") is take
+    assert taker(handlers, "payment.paused") is shop
+    assert taker(handlers, "payment.created") is take
 
 
 def test_a_misspelt_event_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
@@ -97,4 +104,33 @@ def test_a_misspelt_event_is_pointed_out(caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.WARNING, "nexi_async.webhooks"):
         handlers.on("payment.reservation.faild")(noted)
     assert "'payment.reservation.faild'" in caplog.text
-    assert handlers.find("payment.reservation.faild") is noted
+    assert taker(handlers, "payment.reservation.faild") is noted
+
+
+async def with_payment(event: PaymentCreated, payment: Payment) -> None:
+    """Wants to know more."""
+
+
+def test_a_second_parameter_asks_for_the_payment() -> None:
+    """It is what the handler can't be called without that counts."""
+
+    async def optional(event: Event, retries: int = 3, *, loud: bool = False) -> None:
+        """Has a second parameter of its own."""
+
+    handlers = Handlers(None, payments=True)
+    handlers.on("payment.created")(with_payment)
+    handlers.on("payment.cancel.created")(optional)
+    assert handlers.find("payment.created") == (with_payment, True)
+    assert handlers.find("payment.cancel.created") == (optional, False)
+
+
+def test_somebody_must_fetch_the_payment() -> None:
+    """Without `refetch` such a handler could never be called."""
+    with pytest.raises(TypeError, match=re.escape("give the receiver refetch=")):
+        Handlers(None).on("payment.created")(with_payment)
+
+
+def test_an_unknown_event_may_have_no_payment() -> None:
+    """Only handlers of known events get one."""
+    with pytest.raises(TypeError, match="may have none"):
+        Handlers(None, payments=True).on("payment.paused")(with_payment)  # type: ignore[type-var]

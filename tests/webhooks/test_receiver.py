@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from nexi_async.errors import InvalidRequest
+from nexi_async.models import Payment
 from nexi_async.webhooks import (
     EVENT_NAMES,
     Event,
@@ -20,10 +21,8 @@ from nexi_async.webhooks import (
     WebhookReceiver,
     deliveries,
 )
-from nexi_async.webhooks import (
-    receiver as receiver_module,
-)
-from tests.webhooks.support import AUTHORIZATION, NEXI, converse, deliver, http_scope, in_chunks
+from nexi_async.webhooks import body as body_module
+from tests.webhooks.support import AUTHORIZATION, NEXI, a_payment, converse, deliver, http_scope, in_chunks
 
 
 class Shop:
@@ -290,7 +289,7 @@ async def test_the_limit_is_the_last_size_that_fits() -> None:
 
 async def test_a_slow_body_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that trickles or stalls does not hold the connection for ever."""
-    monkeypatch.setattr(receiver_module, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(body_module, "BODY_SECONDS", 0.01)
     said: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -318,18 +317,149 @@ async def test_checks_come_in_order(shop: Shop) -> None:
     assert (await deliver(shop.receiver, b"x")).status == 400
 
 
+HEADERS = st.tuples(
+    st.sampled_from([b"authorization", b"content-length", b"x-forwarded-for", b"forwarded", b"x"]),
+    st.binary(max_size=30)
+    | st.sampled_from([b"20.31.57.61", b"for=20.31.57.61", b'for="[::1]:5"', b"10.0.0.1, 10.0.0.2"]),
+)
+
+
 @given(
     body=st.binary(max_size=200),
-    headers=st.lists(st.tuples(st.sampled_from([b"authorization", b"content-length", b"x"]), st.binary(max_size=30))),
+    headers=st.lists(HEADERS),
     authorization=st.none() | st.just(AUTHORIZATION.encode()),
+    host=st.sampled_from(["20.31.57.61", "10.0.0.1", "unix:", ""]) | st.text(max_size=20),
 )
 @settings(deadline=None)
 async def test_no_request_breaks_the_receiver(
-    body: bytes, headers: list[tuple[bytes, bytes]], authorization: bytes | None
+    body: bytes, headers: list[tuple[bytes, bytes]], authorization: bytes | None, host: str
 ) -> None:
-    """Any headers and any body get an answer, and never 200."""
-    answer = await deliver(Shop().receiver, body, headers=headers, authorization=authorization)
-    assert answer.status in {400, 401, 413}
+    """Any peer, any headers and any body get an answer, and never 200."""
+    receiver = Shop(trusted_proxies=["10.0.0.0/8"]).receiver
+    answer = await deliver(receiver, body, headers=headers, authorization=authorization, client=(host, 5))
+    assert answer.status in {400, 401, 403, 413}
+
+
+@given(header=HEADERS, where=st.integers(0, 2000), byte=st.integers(0, 255))
+@settings(deadline=None)
+async def test_a_bit_of_damage_never_makes_another_event(header: tuple[bytes, bytes], where: int, byte: int) -> None:
+    """A delivery with one byte changed is refused, or is what it says it is; the server never sees an exception."""
+    shop = Shop(trusted_proxies=["10.0.0.0/8"])
+    body = bytearray(deliveries.sample("payment.checkout.completed"))
+    body[where % len(body)] = byte
+    answer = await deliver(shop.receiver, bytes(body), headers=[header])
+    assert answer.status in {200, 400, 401, 413}
+    assert [event.raw for event in shop.seen] == [bytes(body)] * (answer.status == 200)
+
+
+# --- who may deliver -----------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_of_ours_says_who_it_is() -> None:
+    """Behind a named proxy Nexi gets in and others do not; a proxy that is not named is not asked."""
+    receiver = Shop(trusted_proxies=["10.0.0.0/8"]).receiver
+    for client, told, status in [
+        ("10.0.0.1", b"20.31.57.61", 200),
+        ("10.0.0.1", b"20.31.57.61, 203.0.113.9", 403),
+        ("192.168.0.1", b"20.31.57.61", 403),
+        ("20.31.57.61", b"203.0.113.9", 200),
+    ]:
+        body, headers = deliveries.sample("payment.created"), [(b"x-forwarded-for", told)]
+        assert (await deliver(receiver, body, client=(client, 5), headers=headers)).status == status
+
+
+@pytest.mark.parametrize("client", [None, ("testclient", 50000), ("203.0.113.9", 5)])
+async def test_authorization_alone_can_decide(client: tuple[str, int] | None, caplog: pytest.LogCaptureFixture) -> None:
+    """With "any" network anybody is let in who knows the value, and the log warns at start."""
+    receiver = Shop(networks="any").receiver
+    assert "only their Authorization says that they are Nexi's" in caplog.text
+    body = deliveries.sample("payment.created")
+    assert (await deliver(receiver, body, client=client)).status == 200
+    assert (await deliver(receiver, body, client=client, authorization=None)).status == 401
+
+
+async def value_of(payment_id: str) -> str | list[str] | None:
+    """Payments have values of their own; one has two, one is broken."""
+    known: dict[str, Any] = {"bb02": "value-of-bb02", "cc03": ["value-of-cc03", "older-of-cc03"], "dd04": "short"}
+    return known.get(payment_id)
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "authorization", "status"),
+    [
+        ("bb02", b"value-of-bb02", 200),
+        ("cc03", b"value-of-cc03", 200),
+        ("cc03", b"older-of-cc03", 200),
+        ("cc03", b"value-of-bb02", 401),
+        ("bb02", b"", 401),
+        ("bb02", None, 401),
+        ("ee05", b"value-of-bb02", 401),
+        ("dd04", b"short", 500),
+    ],
+)
+async def test_each_payment_may_have_its_own_value(payment_id: str, authorization: bytes | None, status: int) -> None:
+    """A function finds it; a payment that it does not know has none, one that can't be right is an error of ours."""
+    shop = Shop(authorization=value_of)
+    body = deliveries.sample("payment.created", payment_id=payment_id)
+    assert (await deliver(shop.receiver, body, authorization=authorization)).status == status
+    assert len(shop.seen) == (status == 200)
+
+
+async def test_an_event_without_a_payment_has_no_value() -> None:
+    """Nobody can look it up."""
+    body = deliveries.sample("partner.onboarded", payment_id=None)
+    assert (await deliver(Shop(authorization=value_of).receiver, body)).status == 401
+    assert (await deliver(Shop(authorization=value_of).receiver, b"{")).status == 400
+
+
+async def test_trouble_in_looking_up_is_not_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    """When the shop's own database is away, Nexi is to send again."""
+
+    async def fail(payment_id: str) -> str:
+        raise ConnectionError(payment_id)
+
+    body = deliveries.sample("payment.created", payment_id="bb02")
+    assert (await deliver(Shop(authorization=fail).receiver, body)).status == 500
+    assert "the Authorization of payment 'bb02' can't be looked up" in caplog.text
+
+
+# --- the payment ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_handler_may_ask_for_the_payment() -> None:
+    """It is fetched for the handler that wants it, and for no other."""
+    asked: list[str] = []
+    payments: list[Payment] = []
+
+    async def retrieve(payment_id: str) -> Payment:
+        asked.append(payment_id)
+        return a_payment(payment_id)
+
+    shop = Shop(refetch=retrieve)
+
+    @shop.receiver.on("payment.created")
+    async def created(event: PaymentCreated, payment: Payment) -> None:
+        assert payment.payment_id == event.payment_id
+        payments.append(payment)
+
+    for name in ("payment.created", "payment.cancel.created"):
+        assert (await deliver(shop.receiver, deliveries.sample(name, payment_id="bb02"))).status == 200
+    assert (asked, len(payments), len(shop.seen)) == (["bb02"], 1, 1)
+
+
+async def test_a_payment_that_can_not_be_fetched_is_fetched_later() -> None:
+    """The handler is not called without it; Nexi sends the event again."""
+
+    async def retrieve(payment_id: str) -> Payment:
+        raise ConnectionError(payment_id)
+
+    shop = Shop(refetch=retrieve)
+
+    @shop.receiver.on("payment.created")
+    async def created(_: PaymentCreated, __: Payment) -> None:
+        pytest.fail("called without the payment")
+
+    assert (await deliver(shop.receiver, deliveries.sample("payment.created"))).status == 500
 
 
 # --- other protocols, and set-up -----------------------------------------------------------------------------------
@@ -357,6 +487,8 @@ async def test_a_websocket_is_closed(shop: Shop) -> None:
         ({"authorization": []}, "authorization"),
         ({"networks": ["nexi"]}, "networks[0]"),
         ({"networks": []}, "networks"),
+        ({"trusted_proxies": ["nginx"]}, "trusted_proxies[0]"),
+        ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies[0]"),
         ({"max_body": 0}, "max_body"),
     ],
 )

@@ -1,0 +1,62 @@
+"""Dispatch: an event to its handler, with the payment if it asks for it."""
+
+from __future__ import annotations
+
+import logging
+
+from nexi_async.webhooks.events import EVENT_CLASSES, Event
+from nexi_async.webhooks.handlers import Handlers
+from nexi_async.webhooks.log import facts
+from nexi_async.webhooks.refetch import Refetch
+from nexi_async.webhooks.stats import Tally
+
+__all__ = ["Dispatcher", "NoHandler"]
+
+logger = logging.getLogger("nexi_async.webhooks")
+
+
+class NoHandler(LookupError):
+    """Nobody takes the event."""
+
+
+class Dispatcher:
+    """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
+
+    def __init__(self, handlers: Handlers, refetch: Refetch | None, tally: Tally) -> None:
+        self._handlers = handlers
+        self._refetch = refetch
+        self._tally = tally
+
+    def is_expecting(self, event: Event) -> bool:
+        """Whether somebody takes this event; if not, the log says so."""
+        if self._handlers.find(event.name) is not None:
+            return True
+        extra = facts(event.name, event.id, event.payment_id)
+        logger.error("no handler for %r: register one, or a fallback", event.name, extra=extra)
+        return False
+
+    async def handle(self, event: Event, received: float) -> None:
+        """Handle an event that came in at that moment, in seconds since 1970.
+
+        Raises:
+            Exception: what the handler raised, or what kept it from being called.
+        """
+        label = event.name if event.name in EVENT_CLASSES else "other"
+        try:
+            await self._call(event, received)
+        except Exception:
+            self._tally.failed[label] += 1
+            raise
+        self._tally.handled[label] += 1
+        if logger.isEnabledFor(logging.INFO):
+            extra = facts(event.name, event.id, event.payment_id)
+            logger.info("handled %s of payment %s", event.name, event.payment_id, extra=extra)
+
+    async def _call(self, event: Event, received: float) -> None:
+        registered = self._handlers.find(event.name)
+        if registered is None:
+            raise NoHandler(f"no handler for {event.name!r}: register one, or a fallback")
+        if self._refetch is not None and registered.wants_payment and event.payment_id is not None:
+            await registered.handler(event, await self._refetch.payment(event.payment_id, received))
+        else:
+            await registered.handler(event)

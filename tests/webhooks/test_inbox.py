@@ -1,0 +1,508 @@
+"""What was answered 200 is handled, whatever fails: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+import attrs
+import pytest
+
+from nexi_async.errors import InvalidRequest
+from nexi_async.webhooks import Letter, SQLInbox, deliveries, parse_event, workers
+from nexi_async.webhooks.letters import done, failed
+
+PATIENCE = 20.0
+
+
+class Clock:
+    """A wall clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Shop:
+    """Handles letters and takes note of them; fails or waits when told to."""
+
+    def __init__(self) -> None:
+        self.seen: list[Letter] = []
+        self.news = anyio.Event()
+        self.fails: Callable[[Letter], bool] = lambda _: False
+        self.gate = anyio.Event()
+        self.gate.set()
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the letters that it saw."""
+        return [letter.number for letter in self.seen]
+
+    async def handle(self, letter: Letter) -> None:
+        """Take note of a letter; handle it when the gate is open."""
+        self.seen.append(letter)
+        self.news.set()
+        await self.gate.wait()
+        if self.fails(letter):
+            raise RuntimeError("out of stock")
+
+    async def has_seen(self, count: int) -> None:
+        """Wait until it saw so many letters."""
+        with anyio.fail_after(PATIENCE):
+            while len(self.seen) < count:
+                self.news = anyio.Event()
+                await self.news.wait()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'inbox.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+async def inbox(url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SQLInbox]:
+    """An open inbox, nobody works on it yet."""
+    monkeypatch.setattr(workers, "PAUSE", 0.02)
+    async with SQLInbox(url, clock=clock, tries=3, lease=30.0) as inbox:
+        yield inbox
+
+
+@pytest.fixture
+async def shop() -> Shop:
+    """A shop in working order."""
+    return Shop()
+
+
+async def put(inbox: SQLInbox, name: str = "payment.created", **changes: Any) -> None:
+    """Let an event come in."""
+    await inbox.put(parse_event(deliveries.sample(name, **changes)))
+
+
+async def until(inbox: SQLInbox, **expected: int) -> None:
+    """Wait until so many letters wait, or are dead."""
+    with anyio.fail_after(PATIENCE):
+        while not attrs.asdict(await inbox.stats()).items() >= expected.items():  # noqa: ASYNC110 - it has no bell
+            await anyio.sleep(0.01)
+
+
+# --- storing -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_event_is_kept_as_it_came(inbox: SQLInbox, clock: Clock) -> None:
+    """The whole delivery, and what is needed to find it."""
+    body = deliveries.sample(
+        "payment.created", id="aa01", payment_id="bb02", timestamp="2026-05-02T10:00:00.1234+02:00"
+    )
+    await inbox.put(parse_event(body))
+    (letter,) = await inbox.letters()
+    assert (letter.id, letter.event, letter.payment_id) == ("aa01", "payment.created", "bb02")
+    assert (letter.body, letter.state, letter.attempts) == (body, "waiting", 0)
+    assert letter.happened == pytest.approx(1777708800.1234)
+    assert letter.received == letter.due == clock.now
+
+
+async def test_an_event_is_kept_once(inbox: SQLInbox) -> None:
+    """However often it comes, one after the other or all at once; its twin of the other generation is another event."""
+    for name in ("payment.charge.created", "payment.charge.created.v2"):
+        await put(inbox, name, id="aa01")
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(lambda: put(inbox, "payment.charge.created", id="aa01"))
+    assert len(await inbox.letters()) == 2
+    assert inbox.repeated == 20
+
+
+async def test_a_handled_event_is_not_handled_again(inbox: SQLInbox, shop: Shop) -> None:
+    """A repetition that comes after the event was handled changes nothing."""
+    await put(inbox, id="aa01")
+    async with inbox.working(shop.handle):
+        await until(inbox, waiting=0)
+        await put(inbox, id="aa01")
+        await until(inbox, waiting=0)
+    assert len(shop.seen) == 1
+
+
+async def test_an_unknown_event_needs_no_payment(inbox: SQLInbox, shop: Shop) -> None:
+    """Events without a payment do not wait for each other."""
+    for _ in range(3):
+        await put(inbox, "partner.onboarded", payment_id=None)
+    shop.gate = anyio.Event()
+    async with inbox.working(shop.handle):
+        await shop.has_seen(3)
+        shop.gate.set()
+
+
+@pytest.mark.parametrize("timestamp", ["0001-01-01T00:00:00.0000+14:00", "9999-12-31T23:59:59.9999-14:00"])
+async def test_any_moment_can_be_kept(inbox: SQLInbox, timestamp: str) -> None:
+    """No date-time that an event may have breaks the inbox."""
+    await put(inbox, timestamp=timestamp)
+    assert len(await inbox.letters()) == 1
+
+
+# --- handling ------------------------------------------------------------------------------------------------------
+
+
+async def test_every_letter_is_handled_once(inbox: SQLInbox, shop: Shop) -> None:
+    """Those that lay there and those that come in meanwhile; afterwards all are done."""
+    for _ in range(30):
+        await put(inbox)
+    async with inbox.working(shop.handle):
+        for _ in range(30):
+            await put(inbox)
+        await until(inbox, waiting=0)
+    assert sorted(shop.numbers) == list(range(1, 61))
+    assert {letter.state for letter in await inbox.letters()} == {"done"}
+
+
+async def test_one_event_of_a_payment_at_a_time(inbox: SQLInbox, shop: Shop) -> None:
+    """The oldest first, by its own time, not by when it came in; other payments go on."""
+    for minute in (3, 1, 2):
+        await put(inbox, payment_id="bb02", timestamp=f"2026-05-02T10:0{minute}:00.0000+00:00")
+    await put(inbox, payment_id="cc03")
+    shop.gate = anyio.Event()
+    async with inbox.working(shop.handle):
+        await shop.has_seen(2)
+        assert set(shop.numbers) == {2, 4}
+        await put(inbox, payment_id="bb02", timestamp="2026-05-02T10:00:00.0000+00:00")
+        shop.gate.set()
+        await until(inbox, waiting=0)
+    assert [number for number in shop.numbers if number != 4] == [2, 5, 3, 1]
+
+
+async def test_later_events_wait_behind_a_failed_one(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+    """Until it succeeds, or is dead."""
+    for minute in (1, 2):
+        await put(inbox, payment_id="bb02", timestamp=f"2026-05-02T10:0{minute}:00.0000+00:00")
+    shop.fails = lambda letter: letter.number == 1
+    async with inbox.working(shop.handle):
+        for attempt in (1, 2, 3):
+            await shop.has_seen(attempt)
+            clock.now += 60
+        await until(inbox, waiting=0, dead=1)
+    assert shop.numbers == [1, 1, 1, 2]
+
+
+async def test_a_failure_is_tried_again_later(
+    inbox: SQLInbox, shop: Shop, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a delay, not before; why it failed is in the inbox and in the log."""
+    await put(inbox, id="aa01", payment_id="bb02")
+    shop.fails = lambda letter: letter.number == 1 and letter.attempts == 1
+    async with inbox.working(shop.handle):
+        await shop.has_seen(1)
+        await put(inbox)
+        await until(inbox, waiting=1)
+        _, letter = await inbox.letters()
+        assert (letter.state, letter.attempts, letter.error) == ("waiting", 1, "RuntimeError: out of stock")
+        assert 2.5 <= letter.due - clock.now <= 5
+        await anyio.sleep(0.1)
+        assert shop.numbers == [1, 2]
+        clock.now = letter.due
+        await until(inbox, waiting=0, dead=0)
+    assert shop.numbers == [1, 2, 1]
+    for part in ("'aa01'", "'bb02'", "'payment.created'", "attempt 1 of 3", "out of stock"):
+        assert part in caplog.text
+
+
+async def test_a_dead_letter_stays_until_it_is_replayed(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+    """After its last try it is left alone; replayed it is as good as new."""
+    await put(inbox)
+    shop.fails = lambda _: True
+    async with inbox.working(shop.handle):
+        for attempt in (1, 2, 3):
+            await shop.has_seen(attempt)
+            clock.now += 60
+        await until(inbox, waiting=0, dead=1)
+        shop.fails = lambda _: False
+        assert await inbox.replay() == 1
+        await until(inbox, waiting=0, dead=0)
+    assert [letter.attempts for letter in shop.seen] == [1, 2, 3, 1]
+
+
+async def test_a_handler_that_hangs_is_stopped(url: str, clock: Clock, shop: Shop) -> None:
+    """It counts as failed, and others get its place."""
+    async with SQLInbox(url, clock=clock, lease=0.05, concurrency=1, tries=1) as inbox:
+        await put(inbox, payment_id="bb02")
+        await put(inbox, payment_id="cc03")
+        shop.gate = anyio.Event()
+        async with inbox.working(shop.handle):
+            await until(inbox, waiting=0, dead=2)
+        assert {letter.error for letter in await inbox.letters()} == {"TimeoutError: "}
+
+
+async def test_no_more_handlers_than_allowed(url: str, shop: Shop) -> None:
+    """So many run at once, the rest waits."""
+    async with SQLInbox(url, concurrency=3) as inbox:
+        for _ in range(10):
+            await put(inbox)
+        shop.gate = anyio.Event()
+        async with inbox.working(shop.handle):
+            await shop.has_seen(3)
+            await anyio.sleep(0.05)
+            assert len(shop.seen) == 3
+            shop.gate.set()
+            await until(inbox, waiting=0)
+
+
+# --- several workers, crashes, stops -------------------------------------------------------------------------------
+
+
+async def test_processes_share_the_work(url: str) -> None:
+    """Several that work through one inbox handle each letter once, one of a payment at a time."""
+    busy, most, seen = Counter[str | None](), Counter[str | None](), list[int]()
+
+    async def handle(letter: Letter) -> None:
+        busy[letter.payment_id] += 1
+        most[letter.payment_id] = max(most[letter.payment_id], busy[letter.payment_id])
+        seen.append(letter.number)
+        await anyio.sleep(0.001)
+        busy[letter.payment_id] -= 1
+
+    inboxes = [SQLInbox(url, concurrency=5) for _ in range(3)]
+    async with AsyncExitStack() as stack:
+        for inbox in inboxes:
+            await stack.enter_async_context(inbox.working(handle))
+        async with anyio.create_task_group() as tasks:
+            for number in range(90):
+                tasks.start_soon(
+                    lambda inbox, number: put(inbox, payment_id=f"{number % 9}"), inboxes[number % 3], number
+                )
+        await until(inboxes[0], waiting=0)
+    assert sorted(seen) == sorted(set(seen))
+    assert len(seen) == 90
+    assert set(most.values()) == {1}
+
+
+async def test_a_dead_process_loses_nothing(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+    """What it had on loan comes round when the loan has run out, not before."""
+    await put(inbox)
+    (lent,) = await inbox._exchange([], 10)
+    assert lent.attempts == 1
+    async with inbox.working(shop.handle):
+        await anyio.sleep(0.1)
+        assert not shop.seen
+        clock.now = lent.due
+        await until(inbox, waiting=0)
+    assert [letter.attempts for letter in shop.seen] == [2]
+
+
+async def test_a_letter_that_kills_its_workers_dies(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+    """When every try ended with the process, nobody is sent into it again."""
+    await put(inbox)
+    for _ in range(3):
+        (lent,) = await inbox._exchange([], 10)
+        clock.now = lent.due
+    async with inbox.working(shop.handle):
+        await until(inbox, waiting=0, dead=1)
+    assert not shop.seen
+
+
+async def test_a_late_success_counts(inbox: SQLInbox, clock: Clock) -> None:
+    """A handler that succeeds after its loan ran out has handled the event; a late failure changes nothing."""
+    await put(inbox, payment_id="bb02")
+    await put(inbox, payment_id="cc03")
+    first = await inbox._exchange([], 10)
+    clock.now = first[0].due
+    second = await inbox._exchange([], 10)
+    late = {letter.payment_id: letter for letter in first}
+    await inbox._exchange([done(late["bb02"], clock.now)], 0)
+    failure = failed(late["cc03"], RuntimeError(), clock.now, tries=1, chance=0.0)
+    await inbox._exchange([failure], 0)
+    states = {letter.payment_id: letter.state for letter in await inbox.letters()}
+    assert states == {"bb02": "done", "cc03": "waiting"}
+    await inbox._exchange([done(letter, clock.now) for letter in second], 0)
+    assert {letter.state for letter in await inbox.letters()} == {"done"}
+
+
+async def test_a_stop_lets_handlers_end(url: str, shop: Shop) -> None:
+    """What has begun is handled to its end; nothing new begins."""
+    inbox, stopping = SQLInbox(url, concurrency=1), anyio.Event()
+
+    async def open_gate() -> None:
+        await stopping.wait()
+        await put(inbox)
+        shop.gate.set()
+
+    shop.gate = anyio.Event()
+    async with anyio.create_task_group() as tasks, inbox.working(shop.handle):
+        tasks.start_soon(open_gate)
+        await put(inbox)
+        await shop.has_seen(1)
+        stopping.set()
+    async with inbox:
+        assert [letter.state for letter in await inbox.letters()] == ["waiting", "done"]
+
+
+async def test_a_stop_does_not_wait_for_ever(inbox: SQLInbox, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not end in time is given back, and this try does not count."""
+    monkeypatch.setattr(workers, "LAST_CALL", 0.05)
+    await put(inbox)
+    shop.gate = anyio.Event()
+    async with inbox.working(shop.handle):
+        await shop.has_seen(1)
+    async with inbox:
+        (letter,) = await inbox.letters()
+        assert (letter.state, letter.attempts, letter.worker) == ("waiting", 0, None)
+        shop.gate.set()
+        async with inbox.working(shop.handle):
+            await until(inbox, waiting=0)
+
+
+async def test_a_cancelled_server_gives_everything_back(inbox: SQLInbox, shop: Shop) -> None:
+    """When all is cancelled from outside, what was being handled waits for the next start; this try does not count."""
+
+    async def serve() -> None:
+        async with inbox.working(shop.handle):
+            await anyio.sleep_forever()
+
+    await put(inbox)
+    shop.gate = anyio.Event()
+    with anyio.fail_after(PATIENCE / 4):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve)
+            await shop.has_seen(1)
+            tasks.cancel_scope.cancel()
+    (letter,) = await inbox.letters()
+    assert (letter.state, letter.attempts, letter.worker) == ("waiting", 0, None)
+
+
+async def test_a_database_that_is_away_is_waited_for(
+    inbox: SQLInbox, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Workers go on when it is back; what they had finished is written then."""
+    run, away = inbox._database.run, [True]
+
+    async def unreliable(*args: Any, **kwargs: Any) -> Any:
+        if away[0]:
+            raise ConnectionError("nobody there")
+        return await run(*args, **kwargs)
+
+    await put(inbox)
+    async with inbox.working(shop.handle):
+        await shop.has_seen(1)
+        monkeypatch.setattr(inbox._database, "run", unreliable)
+        await anyio.sleep(0.1)
+        away[0] = False
+        await until(inbox, waiting=0)
+    assert len(shop.seen) == 1
+    assert "the inbox can't be worked on, trying again" in caplog.text
+
+
+# --- looking after it ----------------------------------------------------------------------------------------------
+
+
+async def test_letters_are_found(inbox: SQLInbox) -> None:
+    """By payment, by state and by number, the newest first."""
+    for payment_id in ("bb02", "cc03", "bb02"):
+        await put(inbox, payment_id=payment_id)
+    assert [letter.number for letter in await inbox.letters()] == [3, 2, 1]
+    assert [letter.number for letter in await inbox.letters(payment_id="bb02", state="waiting")] == [3, 1]
+    assert [letter.number for letter in await inbox.letters(most=1)] == [3]
+    assert await inbox.letters(state="dead") == []
+    found = await inbox.letter(2)
+    assert found is not None
+    assert found.payment_id == "cc03"
+    assert await inbox.letter(4) is None
+
+
+async def test_letters_are_replayed_by_number(inbox: SQLInbox, shop: Shop) -> None:
+    """Handled ones too; those that wait anyway are left alone."""
+    for _ in range(2):
+        await put(inbox)
+    async with inbox.working(shop.handle):
+        await until(inbox, waiting=0)
+        assert await inbox.replay(2, 99) == 1
+        await until(inbox, waiting=0)
+        await put(inbox)
+    assert sorted(shop.numbers)[:3] == [1, 2, 2]
+
+
+async def test_waiting_letters_are_not_replayed(inbox: SQLInbox) -> None:
+    """They come round by themselves, and keep their tries."""
+    await put(inbox)
+    assert await inbox.replay() == await inbox.replay(1) == 0
+
+
+async def test_old_letters_are_thrown_away(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+    """Done ones after a while; waiting and dead ones stay, unless one says so."""
+    await put(inbox)
+    await put(inbox, "payment.cancel.created")
+    shop.fails = lambda letter: letter.number == 2
+    async with inbox.working(shop.handle):
+        for attempt in (2, 3, 4):
+            await shop.has_seen(attempt)
+            clock.now += 60
+        await until(inbox, waiting=0, dead=1)
+    async with inbox:
+        await put(inbox)
+        assert await inbox.purge(older_than=3600) == 0
+        clock.now += 7200
+        assert await inbox.purge(older_than=3600) == 1
+        assert [letter.state for letter in await inbox.letters()] == ["waiting", "dead"]
+        assert await inbox.purge("dead") == 1
+        assert [letter.state for letter in await inbox.letters()] == ["waiting"]
+
+
+async def test_waiting_letters_are_not_thrown_away(inbox: SQLInbox) -> None:
+    """Nobody has handled them."""
+    with pytest.raises(InvalidRequest, match="letters that wait"):
+        await inbox.purge("waiting")
+
+
+async def test_workers_tidy_up(url: str, clock: Clock, shop: Shop) -> None:
+    """What is older than `keep` goes by itself, as long as somebody works."""
+    async with SQLInbox(url, clock=clock, keep=1000.0) as inbox, inbox.working(shop.handle):
+        await put(inbox)
+        await until(inbox, waiting=0)
+        clock.now += 1001
+        await put(inbox)
+        await shop.has_seen(2)
+        await until(inbox, waiting=0)
+        assert [letter.number for letter in await inbox.letters()] == [2]
+
+
+async def test_the_numbers_of_the_inbox(inbox: SQLInbox, clock: Clock) -> None:
+    """How many wait, and since when the oldest does."""
+    stats = await inbox.stats()
+    assert (stats.waiting, stats.oldest_waiting, stats.dead) == (0, 0.0, 0)
+    await put(inbox)
+    clock.now += 30
+    await put(inbox)
+    stats = await inbox.stats()
+    assert (stats.waiting, stats.oldest_waiting, stats.dead) == (2, 30.0, 0)
+
+
+# --- set-up --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["concurrency", "tries", "lease"])
+def test_a_wrong_option_is_named(option: str, tmp_path: Path) -> None:
+    """An inbox that could not work is not made."""
+    wrong: dict[str, Any] = {option: 0}
+    with pytest.raises(InvalidRequest, match=f"^{option}: must be more than 0"):
+        SQLInbox(f"sqlite:///{tmp_path / 'inbox.db'}", **wrong)
+
+
+async def test_success_is_quiet(inbox: SQLInbox, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """A letter that is handled leaves no warning."""
+    await put(inbox)
+    with caplog.at_level(logging.WARNING):
+        async with inbox.working(shop.handle):
+            await until(inbox, waiting=0)
+    assert not caplog.records
