@@ -13,7 +13,7 @@ MAX_HEAD: Final = 65_536
 """Bytes of status line and headers."""
 MAX_HEADERS: Final = 256
 MAX_BODY: Final = 67_108_864
-"""Bytes of a body; the largest pages of a bulk run stay far below."""
+"""Bytes of an answer with all that frames its body; the largest pages of a bulk run stay far below."""
 
 _BODILESS: Final = frozenset({204, 304})
 
@@ -32,12 +32,12 @@ class ReplyReader:
     """Reads one answer from whatever pieces it comes in.
 
     Interim answers (100, 103) are passed over. `is_complete` says that the answer is all there; `is_clean`, that the
-    connection can serve another request: keep-alive was agreed on and not a byte came after the answer.
+    connection can serve another request: keep-alive was agreed on and nothing but line breaks came after the answer.
+    Trailers are passed over too: what comes after a body must not change how it is read.
     """
 
     __slots__ = (
         "_body",
-        "_body_size",
         "_fed",
         "_head_only",
         "_in_head",
@@ -63,7 +63,6 @@ class ReplyReader:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
-        self._body_size = 0
         self._in_head = True
         self._until_close = False
 
@@ -102,7 +101,7 @@ class ReplyReader:
             raise BadReply(f"more than {MAX_HEAD} bytes of headers")
         if len(self.headers) > MAX_HEADERS:
             raise BadReply(f"more than {MAX_HEADERS} headers")
-        if self._body_size > MAX_BODY:
+        if self._fed > MAX_BODY:
             raise BadReply(f"a body of more than {MAX_BODY} bytes")
 
     def _end(self) -> None:
@@ -119,7 +118,7 @@ class ReplyReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header more, or trailer."""
-        if not self.is_complete and len(self.headers) <= MAX_HEADERS:
+        if self._in_head and len(self.headers) <= MAX_HEADERS:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -141,7 +140,6 @@ class ReplyReader:
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
         if not self.is_complete:
-            self._body_size += len(data)
             self._body.append(data)
 
     def on_message_complete(self) -> None:
