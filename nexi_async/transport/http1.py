@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection
 from typing import Final
 
 import httptools
+import httpx
 
 __all__ = ["BadReply", "ReplyReader", "request_head"]
 
@@ -15,6 +17,10 @@ MAX_HEADERS: Final = 256
 MAX_BODY: Final = 67_108_864
 """Bytes of an answer with all that frames its body; the largest pages of a bulk run stay far below."""
 
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEAD: Final = re.compile(rf"{_WORD} [!-~]+ HTTP/1\.1\r\n(?:{_WORD}: [\t -~\x80-\xff]*\r\n)*\r\n")
+"""One request and nothing that could be read as another; HTTP has headers in Latin-1."""
+
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -22,10 +28,17 @@ class BadReply(Exception):
     """What came is no answer, is cut off, or is larger than allowed."""
 
 
-def request_head(method: str, target: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """The request line and headers, as they travel."""
+def request_head(method: str, target: str, headers: Collection[tuple[str, str]]) -> bytes:
+    """The request line and headers, as they travel.
+
+    Raises:
+        httpx.LocalProtocolError: a line break or another character that does not belong there.
+    """
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+    head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n"
+    if head.count("\n") != len(headers) + 2 or not _HEAD.fullmatch(head):
+        raise httpx.LocalProtocolError("the method, the address or a header has a character that would not travel")
+    return head.encode("latin-1")
 
 
 class ReplyReader:

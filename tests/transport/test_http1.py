@@ -6,6 +6,7 @@ import itertools
 import string
 
 import attrs
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -333,6 +334,32 @@ def test_request_head() -> None:
     """A request line, the headers, an empty line."""
     head = request_head("POST", "/v1/payments?a=b", [("Host", "api.test"), ("Content-Length", "2")])
     assert head == b"POST /v1/payments?a=b HTTP/1.1\r\nHost: api.test\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "header"),
+    [
+        ("GET / HTTP/1.1\r\nX: y\r\n\r\nGET", "/", ("A", "b")),
+        ("PÖST", "/", ("A", "b")),
+        ("ПОСТ", "/", ("A", "b")),
+        ("", "/", ("A", "b")),
+        ("GET", "/a b", ("A", "b")),
+        ("GET", "/a\r\nX: y", ("A", "b")),
+        ("GET", "", ("A", "b")),
+        ("GET", "/", ("A\r\nX", "b")),
+        ("GET", "/", ("A b", "b")),
+        ("GET", "/", ("", "b")),
+        ("GET", "/", ("A", "b\r\nX: y")),
+        ("GET", "/", ("A", "b\nX: y")),
+        ("GET", "/", ("A", "b\0")),
+        ("GET", "/", ("A", "snowman \N{SNOWMAN}")),
+    ],
+)
+def test_what_would_not_travel(method: str, target: str, header: tuple[str, str]) -> None:
+    """What would become another request is refused before a byte is sent, and not repeated: it may be a secret."""
+    with pytest.raises(httpx.LocalProtocolError) as caught:
+        request_head(method, target, [header])
+    assert header[1] not in str(caught.value) or header[1] == "b"
 
 
 def test_header_values_of_latin_1() -> None:
