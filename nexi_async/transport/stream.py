@@ -117,6 +117,8 @@ class SecureStream:
 
     async def receive(self, deadline: float) -> bytes:
         """The next bytes; see `Stream`."""
+        if not self._incoming.pending and not self._tls.pending():
+            await self._fill(deadline)
         while True:
             try:
                 return self._tls.read(CHUNK)
