@@ -225,7 +225,9 @@ def _scalar(kind: Any, rules: Sequence[Rule]) -> Check:
 
 
 def _encodable(text: str) -> str | None:
-    return "has half of a surrogate pair, which is no character" if _SURROGATE.search(text) else None
+    if text.isascii() or not _SURROGATE.search(text):
+        return None
+    return "has half of a surrogate pair, which is no character"
 
 
 def _optional(inner: Check) -> Check:
