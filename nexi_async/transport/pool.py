@@ -46,7 +46,7 @@ class Pool:
         """
         connection = self._quiet_idle_one()
         if connection is None and self._open >= self._size:
-            connection = await self._wait(min(limits.pool, deadline - anyio.current_time()))
+            connection = self._if_quiet(await self._wait(min(limits.pool, deadline - anyio.current_time())))
         elif connection is None:
             self._open += 1
         if connection is not None:
@@ -81,6 +81,13 @@ class Pool:
                 return connection
             self._free_place()
             connection.close()
+        return None
+
+    def _if_quiet(self, connection: Connection | None) -> Connection | None:
+        """The connection, unless it has spoken up on its way here; then only its place is left."""
+        if connection is None or connection.is_quiet():
+            return connection
+        connection.close()
         return None
 
     async def _wait(self, seconds: float) -> Connection | None:
