@@ -77,7 +77,7 @@ class Pool:
     def _quiet_idle_one(self) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_quiet():
+            if not self._is_expired(connection) and connection.is_quiet():
                 return connection
             self._free_place()
             connection.close()
@@ -131,11 +131,15 @@ class Pool:
         return waiter
 
     def _close_expired(self) -> None:
-        """The connection that has been idle longest lies at the bottom; servers forget such ones."""
-        if self._idle and time.monotonic() - self._idle[0].idle_since > self._idle_seconds:
+        """The connection that has been idle longest lies at the bottom."""
+        if self._idle and self._is_expired(self._idle[0]):
             connection = self._idle.popleft()
             self._free_place()
             connection.close()
+
+    def _is_expired(self, connection: Connection) -> bool:
+        """Servers forget what has been idle for long, at worst while a request is on its way to them."""
+        return time.monotonic() - connection.idle_since > self._idle_seconds
 
 
 class _Waiter:

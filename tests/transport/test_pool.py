@@ -148,6 +148,19 @@ async def test_dead_idle_connections_are_replaced() -> None:
     assert (await take(pool)).number == 3
 
 
+async def test_idle_for_too_long() -> None:
+    """A server may be about to close what nobody used for long, so it is not used again."""
+    factory = Factory()
+    pool = new_pool(factory, size=3, idle_seconds=50.0)
+    held = [await take(pool) for _ in range(3)]
+    for connection in held:
+        pool.release(connection)
+        connection.idle_since -= 50.5
+    assert (await take(pool)).number == 3
+    assert [connection.stream.closed for connection in held] == [1, 1, 1]
+    assert pool.open_connections == 1
+
+
 async def test_those_not_needed_are_closed_bit_by_bit() -> None:
     """While some are used, those that nobody needs any more do not stay open."""
     factory = Factory()
