@@ -109,7 +109,7 @@ class Pool:
         if waiter in self._waiters:
             del self._waiters[waiter]
         elif waiter.connection is not None:
-            self._pass_on(waiter.connection)
+            self.release(waiter.connection)
         else:
             self._free_place()
 

@@ -336,6 +336,17 @@ async def test_close() -> None:
     assert (held.stream.closed, pool.open_connections) == (1, 0)
 
 
+async def test_close_while_a_connection_is_handed_over() -> None:
+    """A connection that a cancelled waiter was given is closed with the pool."""
+    async with full_pool(size=1) as (pool, factory, held, tasks):
+        (waiter,) = await waiting(pool, tasks, 1)
+        waiter.scope.cancel()
+        pool.release(held[0])
+        pool.close()
+        await settled()
+        assert (factory.open, pool.open_connections) == (0, 0)
+
+
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 
