@@ -118,7 +118,7 @@ class AsyncCheckout:
             timeout=timeout,
             retry=retry or RetryPolicy(),
             merchant_number=_merchant_number(merchant_number),
-            hooks=hooks or Hooks(),
+            hooks=hooks,
         )
         self._build_groups()
 

@@ -17,6 +17,14 @@ class Pause:
         """Wait until this moment of the clock, or longer if that was asked before."""
         self._until = max(self._until, until)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there was a pause that nobody has seen the end of."""
+        return self._until > -math.inf
+
     def left(self, now: float) -> float:
-        """Seconds still to wait."""
-        return max(0.0, self._until - now)
+        """Seconds still to wait; once there are none, the pause is off."""
+        if self._until <= now:
+            self._until = -math.inf
+            return 0.0
+        return self._until - now

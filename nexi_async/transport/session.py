@@ -52,7 +52,7 @@ class Session:
     timeout: float
     retry: RetryPolicy
     merchant_number: str | None = None
-    hooks: Hooks = attrs.field(factory=Hooks, repr=False)
+    hooks: Hooks | None = attrs.field(default=None, repr=False)
     pause: Pause = attrs.field(factory=Pause, repr=False)
     now: Callable[[], float] = attrs.field(default=anyio.current_time, repr=False)
     sleep: Callable[[float], Awaitable[None]] = attrs.field(default=anyio.sleep, repr=False)
@@ -93,55 +93,64 @@ class Session:
         number, doubtful = 0, False
         while True:
             number += 1
-            attempt = Attempt(call.operation, call.method, call.path, self.origin.host, number, call.key)
+            attempt = None if self.hooks is None else self._described(call, number)
             try:
-                answer = await self._attempt(call, outgoing, attempt, began)
+                answer = await self._attempt(call, outgoing, attempt, self._seconds_left(number, began))
                 return answer if number == 1 else attrs.evolve(answer, attempts=number)
             except (APIError, TransportError) as failure:
-                delay = self._delay(call, failure, attempt, began)
+                delay = self._delay(call, failure, number, began)
                 doubtful = doubtful or failure.outcome is Outcome.UNKNOWN
                 if delay is None:
                     self._give_up(call, failure, number, doubtful=doubtful)
+                if self.hooks is not None and attempt is not None:
+                    self.hooks.retry(attempt, failure, delay)
             await self.sleep(delay)
 
-    async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt, began: float) -> Answer:
-        """One attempt, watched by the hooks."""
-        start = began if attempt.number == 1 else self.now()
-        seconds = min(self.timeout, began + self.retry.deadline - start)
-        if self.pause.left(start):
+    def _seconds_left(self, number: int, began: float) -> float:
+        """How long an attempt may take; the deadline is everybody's, so none outlives it."""
+        passed = 0.0 if number == 1 else self.now() - began
+        return min(self.timeout, self.retry.deadline - passed)
+
+    async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, seconds: float) -> Answer:
+        if self.pause.is_on:
             seconds -= await self._wait_with_all(call, seconds)
-        self.hooks.request(attempt)
+        if self.hooks is None or attempt is None:
+            return await self._exchange(call, outgoing, seconds)
+        began = self.now()
         end: Answer | NexiError | None = None
+        self.hooks.request(attempt)
         try:
             end = await self._exchange(call, outgoing, seconds)
+            return end
         except (APIError, TransportError) as failure:
             end = failure
             raise
         finally:
-            self.hooks.response(attempt, end, self.now() - start)
-        return end
+            self.hooks.response(attempt, end, self.now() - began)
+
+    def _described(self, call: Call, number: int) -> Attempt:
+        return Attempt(call.operation, call.method, call.path, self.origin.host, number, call.key)
 
     async def _wait_with_all(self, call: Call, seconds: float) -> float:
         """Keep a pause that the server asked for, and a little longer, so that not all come back at once."""
-        wait = self.pause.left(self.now()) + self.draw() * self.retry.first_delay
+        left = self.pause.left(self.now())
+        if not left:
+            return 0.0
+        wait = left + self.draw() * self.retry.first_delay
         if wait >= seconds:
             raise TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
         await self.sleep(wait)
         return wait
 
-    def _delay(self, call: Call, failure: APIError | TransportError, attempt: Attempt, began: float) -> float | None:
+    def _delay(self, call: Call, failure: APIError | TransportError, number: int, began: float) -> float | None:
         """Seconds before the next attempt, or None to give up; a wait that the server asks for is everybody's."""
         now = self.now()
         if isinstance(failure, APIError) and failure.retry_after is not None and call.shares_pause:
             self.pause.extend(now + failure.retry_after)
-        delay = delay_before_next(
-            self.retry, call, failure, attempt=attempt.number, elapsed=now - began, draw=self.draw()
-        )
+        elapsed = now - began
+        delay = delay_before_next(self.retry, call, failure, attempt=number, elapsed=elapsed, draw=self.draw())
         if delay is not None:
-            logger.info(
-                "%s failed (%s), attempt %d, next in %.2f s", call, type(failure).__name__, attempt.number, delay
-            )
-            self.hooks.retry(attempt, failure, delay)
+            logger.info("%s failed (%s), attempt %d, next in %.2f s", call, type(failure).__name__, number, delay)
         return delay
 
     def _give_up(self, call: Call, failure: NexiError, attempts: int, *, doubtful: bool) -> NoReturn:
