@@ -175,7 +175,8 @@ class Subscriptions(Generic[Agreement]):
             again with the same key is safe.
 
         Raises:
-            TimedOut: the API is still at it; ask again later.
+            TimedOut: the API has not completed the charge; it is still at it, or it declined. Charging again with the
+                same key tells which, since a decision is replayed.
             NexiError: the API could not be asked; nothing has changed.
         """
         began, delay = self._session.now(), 1.0
@@ -192,7 +193,7 @@ class Subscriptions(Generic[Agreement]):
             delay = min(delay * 2, LONGEST_DELAY)
         if status is None:
             return None
-        raise TimedOut(f"the charge of {subscription_id} is not finished after {patience:g} s").settled(
+        raise TimedOut(f"the charge of {subscription_id} is not completed after {patience:g} s").settled(
             outcome=Outcome.UNKNOWN, idempotency_key=idempotency_key, attempts=0
         )
 
