@@ -1,0 +1,233 @@
+"""The ledger: every job of every run on disk, with what became of it, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Self
+
+import anyio
+import attrs
+
+from nexi_async.batch import ledger_plan, ledger_work
+from nexi_async.batch.job_files import JobLine
+from nexi_async.batch.jobs import ChargeJob, faults_of
+from nexi_async.batch.ledger_plan import Plan
+from nexi_async.batch.ledger_tables import migrate
+from nexi_async.batch.ledger_work import Assignment, Run, Scope
+from nexi_async.batch.results import Ending
+from nexi_async.errors import Fault, InvalidRequest
+from nexi_async.storage import Database
+
+__all__ = ["Ledger", "Planned"]
+
+MOST_FAULTS = 100
+"""How many an exception lists."""
+TIDYING_SECONDS = 20.0
+"""How long to go on after a cancellation to take back what was half planned."""
+
+
+@attrs.frozen
+class Planned:
+    """What a planning came to.
+
+    Attributes:
+        jobs: how many jobs the run has gained.
+        already: how many it had already, word for word.
+        bad: how many can't be planned.
+    """
+
+    jobs: int
+    already: int
+    bad: int
+
+
+class Ledger:
+    """Keeps the jobs; use it as `async with Ledger.open("sqlite:///october.db") as ledger:`.
+
+    The requests are kept as they are sent, so a ledger holds what its orders and notifications hold.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+        """Use a database whose tables are there; `open` sees to both."""
+        self._database = database
+        self._now = now
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, now: Callable[[], float] = time.time) -> AsyncIterator[Self]:
+        """Open a ledger, made if it is not there, and brought up to date if it is older.
+
+        Args:
+            url: "sqlite:///file.db" or "postgresql://user:password@host/name".
+            now: seconds since 1970.
+
+        Raises:
+            InvalidRequest: the URL can't be used, or the ledger was made by a newer version of this package.
+        """
+        database = Database(url)
+        try:
+            await database.run(migrate)
+            yield cls(database, now=now)
+        finally:
+            await database.close()
+
+    # --- planning ------------------------------------------------------------------------------------------------
+
+    async def plan(self, run: str, jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> Planned:
+        """Add jobs to a run, all or none; in little memory, however many.
+
+        What the run has already is passed over, so a planning that was cut short is simply done again.
+
+        Args:
+            run: the run's name, e.g. "2026-10"; made if it is new.
+            jobs: any iterable, asynchronous or not.
+
+        Raises:
+            InvalidRequest: jobs break a rule of the API, stand in the plan twice, or were planned with other content;
+                the first 100 faults are listed with the job's place, from 1, and nothing is planned.
+        """
+        faults: list[Fault] = []
+
+        def keep(line: JobLine) -> None:
+            if len(faults) < MOST_FAULTS:
+                faults.extend(Fault(f"jobs[{line.number}].{path}", text) for path, text in line.faults)
+
+        planned = await self.plan_lines(run, _lines_of(jobs), strict=True, on_bad=keep)
+        if planned.bad:
+            raise InvalidRequest(faults)
+        return planned
+
+    async def plan_lines(
+        self,
+        run: str,
+        lines: Iterable[JobLine] | AsyncIterable[JobLine],
+        *,
+        strict: bool = False,
+        on_bad: Callable[[JobLine], None],
+    ) -> Planned:
+        """Add the jobs of a file's good lines to a run.
+
+        Args:
+            run: the run's name.
+            lines: as `read_jobs` reads them.
+            strict: plan nothing if any line is bad.
+            on_bad: told of each bad line.
+
+        Raises:
+            InvalidRequest: the run's name can't be used.
+        """
+        if not run or not run.isprintable() or len(run) > 128:
+            raise InvalidRequest([("run", "must have 1 to 128 printable characters")])
+        plan, left_over = await self._database.run(ledger_plan.begin, run, self._now())
+        for other in left_over:
+            await self._discard(other)
+        planning = _Planning(self._database, plan, on_bad)
+        try:
+            await planning.add_all(lines)
+            if not (strict and planning.bad):
+                await self._database.run(ledger_plan.complete, plan, planning.jobs)
+                return Planned(planning.jobs, planning.already, planning.bad)
+        except BaseException:
+            with anyio.move_on_after(TIDYING_SECONDS, shield=True):
+                await self._discard(plan)
+            raise
+        await self._discard(plan)
+        return Planned(0, 0, planning.bad)
+
+    async def _discard(self, plan: Plan) -> None:
+        while not await self._database.run(ledger_plan.discard, plan):
+            pass
+
+    # --- working -------------------------------------------------------------------------------------------------
+
+    async def bind(self, run: str, strategy: str) -> Run:
+        """Find a run, and hold it to one strategy from now on.
+
+        Raises:
+            InvalidRequest: there is no such run, or it was begun with another strategy.
+        """
+        return await self._database.run(ledger_work.bind, run, strategy)
+
+    async def count_open(self, run: Run, scope: Scope) -> int:
+        """How many jobs are neither charged nor declined nor failed."""
+        return await self._database.run(ledger_work.count_open, run, scope)
+
+    async def claim(self, run: Run, *, scope: Scope, after: int, most: int, owner: str) -> list[Assignment]:
+        """Take the next open jobs after a number; when this returns they are marked as sending on disk."""
+        return await self._database.run(
+            ledger_work.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now()
+        )
+
+    async def note(self, assignment: Assignment) -> None:
+        """Keep which subscription an external reference stands for."""
+        await self._database.run(ledger_work.note, assignment)
+
+    async def release(self, assignments: Iterable[Assignment], owner: str) -> None:
+        """Give back what was taken and not touched."""
+        await self._database.run(ledger_work.release, assignments, owner)
+
+    async def record(self, endings: Sequence[tuple[Assignment, Ending]], owner: str) -> None:
+        """Write what became of jobs; when this returns it is on disk."""
+        await self._database.run(ledger_work.record, endings, owner=owner, now=self._now())
+
+
+class _Planning:
+    """Gathers lines into transactions, and counts."""
+
+    def __init__(self, database: Database, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
+        self._database = database
+        self._plan = plan
+        self._on_bad = on_bad
+        self._gathered: list[JobLine] = []
+        self.jobs = self.already = self.bad = 0
+
+    async def add_all(self, lines: Iterable[JobLine] | AsyncIterable[JobLine]) -> None:
+        """Write all jobs there are."""
+        if isinstance(lines, AsyncIterable):
+            async for line in lines:
+                await self._add(line)
+        else:
+            for line in lines:
+                await self._add(line)
+        await self._write()
+
+    async def _add(self, line: JobLine) -> None:
+        if line.faults:
+            self._refuse(line)
+            return
+        self._gathered.append(line)
+        if len(self._gathered) == ledger_plan.AT_ONCE:
+            await self._write()
+
+    async def _write(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            fresh, refused = await self._database.run(ledger_plan.add, self._plan, gathered)
+            self.jobs += fresh
+            self.already += len(gathered) - fresh - len(refused)
+            for line in refused:
+                self._refuse(line)
+
+    def _refuse(self, line: JobLine) -> None:
+        self.bad += 1
+        self._on_bad(line)
+
+
+async def _lines_of(jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> AsyncIterator[JobLine]:
+    """Jobs from Python, checked and numbered like the lines of a file."""
+    number = 0
+    if isinstance(jobs, AsyncIterable):
+        async for job in jobs:
+            number += 1
+            yield _line(number, job)
+    else:
+        for job in jobs:
+            number += 1
+            yield _line(number, job)
+
+
+def _line(number: int, job: ChargeJob) -> JobLine:
+    faults = tuple(faults_of(job))
+    return JobLine(number, None if faults else job, faults)

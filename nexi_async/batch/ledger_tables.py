@@ -1,0 +1,109 @@
+"""The ledger's tables, and how an older ledger becomes a newer one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+
+from nexi_async.errors import InvalidRequest
+from nexi_async.storage import lock
+
+__all__ = ["IS_OPEN", "JOBS", "PLANS", "RUNS", "migrate"]
+
+TABLES = MetaData()
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+IS_OPEN = text("state IN ('planned', 'sending', 'unknown')")
+"""What the index of open jobs holds, word for word: SQLite takes the index only where it sees the same condition."""
+
+SCHEMA = Table("nexi_batch_schema", TABLES, Column("version", Integer, nullable=False))
+RUNS = Table(
+    "nexi_batch_runs",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created", Double, nullable=False),
+    Column("strategy", Text),
+)
+PLANS = Table(
+    "nexi_batch_plans",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("run", ForeignKey(RUNS.c.id), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("jobs", Integer),
+)
+"""One row a planning; `jobs` counts them once it is complete, and only then are they charged."""
+
+JOBS = Table(
+    "nexi_batch_jobs",
+    TABLES,
+    Column("number", _NUMBER, primary_key=True),
+    Column("run", ForeignKey(RUNS.c.id), nullable=False),
+    Column("plan", ForeignKey(PLANS.c.id), nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("kind", Text),
+    Column("subscription_id", Text),
+    Column("external_reference", Text),
+    Column("request", LargeBinary, nullable=False),
+    Column("amount", Integer, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("due", Double, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("owner", Text),
+    Column("payment_id", Text),
+    Column("charge_id", Text),
+    Column("code", Text),
+    Column("error", Text),
+    Column("ended", Double),
+    UniqueConstraint("run", "reference"),
+    Index("nexi_batch_jobs_open", "run", "number", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+)
+
+
+def _create(connection: Connection) -> None:
+    TABLES.create_all(connection)
+    connection.execute(insert(SCHEMA).values(version=0))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
+"""Each makes the next version of the one before."""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the ledger to the version of this package; several processes may do so at once.
+
+    Raises:
+        InvalidRequest: it was made by a newer version of this package.
+    """
+    lock(connection, SCHEMA.name)
+    there = inspect(connection).has_table(SCHEMA.name)
+    version = connection.execute(select(SCHEMA.c.version)).scalar_one() if there else 0
+    if version > len(STEPS):
+        text_ = f"has version {version}, made by a newer nexi-async; this one knows versions up to {len(STEPS)}"
+        raise InvalidRequest([("ledger", text_)])
+    for step in STEPS[version:]:
+        step(connection)
+    if version < len(STEPS):
+        connection.execute(update(SCHEMA).values(version=len(STEPS)))
