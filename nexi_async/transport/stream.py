@@ -80,7 +80,9 @@ class PlainStream:
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            self._socket.close()
+            self._watch.forget()
 
 
 class SecureStream:

@@ -24,15 +24,29 @@ class Watch:
     """The sockets of one client."""
 
     def __init__(self) -> None:
-        self._list = select.epoll() if hasattr(select, "epoll") else None
+        self._list: select.epoll | None = None
+        self._watched = 0
         self._waiters: dict[int, _Waiter] = {}
         self._lead: anyio.CancelScope | None = None
         self._next_check = math.inf
 
     def add(self, watched: socket.socket) -> None:
-        """Watch a socket until it is closed."""
-        if self._list is not None:
-            self._list.register(watched, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        """Watch a socket until it is closed; then say so with `forget`."""
+        if not hasattr(select, "epoll"):
+            return
+        if self._list is None:
+            self._list = select.epoll()
+        self._list.register(watched, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        self._watched += 1
+
+    def forget(self) -> None:
+        """A watched socket was closed; the list goes with the last of them."""
+        if self._list is None:
+            return
+        self._watched -= 1
+        if not self._watched:
+            self._list.close()
+            self._list = None
 
     async def readable(self, watched: socket.socket, deadline: float) -> None:
         """Wait until something comes; try to read first, for what came before is not told again.
@@ -45,11 +59,6 @@ class Watch:
                 await anyio.wait_readable(watched)
         else:
             await self._wait(self._list, watched.fileno(), deadline)
-
-    def close(self) -> None:
-        """Give the list back."""
-        if self._list is not None:
-            self._list.close()
 
     async def _wait(self, watch_list: select.epoll, number: int, deadline: float) -> None:
         waiter = self._waiters[number] = _Waiter(deadline)

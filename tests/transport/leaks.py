@@ -1,0 +1,19 @@
+"""Counting what a test leaves open."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from pathlib import Path
+
+
+def open_files() -> Counter[str]:
+    """What this process has open, by kind: "socket", "anon_inode" and the like."""
+    gc.collect()
+    kinds: Counter[str] = Counter()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            kinds[str(entry.readlink()).partition(":")[0]] += 1
+        except FileNotFoundError:  # the listing itself
+            continue
+    return kinds
