@@ -152,6 +152,7 @@ _COUNTRY = Text(maximum=3, pattern=_ALPHA3)
 _COUNTRIES = Many(table({"countryCode": Needed(_COUNTRY)}))
 _URL = Text(maximum=256, forbidden=_URL_BAD)
 _MY_REFERENCE = Text(maximum=36)
+_COMPANY_NAME = Text(minimum=1, forbidden="")
 _KEY_LIKE = Text(maximum=64, minimum=1, forbidden="")
 
 ORDER_ITEM = table(
@@ -199,6 +200,7 @@ _ADDRESS = table(
 
 def _consumer(*, names_needed: bool) -> Table:
     name: Kind | Needed = Needed(_named()) if names_needed else _named()
+    company_name: Kind | Needed = Needed(_COMPANY_NAME) if names_needed else _COMPANY_NAME
     person = table({"firstName": name, "lastName": name})
     return table(
         {
@@ -208,7 +210,7 @@ def _consumer(*, names_needed: bool) -> Table:
             "billingAddress": _ADDRESS,
             "phoneNumber": _PHONE,
             "privatePerson": person,
-            "company": table({"name": name, "contact": person}),
+            "company": table({"name": company_name, "contact": person}),
         }
     )
 

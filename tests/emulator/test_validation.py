@@ -116,6 +116,11 @@ def test_one_of_person_and_company() -> None:
     assert list(created_with(**changes)) == ["checkout.consumer"]
 
 
+def test_company_names_take_any_character() -> None:
+    """The field table forbids special characters in the names of people, not of companies."""
+    read(bodies.CREATE_PAYMENT, hosted(checkout_consumer={"company": {"name": "Te & Co"}}))
+
+
 def test_nulls_and_unknown_members_are_accepted() -> None:
     """Nulls count as left out, unknown members are ignored, names match in any case."""
     body = hosted(notifications=None, subscription=None, paymentMethodsConfiguration=[], checkout_consumer=None, more=1)
