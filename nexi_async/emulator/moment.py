@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
-from nexi_async.emulator.answers import Answer, Refusal, not_found
+from nexi_async.emulator.answers import invalid, not_found
 from nexi_async.emulator.books import Books
 from nexi_async.emulator.dice import Dice, is_id, normal_id
 from nexi_async.emulator.settings import Settings
@@ -54,8 +54,8 @@ class Call:
             Refusal: It is no id, or names nothing.
         """
         text = self.path["id"]
-        if not is_id(text) and moment.settings.malformed_id_status != 404:
-            raise Refusal(Answer(moment.settings.malformed_id_status))
+        if not is_id(text) and moment.settings.malformed_id_status == 400:
+            raise invalid({"id": ["Must be a UUID"]})
         found = among.get(normal_id(text))
         if found is None:
             raise not_found()

@@ -8,7 +8,7 @@ import re
 from datetime import date
 
 from nexi_async.emulator import timestamps
-from nexi_async.emulator.answers import Answer, Refusal, invalid, not_found
+from nexi_async.emulator.answers import Answer, invalid, not_found
 from nexi_async.emulator.books import Action, Charge, Item, Payout, Refund
 from nexi_async.emulator.dice import is_id, normal_id
 from nexi_async.emulator.fields import Faults, note
@@ -73,7 +73,7 @@ def find(moment: Moment, call: Call) -> Answer:
 def retrieve(moment: Moment, call: Call) -> Answer:
     """`GET /report/v1/payouts/{id}`: one payout and a page of its payment actions."""
     if not is_id(call.path["id"]):
-        raise Refusal(Answer(400, {"errors": {"id": ["Must be a UUID"]}}))
+        raise invalid({"id": ["Must be a UUID"]})
     skip, take = skip_and_take(call.query, first_page=0)
     wanted = normal_id(call.path["id"])
     payout = next((payout for payout in _paid_out(moment) if payout.id == wanted), None)

@@ -78,10 +78,11 @@ async def test_paths_without_their_id_are_405(wire: Wire, wire_call: WireCall) -
 
 
 async def test_malformed_ids_are_a_switch(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """What is no id is 404, or 400 if so set."""
+    """What is no id is 404, or 400 in the shape of every 400 if so set."""
     assert (await wire.get("/v1/payments/next")).status_code == 404
     emulator.settings = Settings(malformed_id_status=400)
-    assert (await wire.get("/v1/payments/next")).status_code == 400
+    answer = await wire.get("/v1/payments/next")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["id"])
 
 
 LINE = {
