@@ -8,6 +8,7 @@ from nexi_async.emulator.answers import invalid
 from nexi_async.emulator.books import SCHEDULED, AgreementKind
 from nexi_async.emulator.fields import (
     BAD3,
+    BAD6,
     INT32,
     Anything,
     Choice,
@@ -190,7 +191,7 @@ _ADDRESS = table(
     {
         "addressLine1": Needed(_named()),
         "addressLine2": _named(),
-        "postalCode": Needed(_named(12)),
+        "postalCode": Needed(Text(12, 1, BAD6 + " ")),
         "city": Needed(_named()),
         "country": Needed(_COUNTRY),
     },

@@ -75,6 +75,10 @@ def embedded(**changes: Any) -> dict[str, Any]:
             "checkout.consumer.shippingAddress.postalCode",
         ),
         (
+            {"checkout_consumer": {"shippingAddress": ADDRESS | {"postalCode": "SW1A 1AA", "country": "GBR"}}},
+            "checkout.consumer.shippingAddress.postalCode",
+        ),
+        (
             {"checkout_consumer": {"shippingAddress": ADDRESS | {"country": "NOR"}}},
             "checkout.consumer.shippingAddress.postalCode",
         ),
