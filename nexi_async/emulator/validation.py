@@ -167,6 +167,7 @@ ORDER_ITEM = table(
         "taxAmount": Whole(),
         "grossTotalAmount": Needed(Whole()),
         "netTotalAmount": Needed(Whole()),
+        "imageUrl": Text(forbidden=""),
     },
     defaults={"taxRate": 0, "taxAmount": 0},
 )

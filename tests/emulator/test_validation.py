@@ -53,6 +53,7 @@ def embedded(**changes: Any) -> dict[str, Any]:
         ({"order": order(items=[item(quantity=-1)])}, "order.items[0].quantity"),
         ({"order": order(items=[item(quantity="1")])}, "order.items[0].quantity"),
         ({"order": order(items=[item(taxRate=100000)])}, "order.items[0].taxRate"),
+        ({"order": order(items=[item(imageUrl="x" * 129)])}, "order.items[0].imageUrl"),
         ({"checkout_termsUrl": None}, "checkout.termsUrl"),
         ({"checkout_returnUrl": None}, "checkout.returnUrl"),
         ({"checkout_integrationType": "hostedpaymentpage"}, "checkout.integrationType"),
