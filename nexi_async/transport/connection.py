@@ -61,6 +61,7 @@ class Connection:
         """Write a request and read its answer.
 
         Raises:
+            httpx.ConnectError: the connection was broken before a byte of the request had left.
             httpx.TransportError: the answer did not come whole; the request may have been received.
         """
         self.is_reusable = False
@@ -78,10 +79,11 @@ class Connection:
 class _Exchange:
     """One request and its answer on their way."""
 
-    __slots__ = ("_deadline", "_limits", "_stream", "failure", "reply", "was_written")
+    __slots__ = ("_deadline", "_limits", "_sent_before", "_stream", "failure", "reply", "was_written")
 
     def __init__(self, stream: Stream, reply: ReplyReader, limits: StepLimits, deadline: float) -> None:
         self._stream = stream
+        self._sent_before = stream.bytes_sent
         self._limits = limits
         self._deadline = deadline
         self.failure: httpx.TransportError | None = None
@@ -95,7 +97,12 @@ class _Exchange:
         else:
             await self._write_while_reading(request)
         if not self.reply.is_complete:
-            raise self.failure or httpx.ReadError("the answer did not come whole")
+            raise self._why()
+
+    def _why(self) -> httpx.TransportError:
+        if self._stream.bytes_sent == self._sent_before:
+            return httpx.ConnectError("the connection broke before anything was sent")
+        return self.failure or httpx.ReadError("the answer did not come whole")
 
     async def _write_while_reading(self, request: bytes) -> None:
         """A server may answer, and stop reading, before it has read all of a large request."""

@@ -22,6 +22,10 @@ CHUNK: Final = 65_536
 class Stream(Protocol):
     """What a connection needs: bytes out, bytes in, and no surprises."""
 
+    @property
+    def bytes_sent(self) -> int:
+        """How many bytes have left this program since the socket was opened, TLS's own included."""
+
     async def send(self, data: bytes, deadline: float) -> None:
         """Send all of it; `TimeoutError` when time is up, another `OSError` if the connection is broken."""
 
@@ -38,9 +42,10 @@ class Stream(Protocol):
 class PlainStream:
     """A stream over a connected socket that does not block."""
 
-    __slots__ = ("_socket", "_watch")
+    __slots__ = ("_socket", "_watch", "bytes_sent")
 
     def __init__(self, connected: socket.socket, watch: Watch) -> None:
+        self.bytes_sent = 0
         self._socket = connected
         self._watch = watch
         watch.add(connected)
@@ -56,9 +61,11 @@ class PlainStream:
 
     def _send_some(self, data: bytes | memoryview) -> int:
         try:
-            return self._socket.send(data)
+            sent = self._socket.send(data)
         except BlockingIOError:
             return 0
+        self.bytes_sent += sent
+        return sent
 
     async def receive(self, deadline: float) -> bytes:
         """The next bytes; see `Stream`."""
@@ -96,6 +103,11 @@ class SecureStream:
         self._outgoing = ssl.MemoryBIO()
         self._is_flushing = False
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+
+    @property
+    def bytes_sent(self) -> int:
+        """How many bytes have left; see `Stream`."""
+        return self._plain.bytes_sent
 
     async def handshake(self, deadline: float) -> None:
         """Agree on keys and check the server's certificate and name; `ssl.SSLError` if that fails."""
