@@ -55,7 +55,8 @@ class Kind(Generic[Agreement]):
     id_of: Callable[[Agreement], str]
     id_member: str
     list_member: str
-    takes_merchant_number: bool
+    partner_calls: frozenset[str]
+    """The calls that take a `MerchantNumber` header, by the official reference."""
 
 
 SCHEDULED = Kind(
@@ -65,7 +66,7 @@ SCHEDULED = Kind(
     id_of=lambda found: found.subscription_id,
     id_member="subscriptionId",
     list_member="subscriptions",
-    takes_merchant_number=True,
+    partner_calls=frozenset({"retrieve", "find", "charge", "charge_status", "charge_bulk", "bulk_charges"}),
 )
 UNSCHEDULED = Kind(
     group="unscheduled_subscriptions",
@@ -74,7 +75,7 @@ UNSCHEDULED = Kind(
     id_of=lambda found: found.unscheduled_subscription_id,
     id_member="unscheduledSubscriptionId",
     list_member="unscheduledSubscriptions",
-    takes_merchant_number=False,
+    partner_calls=frozenset(),
 )
 
 
@@ -142,7 +143,7 @@ class Subscriptions(Generic[Agreement]):
         """
         request = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
         path = self._path(subscription_id) + "/charges"
-        call = keyed(self._named("charge"), path, request, idempotency_key, headers=self._partner_headers())
+        call = keyed(self._named("charge"), path, request, idempotency_key, headers=self._partner_headers("charge"))
         return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
 
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
@@ -282,13 +283,14 @@ class Subscriptions(Generic[Agreement]):
 
     async def _start(self, what: str, request: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
         rules.check(request)
+        name = "charge_bulk" if what == "charges" else "verify_bulk"
         call = Call(
-            operation=self._named("charge_bulk" if what == "charges" else "verify_bulk"),
+            operation=self._named(name),
             method="POST",
             path=f"{self._kind.root}/{what}",
             body=codec.as_json(self._spelled(codec.plain(request))),
             known_by=external_id,
-            headers=self._partner_headers(),
+            headers=self._partner_headers(name),
         )
         return await self._session.fetch(call, BulkReceipt)
 
@@ -315,15 +317,15 @@ class Subscriptions(Generic[Agreement]):
         return document | {"page": [_renamed(entry, self._kind.id_member, "subscriptionId") for entry in entries]}
 
     def _get(self, name: str, path: str, *, query: tuple[tuple[str, str], ...] = (), key: str | None = None) -> Call:
-        headers = self._partner_headers()
+        headers = self._partner_headers(name)
         return Call(operation=self._named(name), method="GET", path=path, query=query, key=key, headers=headers)
 
     def _named(self, name: str) -> str:
         return f"{self._kind.group}.{name}"
 
-    def _partner_headers(self) -> tuple[tuple[str, str], ...]:
+    def _partner_headers(self, name: str) -> tuple[tuple[str, str], ...]:
         number = self._session.merchant_number
-        return (("MerchantNumber", number),) if number and self._kind.takes_merchant_number else ()
+        return (("MerchantNumber", number),) if number and name in self._kind.partner_calls else ()
 
     def _path(self, subscription_id: str) -> str:
         return f"{self._kind.root}/{segment(subscription_id, name='subscription_id')}"

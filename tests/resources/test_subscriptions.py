@@ -239,6 +239,16 @@ async def test_status_without_a_key_is_never_asked_for(words: Words) -> None:
 # --- partners ---------------------------------------------------------------------------------------------------------
 
 
+async def test_merchant_number_of_verifications(words: Words) -> None:
+    """The header is documented for charges, not for verifications."""
+    api = ScriptedAPI(answer(202, {"bulkId": "b1"}), answer(200, {"page": [], "more": False, "status": "Done"}))
+    async with client(api) as checkout:
+        group = words.of(checkout.with_options(merchant_number="4711"))
+        await group.verify_bulk(subscriptions=[SubscriptionToVerify(subscription_id="s1")])
+        assert [item async for item in group.bulk_verifications("b1")] == []
+    assert [request.headers.get("merchantnumber") for request in api.requests] == [None] * 2
+
+
 @pytest.mark.parametrize(("kind", "sent"), [(SCHEDULED, "4711"), (UNSCHEDULED, None)], ids=["scheduled", "unscheduled"])
 async def test_merchant_number(kind: Words, sent: str | None) -> None:
     """The header is documented for scheduled subscriptions only."""
