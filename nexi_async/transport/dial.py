@@ -71,6 +71,8 @@ async def _addresses(host: str, port: int) -> list[Address]:
     """All addresses of the host, the families taking turns."""
     try:
         found: list[Any] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "the name can't be a host's") from None
     except socket.gaierror:
         found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     first = [address for address in found if address[0] == found[0][0]]
