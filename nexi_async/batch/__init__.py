@@ -1,7 +1,10 @@
 """Batch charging: many subscriptions charged once each, whatever crashes in between."""
 
+from nexi_async.batch.charger import BatchCharger
 from nexi_async.batch.jobs import ChargeJob
 from nexi_async.batch.ledger import Ledger, Planned
+from nexi_async.batch.ledger_work import Scope
+from nexi_async.batch.progress import Progress
 from nexi_async.batch.results import JobResult, JobState
 
-__all__ = ["ChargeJob", "JobResult", "JobState", "Ledger", "Planned"]
+__all__ = ["BatchCharger", "ChargeJob", "JobResult", "JobState", "Ledger", "Planned", "Progress", "Scope"]

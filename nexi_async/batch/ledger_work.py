@@ -66,6 +66,11 @@ class Assignment:
         return self.was is not JobState.PLANNED
 
     @property
+    def untouched(self) -> JobState:
+        """Where it stands when nothing has been done with it."""
+        return JobState.UNKNOWN if self.may_have_been_sent else JobState.PLANNED
+
+    @property
     def request(self) -> ChargeSubscription:
         """What is sent, the same for every attempt."""
         return codec.decode(self.body, ChargeSubscription)

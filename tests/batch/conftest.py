@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexi_async.batch import Ledger
+from tests.batch.support import Shop, open_shop
 
 
 @pytest.fixture
@@ -28,3 +29,10 @@ async def ledger(url: str) -> AsyncIterator[Ledger]:
     """An empty ledger, open; its clock stands still at second 1000."""
     async with Ledger.open(url, now=lambda: 1000.0) as ledger:
         yield ledger
+
+
+@pytest.fixture
+async def shop(sqlite_url: str) -> AsyncIterator[Shop]:
+    """An emulator, a client and a ledger in SQLite."""
+    async with open_shop(sqlite_url) as shop:
+        yield shop

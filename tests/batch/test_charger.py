@@ -1,0 +1,331 @@
+"""Tests of nexi_async.batch.charger and .individual: everybody is charged once, whatever happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import aclosing
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nexi_async import AsyncCheckout, InvalidRequest, RetryPolicy, Unauthorized
+from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
+from nexi_async.batch.ledger_work import Scope
+from nexi_async.batch.results import Ending
+from nexi_async.emulator import Fault
+from tests.batch.support import Shop, job, no_time, open_shop, order
+from tests.scripted import ScriptedAPI, answer, client
+
+CHARGE = "/v1/*subscriptions/*/charges"
+PAID = {"paymentId": "p1", "chargeId": "c1"}
+
+
+async def test_everybody_is_charged_once(shop: Shop) -> None:
+    """Each job of the run, with the ids that the books have."""
+    await shop.ledger.plan("r", shop.jobs(60))
+
+    results = await shop.charge()
+
+    booked = {payment["paymentId"]: payment for payment in shop.emulator.books()["payments"]}
+    assert {result.reference for result in results} == {f"job-{n}" for n in range(60)}
+    assert all(result.state is JobState.CHARGED for result in results)
+    assert all(booked[str(r.payment_id)]["charges"][0]["chargeId"] == r.charge_id for r in results)
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(60)})
+
+
+async def test_a_second_start_charges_nobody_again(shop: Shop) -> None:
+    """What is done is done."""
+    await shop.ledger.plan("r", shop.jobs(5))
+    await shop.charge()
+
+    assert await shop.charge() == []
+
+
+async def test_another_run_charges_again(shop: Shop) -> None:
+    """The next month has keys of its own."""
+    jobs = shop.jobs(3)
+    for run in ("2026-10", "2026-11"):
+        await shop.ledger.plan(run, jobs)
+        assert len(await shop.charge(run=run)) == 3
+
+    assert set(shop.charged().values()) == {2}
+
+
+async def test_a_decline_is_told_with_its_advice(shop: Shop) -> None:
+    """The acquirer's code decides whether to try again; the run goes on."""
+    ids = shop.emulator.sign_up(3)
+    amounts = {"poor": 151, "stolen": 143, "rich": 9900}
+    await shop.ledger.plan("r", [job(name, id_, amount=amounts[name]) for name, id_ in zip(amounts, ids, strict=True)])
+
+    results = {result.reference: result for result in await shop.charge()}
+
+    assert [(results[name].state, results[name].code, results[name].advice) for name in amounts] == [
+        ("declined", "51", "soft"),
+        ("declined", "43", "never"),
+        ("charged", None, None),
+    ]
+
+
+async def test_an_unknown_subscription_fails_and_the_others_go_on(shop: Shop) -> None:
+    """One bad id in a million stops nobody."""
+    await shop.ledger.plan("r", [job("lost", "0197f0c1a2b34c5d8e9f0a1b2c3d4e5f"), *shop.jobs(3)])
+
+    counts = Counter(result.state for result in await shop.charge())
+
+    assert counts == {JobState.FAILED: 1, JobState.CHARGED: 3}
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "unscheduled"])
+async def test_external_references_are_looked_up(shop: Shop, kind: str) -> None:
+    """Subscriptions of either kind that were taken over from another platform."""
+    (id_,) = shop.emulator.sign_up(
+        1, kind="scheduled" if kind == "scheduled" else "unscheduled", external_references=True
+    )
+    jobs = [
+        ChargeJob(reference=name, external_reference=name, order=order(reference=name)) for name in ("imported-1", "x")
+    ]
+    await shop.ledger.plan("r", jobs)
+
+    results = {result.reference: result for result in await shop.charge()}
+
+    assert (results["imported-1"].state, results["imported-1"].subscription_id) == (JobState.CHARGED, id_)
+    assert (results["x"].state, results["x"].subscription_id) == (JobState.FAILED, None)
+
+
+FAULTS = [
+    Fault(fault="lose_answer", method="POST", path=CHARGE, rate=0.2),
+    Fault(fault="status", method="POST", path=CHARGE, status=500, rate=0.2),
+    Fault(fault="status", method="POST", path=CHARGE, status=429, rate=0.1),
+    Fault(fault="cut", method="POST", path=CHARGE, after_bytes=10, rate=0.1),
+    Fault(fault="status", method="GET", status=500, rate=0.2),
+]
+
+
+async def test_faults_charge_nobody_twice_and_forget_nobody(shop: Shop) -> None:
+    """Lost answers, failures, limits and broken connections: once they are over, everybody is charged once."""
+    await shop.ledger.plan("r", shop.jobs(80))
+    shop.emulator.set_faults(FAULTS)
+    await shop.charge()
+    shop.emulator.set_faults([])
+    await shop.charge()
+
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(80)})
+    assert await shop.ledger.count_open(await shop.ledger.bind("r", "individual"), Scope()) == 0
+
+
+@given(seed=st.integers(0, 10_000), crashes=st.lists(st.integers(1, 30), max_size=4))
+@settings(max_examples=10, deadline=None)
+def test_no_sequence_of_faults_and_crashes_charges_twice(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, crashes: list[int]
+) -> None:
+    """Whatever fails, and wherever the program breaks off: in the end the books and the ledger agree job by job."""
+
+    async def live(url: str) -> None:
+        async with open_shop(url) as shop:
+            jobs = [job(f"job-{n}", id_, amount=151 if (n + seed) % 9 == 0 else 9900)
+                    for n, id_ in enumerate(shop.emulator.sign_up(40))]  # fmt: skip
+            await shop.ledger.plan("r", jobs)
+            shop.emulator.set_faults(FAULTS)
+            for results in crashes:
+                await break_off(shop, after=results)
+            shop.emulator.set_faults([])
+            states = {result.reference: result.state for result in await shop.charge()}
+            charged = {job.reference for job in jobs if job.order.amount == 9900}
+            assert shop.charged() == Counter(dict.fromkeys(charged, 1))
+            assert all((state is JobState.CHARGED) == (name in charged) for name, state in states.items())
+            assert await shop.charge() == []
+
+    folder: Path = tmp_path_factory.mktemp("ledger")
+    anyio.run(live, f"sqlite:///{folder / 'ledger.db'}")
+
+
+async def break_off(shop: Shop, *, after: int) -> None:
+    """Charge, and fall over in the middle of everything."""
+    async with aclosing(aiter(shop.charger())) as results:
+        async for _ in results:
+            after -= 1
+            if not after:
+                return
+
+
+# --- resuming ------------------------------------------------------------------------------------------------------
+
+
+async def left_sending(ledger: Ledger) -> None:
+    """A job that a charger has taken before it died."""
+    await ledger.plan("r", [job("1")])
+    await ledger.claim(await ledger.bind("r", "individual"), scope=Scope(), after=0, most=1, owner="the dead")
+
+
+async def resumed(ledger: Ledger, *script: httpx.Response) -> tuple[ScriptedAPI, list[str]]:
+    """Resume against a scripted API; what it was asked, and the states."""
+    api = ScriptedAPI(*script)
+    async with client(api, retry=RetryPolicy(attempts=1)) as checkout:
+        charger = BatchCharger(checkout, ledger, run="r", concurrency=1, sleep=no_time)
+        states = [result.state.value async for result in charger]
+    return api, states
+
+
+async def test_what_may_have_been_sent_is_asked_for_first(ledger: Ledger) -> None:
+    """It was charged: nothing is sent again."""
+    await left_sending(ledger)
+
+    api, states = await resumed(ledger, answer(200, PAID | {"completed": True}))
+
+    assert api.calls == ["GET /v1/subscriptions/s/charges/status"]
+    assert states == ["charged"]
+
+
+@pytest.mark.parametrize("status", [answer(404), answer(200, PAID | {"completed": False})])
+async def test_what_has_not_happened_is_sent_with_the_same_key(ledger: Ledger, status: httpx.Response) -> None:
+    """One question, then the charge itself; both by the job's key."""
+    await left_sending(ledger)
+
+    api, states = await resumed(ledger, status, answer(200, PAID))
+
+    assert api.calls[1] == "POST /v1/subscriptions/s/charges"
+    assert api.keys[0] == api.keys[1] is not None
+    assert states == ["charged"]
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+async def test_what_cannot_be_asked_for_is_not_sent(ledger: Ledger, status: int) -> None:
+    """The API may have forgotten the key by now; it stays unknown until it can be asked for."""
+    await left_sending(ledger)
+
+    api, states = await resumed(ledger, *(answer(status) for _ in range(3)))
+
+    assert {call[:4] for call in api.calls} == {"GET "}
+    assert states == ["unknown"] * 3
+
+
+async def test_what_may_have_been_sent_once_is_always_asked_for(ledger: Ledger) -> None:
+    """Also if sending it again was put off."""
+    await left_sending(ledger)
+
+    api, states = await resumed(ledger, answer(404), answer(429), answer(404), answer(200, PAID))
+
+    assert [call[:4] for call in api.calls] == ["GET ", "POST", "GET ", "POST"]
+    assert states == ["unknown", "charged"]
+
+
+async def test_what_was_refused_unread_is_sent_later(ledger: Ledger) -> None:
+    """Without asking, since nothing has happened."""
+    await ledger.plan("r", [job("1")])
+
+    api, states = await resumed(ledger, answer(429), answer(200, PAID))
+
+    assert [call[:4] for call in api.calls] == ["POST", "POST"]
+    assert states == ["planned", "charged"]
+
+
+# --- stopping ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
+    """What was taken and not begun is planned again, and nothing is left to be asked for."""
+    await shop.ledger.plan("r", shop.jobs(100))
+    charger = shop.charger(concurrency=10)
+    results = []
+    async for result in charger:
+        results.append(result)
+        charger.stop()
+
+    assert len(results) == shop.charged().total() < 100
+    assert charger.stopped_because == "it was asked to stop"
+    run = await shop.ledger.bind("r", "individual")
+    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=200, owner="x")
+    assert len(left) == 100 - len(results)
+    assert not any(assignment.may_have_been_sent for assignment in left)
+
+
+async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
+    """A million jobs are not failed for one wrong key; with the right one they are charged."""
+    await shop.ledger.plan("r", shop.jobs(100))
+    transport = httpx.ASGITransport(app=shop.emulator)
+    async with AsyncCheckout("wrong-key", base_url="https://emulator.test", transport=transport) as checkout:
+        charger = shop.charger(checkout=checkout)
+        with pytest.raises(Unauthorized):
+            [result async for result in charger]
+    assert "refuses the key" in str(charger.stopped_because)
+
+    assert len(await shop.charge()) == 100
+
+
+async def test_a_dead_api_stops_the_run(shop: Shop) -> None:
+    """Nothing but trouble ends it long before everybody was tried."""
+    await shop.ledger.plan("r", shop.jobs(300))
+    shop.emulator.set_faults([Fault(fault="status", status=500)])
+    charger = shop.charger()
+
+    results = [result async for result in charger]
+
+    assert 50 <= len(results) < 150
+    assert "in a row came to nothing" in str(charger.stopped_because)
+
+
+# --- limits and progress -------------------------------------------------------------------------------------------
+
+
+async def test_no_more_are_under_way_than_allowed(shop: Shop) -> None:
+    """Concurrency is a limit."""
+    under_way, most = 0, 0
+
+    class Counting(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, _: httpx.Request) -> httpx.Response:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await anyio.sleep(0.001)
+            under_way -= 1
+            return answer(200, PAID)
+
+    await shop.ledger.plan("r", shop.jobs(60))
+    async with AsyncCheckout("key", base_url="https://api.test", transport=Counting()) as checkout:
+        results = [result async for result in shop.charger(checkout=checkout, concurrency=7)]
+
+    assert (len(results), most) == (60, 7)
+
+
+async def test_the_rate_is_kept(shop: Shop) -> None:
+    """Begun one by one, as far apart as asked."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    await shop.ledger.plan("r", shop.jobs(5))
+    charger = BatchCharger(shop.checkout, shop.ledger, run="r", concurrency=1, rate=2.0, now=lambda: 100.0, sleep=sleep)
+    [result async for result in charger]
+
+    assert [wait for wait in waits if wait >= 0.1] == [0.5, 1.0, 1.5, 2.0]
+
+
+async def test_progress_is_told(shop: Shop) -> None:
+    """Of the whole run, also when it is gone on with."""
+    await shop.ledger.plan("r", shop.jobs(30))
+    run = await shop.ledger.bind("r", "individual")
+    done = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x")
+    await shop.ledger.record([(assignment, Ending(state=JobState.CHARGED)) for assignment in done], "x")
+    told: list[Progress] = []
+    charger = BatchCharger(shop.checkout, shop.ledger, run="r", on_progress=told.append, sleep=no_time)
+    [result async for result in charger]
+
+    assert (told[-1].total, told[-1].done, told[-1].counts) == (30, 30, {JobState.CHARGED: 20})
+
+
+@pytest.mark.parametrize(("concurrency", "rate"), [(0, None), (1, 0.0), (1, float("nan"))])
+async def test_impossible_limits_are_refused(shop: Shop, concurrency: int, rate: float | None) -> None:
+    """Before anything is sent."""
+    with pytest.raises(InvalidRequest):
+        BatchCharger(shop.checkout, shop.ledger, run="r", concurrency=concurrency, rate=rate)
+
+
+async def test_a_run_that_is_not_planned_is_refused(shop: Shop) -> None:
+    """A slip of the pen does not look like success."""
+    with pytest.raises(InvalidRequest, match="r is not planned"):
+        await shop.charge()
