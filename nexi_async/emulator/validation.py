@@ -149,12 +149,17 @@ def _named(maximum: int = 128, minimum: int = 1) -> Text:
     return Text(maximum, minimum)
 
 
+def _plain(maximum: int = 128, *, minimum: int = 0) -> Text:
+    """A text for which the field tables forbid no characters."""
+    return Text(maximum, minimum, forbidden="")
+
+
 _COUNTRY = Text(maximum=3, pattern=_ALPHA3)
 _COUNTRIES = Many(table({"countryCode": Needed(_COUNTRY)}))
 _URL = Text(maximum=256, forbidden=_URL_BAD)
 _MY_REFERENCE = Text(maximum=36)
-_COMPANY_NAME = Text(minimum=1, forbidden="")
-_KEY_LIKE = Text(maximum=64, minimum=1, forbidden="")
+_COMPANY_NAME = _plain(minimum=1)
+_KEY_LIKE = _plain(64, minimum=1)
 
 ORDER_ITEM = table(
     {
@@ -167,7 +172,7 @@ ORDER_ITEM = table(
         "taxAmount": Whole(),
         "grossTotalAmount": Needed(Whole()),
         "netTotalAmount": Needed(Whole()),
-        "imageUrl": Text(forbidden=""),
+        "imageUrl": _plain(),
     },
     defaults={"taxRate": 0, "taxAmount": 0},
 )
@@ -284,8 +289,8 @@ CREATE_PAYMENT = table(
         "myReference": _MY_REFERENCE,
         "additionalPaymentMethodData": table(
             {
-                "riverty": table({"orderReference": Text(maximum=127)}),
-                "payPal": table({"orderReference": Text(maximum=127)}),
+                "riverty": table({"orderReference": _plain(127)}),
+                "payPal": table({"orderReference": _plain(127)}),
             }
         ),
     },
@@ -308,10 +313,10 @@ CHARGE = table(
     {
         "amount": Needed(Whole()),
         "orderItems": _ITEMS,
-        "shipping": table({"trackingNumber": Text(maximum=255), "provider": Text(maximum=4)}),
+        "shipping": table({"trackingNumber": _plain(255), "provider": _plain(4)}),
         "finalCharge": Flag(),
         "myReference": _MY_REFERENCE,
-        "paymentMethodReference": Text(maximum=20),
+        "paymentMethodReference": _plain(20),
     },
     rule=_positive_and_sum_matches,
 )
@@ -334,7 +339,7 @@ CARD_PAYMENT = table(
                     "expiryMonth": Needed(Text(2, pattern=re.compile(r"0[1-9]|1[0-2]"))),
                     "expiryYear": Needed(Text(2, pattern=re.compile(r"[0-9]{2}"))),
                     "cvc": Needed(Text(3, pattern=re.compile(r"[0-9]{3}"))),
-                    "cardHolderName": Text(),
+                    "cardHolderName": _plain(),
                     "network": Anything(),
                 }
             )

@@ -126,6 +126,13 @@ def test_company_names_take_any_character() -> None:
     read(bodies.CREATE_PAYMENT, hosted(checkout_consumer={"company": {"name": "Te & Co"}}))
 
 
+def test_some_texts_take_any_character() -> None:
+    """Where the field tables name no forbidden characters there are none."""
+    read(bodies.CHARGE, {"amount": 1, "shipping": {"trackingNumber": "<1>", "provider": "A&B"}})
+    read(bodies.CHARGE, {"amount": 1, "paymentMethodReference": "1'2"})
+    read(bodies.CREATE_PAYMENT, hosted(additionalPaymentMethodData={"payPal": {"orderReference": "A&B"}}))
+
+
 def test_nulls_and_unknown_members_are_accepted() -> None:
     """Nulls count as left out, unknown members are ignored, names match in any case."""
     body = hosted(notifications=None, subscription=None, paymentMethodsConfiguration=[], checkout_consumer=None, more=1)
