@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import attrs
 from attrs.converters import optional
@@ -10,7 +11,7 @@ from attrs.converters import optional
 from nexi_async.models.charge import Positive
 from nexi_async.models.create_payment import PaymentMethodFee, fees
 from nexi_async.models.order import OrderItem, order_items, sum_faults
-from nexi_async.models.rules import MyReference, NotNegative, PlainText, Url
+from nexi_async.models.rules import MyReference, NotNegative, Url, longest
 
 __all__ = ["CancelPayment", "ShippingCost", "UpdateMyReference", "UpdateOrder", "UpdateReference"]
 
@@ -42,7 +43,7 @@ class UpdateReference:
     """The body of `PUT /v1/payments/{paymentId}/referenceinformation`; see `payments.update_reference`."""
 
     checkout_url: Url
-    reference: PlainText
+    reference: Annotated[str, longest(128, shortest=1)]
 
 
 @attrs.frozen(kw_only=True)

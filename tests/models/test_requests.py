@@ -197,6 +197,7 @@ FAULTY = [
     (UpdateOrder(amount=100, items=[]), "items", "at least one line"),
     (UpdateOrder(amount=101, items=[LINE]), "amount", "add up to 100"),
     (UpdateReference(checkout_url="https://shop.test", reference="x" * 129), "reference", "has 129 characters"),
+    (UpdateReference(checkout_url="https://shop.test", reference=""), "reference", "must not be empty"),
     (UpdateMyReference(my_reference="<"), "myReference", "has < at position 1"),
     (ChargeSubscription(order=FREE), "order.amount", "must be greater than 0"),
 ]
