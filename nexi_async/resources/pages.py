@@ -18,8 +18,8 @@ __all__ = ["PAGE_SIZE", "Poll", "check_page_size", "items_of", "numbered"]
 PAGE_SIZE = 500
 
 T = TypeVar("T")
-Name = tuple[str, str | None]
-"""Subscription and external reference of an item."""
+Result = tuple[str, str | None, BulkItemStatus, str | None]
+"""What became of whom: subscription, external reference, status and payment of an item."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +46,8 @@ class BulkItem(Protocol):
     def external_reference(self) -> str | None: ...
     @property
     def status(self) -> BulkItemStatus: ...
+    @property
+    def payment_id(self) -> str | None: ...
 
 
 Item = TypeVar("Item", bound=BulkItem)
@@ -91,11 +93,11 @@ async def _items_now(fetch: Fetch[Item], page_size: int) -> AsyncGenerator[Item,
 
 
 async def _final_items(fetch: Fetch[Item], page_size: int, poll: Poll) -> AsyncGenerator[Item, None]:
-    yielded: Counter[Name] = Counter()
+    yielded: Counter[Result] = Counter()
     ends = anyio.current_time() + poll.deadline
     delay = poll.first_delay
     while True:
-        seen: Counter[Name] = Counter()
+        seen: Counter[Result] = Counter()
         is_done = True
         async with aclosing(_pages(fetch, page_size)) as pages:
             async for page in pages:
@@ -108,16 +110,21 @@ async def _final_items(fetch: Fetch[Item], page_size: int, poll: Poll) -> AsyncG
         delay = min(delay * 2, poll.longest_delay)
 
 
-def _newly_final(page: BulkPage[Item], seen: Counter[Name], yielded: Counter[Name]) -> Iterator[Item]:
-    """One subscription may stand in a run more than once, so what was yielded is counted, not only noted."""
+def _newly_final(page: BulkPage[Item], seen: Counter[Result], yielded: Counter[Result]) -> Iterator[Item]:
+    """One subscription may stand in a run twice, and end in any order: results are told apart, and equal ones counted."""
     for item in page.page:
-        if item.status is BulkItemStatus.PENDING:
+        if not _is_final(item.status, page.status):
             continue
-        name = (item.subscription_id, item.external_reference)
-        seen[name] += 1
-        if seen[name] > yielded[name]:
-            yielded[name] += 1
+        result = (item.subscription_id, item.external_reference, item.status, item.payment_id)
+        seen[result] += 1
+        if seen[result] > yielded[result]:
+            yielded[result] += 1
             yield item
+
+
+def _is_final(item: BulkItemStatus, run: BulkStatus | None) -> bool:
+    """A status that this SDK does not know may be a passing one, as long as the run goes on."""
+    return item is not BulkItemStatus.PENDING if item.is_known else run is BulkStatus.DONE
 
 
 async def _wait(delay: float, ends: float, poll: Poll) -> None:

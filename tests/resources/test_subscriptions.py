@@ -426,6 +426,25 @@ async def test_a_subscription_may_stand_in_a_run_twice(words: Words) -> None:
     assert found == ["s1 Succeeded", "s1 Failed"]
 
 
+async def test_the_second_of_two_may_end_first(words: Words) -> None:
+    """Neither of two charges of one subscription is taken for the other."""
+    api = ScriptedAPI(page(words, "s1 Pending", "s1 Failed", status="Processing"), page(words, "s1", "s1 Failed"))
+    async with client(api) as checkout:
+        found = await listed(words.of(checkout).bulk_charges("b1", poll=SOON))
+    assert found == ["s1 Failed", "s1 Succeeded"]
+
+
+async def test_a_status_nobody_knows(words: Words) -> None:
+    """It may pass as long as the run goes on; what it is in the end is told."""
+    api = ScriptedAPI(
+        page(words, "s1 Queued", "s2 Queued", status="Processing"),
+        page(words, "s1", "s2 Skipped"),
+    )
+    async with client(api) as checkout:
+        found = await listed(words.of(checkout).bulk_charges("b1", poll=SOON))
+    assert found == ["s1 Succeeded", "s2 Skipped"]
+
+
 async def test_waiting_ends(words: Words) -> None:
     """A run that takes longer than the caller waits goes on at Nexi."""
     api = ScriptedAPI(*[page(words, "s1 Pending", status="Processing")] * 99)
