@@ -111,7 +111,7 @@ async def _final_items(fetch: Fetch[Item], page_size: int, poll: Poll) -> AsyncG
 
 
 def _newly_final(page: BulkPage[Item], seen: Counter[Result], yielded: Counter[Result]) -> Iterator[Item]:
-    """One subscription may stand in a run twice, and end in any order: results are told apart, and equal ones counted."""
+    """A subscription may stand in a run twice, ending in any order: results are told apart, and equal ones counted."""
     for item in page.page:
         if not _is_final(item.status, page.status):
             continue
