@@ -7,7 +7,9 @@ import unicodedata
 
 __all__ = ["clean_text"]
 
-_ALLOWED = re.compile(r"[^A-Za-z0-9!#$%()*+,\-./:;=?@\[\]^_`{}~ \u00a1-\u036f]")
+_REFUSED = re.compile(r"[^A-Za-z0-9!#$%()*+,\-./:;=?@\[\]^_`{}~ \u00a1-\u00ac\u00ae-\u036f\u1e00-\u1eff]")
+"""Everything but the ASCII that the API takes, Latin letters, and marks on letters; a soft hyphen would be invisible."""
+
 _BLANKS = re.compile(r"\s+")
 
 
@@ -15,7 +17,9 @@ def clean_text(text: str, *, longest: int = 128) -> str:
     r"""A product name or reference without what the API refuses or its pages can't show.
 
     Keeps letters of the Latin scripts, digits and plain punctuation, as the official shop plugins do; drops the
-    forbidden `< > ' " & \`, emoji and other scripts; turns line breaks and tabs into spaces and cuts at `longest`.
+    forbidden `< > ' " & \`, emoji and other scripts; turns line breaks and tabs into spaces and cuts at `longest`
+    characters. A text without anything that can stay becomes empty.
     """
-    spaced = _BLANKS.sub(" ", unicodedata.normalize("NFC", text))
-    return _BLANKS.sub(" ", _ALLOWED.sub("", spaced)).strip()[:longest].rstrip()
+    letters_and_marks = _BLANKS.sub(" ", unicodedata.normalize("NFD", text))
+    kept = unicodedata.normalize("NFC", _REFUSED.sub("", letters_and_marks))
+    return _BLANKS.sub(" ", kept).strip()[:longest].rstrip()
