@@ -8,7 +8,7 @@ import unicodedata
 __all__ = ["clean_text"]
 
 _REFUSED = re.compile(r"[^A-Za-z0-9!#$%()*+,\-./:;=?@\[\]^_`{}~ \u00a1-\u00ac\u00ae-\u036f\u1e00-\u1eff]")
-"""Everything but the ASCII that the API takes, Latin letters, and marks on letters; a soft hyphen would be invisible."""
+"""Everything but the API's ASCII, Latin letters, and the marks on them; a soft hyphen would be invisible."""
 
 _BLANKS = re.compile(r"\s+")
 
