@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
 import anyio
 import attrs
 
-from nexi_async.batch import ledger_plan, ledger_work
+from nexi_async.batch import ledger_dunning, ledger_plan, ledger_report, ledger_work
+from nexi_async.batch.dunning import Dunning
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.jobs import ChargeJob, faults_of
 from nexi_async.batch.ledger_plan import Plan
 from nexi_async.batch.ledger_tables import migrate
 from nexi_async.batch.ledger_work import Assignment, Run, Scope
-from nexi_async.batch.results import Ending
+from nexi_async.batch.results import Ending, JobResult
+from nexi_async.batch.summary import Summary
 from nexi_async.errors import Fault, InvalidRequest
 from nexi_async.storage import Database
 
@@ -171,6 +173,55 @@ class Ledger:
     async def record(self, endings: Sequence[tuple[Assignment, Ending]], owner: str) -> None:
         """Write what became of jobs; when this returns it is on disk."""
         await self._database.run(ledger_work.record, endings, owner=owner, now=self._now())
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    async def summary(self, run: str) -> Summary:
+        """The run in figures.
+
+        Raises:
+            InvalidRequest: there is no such run.
+        """
+        return await self._database.run(ledger_report.summarise, run, self._now())
+
+    async def results(self, run: str) -> AsyncGenerator[JobResult, None]:
+        """Every job of the run as it stands, in the order they were planned; in little memory.
+
+        Raises:
+            InvalidRequest: there is no such run.
+        """
+        after: int | None = 0
+        while after is not None:
+            after, results = await self._database.run(ledger_report.page, run, after)
+            for result in results:
+                yield result
+
+    # --- dunning -------------------------------------------------------------------------------------------------
+
+    async def dunning(self, run: str, *, attempt: int) -> Dunning:
+        """Plan the next attempt at what was declined and may be tried again, on the dates that the schemes allow.
+
+        Each job gets a key of its own for the attempt, and is charged once its date has come and the run is gone on
+        with. Doing it twice plans nothing twice.
+
+        Args:
+            run: the run's name.
+            attempt: the number of the attempt to plan, from 2; jobs whose last attempt was the one before take part.
+
+        Raises:
+            InvalidRequest: there is no such run, or the number is less than 2.
+        """
+        if attempt < 2:
+            raise InvalidRequest([("attempt", "must be at least 2; planning the run makes the first")])
+        run_id = await self._database.run(ledger_dunning.find_run, run)
+        planned = given_up = 0
+        due: list[float] = []
+        after: int | None = 0
+        while after is not None:
+            after, gone, dates = await self._database.run(ledger_dunning.plan_again, run_id, attempt, after)
+            planned, given_up = planned + len(dates), given_up + gone
+            due = [min([*due, *dates]), max([*due, *dates])] if due or dates else []
+        return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
 
 
 class _Planning:

@@ -99,8 +99,7 @@ def _differs(before: Any, row: dict[str, Any]) -> bool:
 
 def _those_there(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> dict[str, Any]:
     references = [line.job.reference for line in lines if line.job]
-    names = ("number", "reference", "seen", "kind", "subscription_id", "external_reference", "request")
-    columns = [JOBS.c[name] for name in names]
+    columns = JOBS.c["number", "reference", "seen", "kind", "subscription_id", "external_reference", "request"]
     statement = select(*columns).where(JOBS.c.run == plan.run_id, JOBS.c.reference.in_(references))
     return {row["reference"]: row for row in connection.execute(statement).mappings()}
 

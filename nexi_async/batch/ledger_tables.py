@@ -27,7 +27,7 @@ from sqlalchemy import (
 from nexi_async.errors import InvalidRequest
 from nexi_async.storage import lock
 
-__all__ = ["IS_OPEN", "JOBS", "PLANS", "RUNS", "migrate"]
+__all__ = ["ATTEMPTS", "IS_OPEN", "JOBS", "PLANS", "RUNS", "migrate"]
 
 TABLES = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
@@ -81,13 +81,29 @@ JOBS = Table(
     Index("nexi_batch_jobs_open", "run", "number", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
 )
 
+ATTEMPTS = Table(
+    "nexi_batch_attempts",
+    TABLES,
+    Column("job", ForeignKey(JOBS.c.number), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("payment_id", Text),
+    Column("code", Text),
+    Column("error", Text),
+    Column("ended", Double, nullable=False),
+)
+"""Declined attempts that another one has followed."""
+
 
 def _create(connection: Connection) -> None:
-    TABLES.create_all(connection)
+    TABLES.create_all(connection, [SCHEMA, RUNS, PLANS, JOBS])
     connection.execute(insert(SCHEMA).values(version=0))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
+def _add_attempts(connection: Connection) -> None:
+    ATTEMPTS.create(connection)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts)
 """Each makes the next version of the one before."""
 
 

@@ -142,21 +142,18 @@ def claim(
     return assignments
 
 
-_COLUMNS = tuple(
-    JOBS.c[name]
-    for name in (
-        "number",
-        "reference",
-        "kind",
-        "subscription_id",
-        "external_reference",
-        "request",
-        "amount",
-        "currency",
-        "attempt",
-        "state",
-    )
-)
+_COLUMNS = JOBS.c[
+    "number",
+    "reference",
+    "kind",
+    "subscription_id",
+    "external_reference",
+    "request",
+    "amount",
+    "currency",
+    "attempt",
+    "state",
+]
 
 
 def _assignment(run: Run, row: Any) -> Assignment:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text, update
 
 from nexi_async import Fault, InvalidRequest, Notifications
-from nexi_async.batch import ChargeJob, Ledger, ledger_plan
+from nexi_async.batch import ChargeJob, Ledger, ledger_plan, ledger_tables
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.ledger import Planned
 from nexi_async.batch.ledger_tables import IS_OPEN, SCHEMA
@@ -317,3 +317,17 @@ async def test_a_ledger_is_opened_by_many_at_once(url: str) -> None:
     async with anyio.create_task_group() as group:
         for _ in range(4):
             group.start_soon(opened)
+
+
+async def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
+    """What it holds stays."""
+    database = Database(url)
+    await database.run(ledger_tables.STEPS[0])
+    await database.run(lambda connection: connection.execute(update(SCHEMA).values(version=1)))
+    await database.close()
+
+    async with Ledger.open(url) as ledger:
+        await ledger.plan("r", [job("1")])
+        assert (await ledger.dunning("r", attempt=2)).planned == 0
+    async with Ledger.open(url) as ledger:
+        assert (await ledger.plan("r", [job("1")])).already == 1

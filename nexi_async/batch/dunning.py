@@ -1,0 +1,44 @@
+"""Dunning: when a declined charge may be tried again, as the card schemes allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from nexi_async.reference import acquirer_codes
+
+__all__ = ["Dunning", "next_attempt"]
+
+
+@attrs.frozen
+class Dunning:
+    """What planning the next attempt came to.
+
+    Attributes:
+        planned: how many jobs will be tried again.
+        given_up: how many will not, since the issuer will not approve.
+        first_due: when the first of them may be charged, seconds since 1970; None if there is none.
+        last_due: when the last may be.
+    """
+
+    planned: int
+    given_up: int
+    first_due: float | None
+    last_due: float | None
+
+
+def next_attempt(code: str | None, attempts: Sequence[float]) -> float | None:
+    """When a declined charge may be tried again, in seconds since 1970; None if it should not be.
+
+    Args:
+        code: why it was declined.
+        attempts: when the attempts so far ended, in their order.
+    """
+    limit = acquirer_codes.look_up(code or "").limit
+    if limit is None:
+        return None
+    due = attempts[-1] + limit.spacing.total_seconds()
+    if len(attempts) >= limit.attempts:  # as many as one window may hold: the oldest of them has to leave it
+        due = max(due, attempts[-limit.attempts] + limit.window.total_seconds())
+    return due
