@@ -93,9 +93,12 @@ class Session:
         number, doubtful = 0, False
         while True:
             number += 1
+            passed = 0.0 if number == 1 else self.now() - began
+            if self.pause.is_on:
+                passed = await self._wait_with_all(call, began, sent=number - 1, doubtful=doubtful)
             attempt = None if self.hooks is None else self._described(call, number)
             try:
-                answer = await self._attempt(call, outgoing, attempt, self._seconds_left(number, began))
+                answer = await self._attempt(call, outgoing, attempt, passed)
                 return answer if number == 1 else attrs.evolve(answer, attempts=number)
             except (APIError, TransportError) as failure:
                 delay = self._delay(call, failure, number, began)
@@ -106,14 +109,9 @@ class Session:
                     self.hooks.retry(attempt, failure, delay)
             await self.sleep(delay)
 
-    def _seconds_left(self, number: int, began: float) -> float:
-        """How long an attempt may take; the deadline is everybody's, so none outlives it."""
-        passed = 0.0 if number == 1 else self.now() - began
-        return min(self.timeout, self.retry.deadline - passed)
-
-    async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, seconds: float) -> Answer:
-        if self.pause.is_on:
-            seconds -= await self._wait_with_all(call, seconds)
+    async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float) -> Answer:
+        """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
+        seconds = min(self.timeout, self.retry.deadline - passed)
         if self.hooks is None or attempt is None:
             return await self._exchange(call, outgoing, seconds)
         began = self.now()
@@ -131,22 +129,24 @@ class Session:
     def _described(self, call: Call, number: int) -> Attempt:
         return Attempt(call.operation, call.method, call.path, self.origin.host, number, call.key)
 
-    async def _wait_with_all(self, call: Call, seconds: float) -> float:
-        """Keep a pause that the server asked for, and a little longer, so that not all come back at once."""
-        left = self.pause.left(self.now())
-        if not left:
-            return 0.0
-        wait = left + self.draw() * self.retry.first_delay
-        if wait >= seconds:
-            raise TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
-        await self.sleep(wait)
-        return wait
+    async def _wait_with_all(self, call: Call, began: float, *, sent: int, doubtful: bool) -> float:
+        """Keep a pause that the server asked for, and a little longer, so that not all come back at once.
+
+        It may get longer in the meantime. Returns the seconds that have passed since the call began.
+        """
+        while left := self.pause.left(self.now()):
+            wait = left + self.draw() * self.retry.first_delay
+            if self.now() - began + wait >= self.retry.deadline:
+                late = TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
+                self._give_up(call, late, sent, doubtful=doubtful)
+            await self.sleep(wait)
+        return self.now() - began
 
     def _delay(self, call: Call, failure: APIError | TransportError, number: int, began: float) -> float | None:
         """Seconds before the next attempt, or None to give up; a wait that the server asks for is everybody's."""
         now = self.now()
-        if isinstance(failure, APIError) and failure.retry_after is not None and call.shares_pause:
-            self.pause.extend(now + failure.retry_after)
+        if call.shares_pause and isinstance(failure, APIError) and failure.status in (429, 503):
+            self.pause.extend(now + (failure.retry_after or 0.0))
         elapsed = now - began
         delay = delay_before_next(self.retry, call, failure, attempt=number, elapsed=elapsed, draw=self.draw())
         if delay is not None:
