@@ -45,7 +45,7 @@ class Names:
 def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> Names:
     """Let every name mean these addresses."""
     names = Names(*addresses)
-    monkeypatch.setattr(dial_module.anyio, "getaddrinfo", names.getaddrinfo)
+    monkeypatch.setattr(anyio, "getaddrinfo", names.getaddrinfo)
     return names
 
 
@@ -163,7 +163,7 @@ async def test_family_that_the_machine_lacks(monkeypatch: pytest.MonkeyPatch, po
             raise OSError(97, "Address family not supported by protocol")
         return real(family, *rest)
 
-    monkeypatch.setattr(dial_module.socket, "socket", limited)
+    monkeypatch.setattr(socket, "socket", limited)
     assert peer(await dial("api.test", port)) == V4
 
 
