@@ -81,9 +81,11 @@ class Watch:
             while not leader.is_served:
                 self._next_check = min(self._next_check, leader.deadline)
                 with anyio.CancelScope(deadline=self._next_check) as self._lead:
-                    await anyio.wait_readable(watch_list)
-                self._wake_ready(watch_list)
+                    while not leader.is_served:
+                        await anyio.wait_readable(watch_list)
+                        self._wake_ready(watch_list)
                 if self._lead.cancelled_caught:
+                    self._wake_ready(watch_list)
                     self._wake_late()
         finally:
             self._lead = None
