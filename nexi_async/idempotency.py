@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
+import secrets
 
 from nexi_async.errors import InvalidRequest
 
@@ -18,7 +18,7 @@ _VALID = re.compile(rf"[!-~]{{1,{MAX_LENGTH}}}")
 
 def new_key() -> str:
     """A fresh key for one charge or refund; every attempt at it reuses the key."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def derive_key(run: str, reference: str, attempt: int) -> str:

@@ -12,6 +12,7 @@ from nexi_async.errors import InvalidRequest
 
 __all__ = ["Answer", "Call", "segment"]
 
+MAX_ID = 128
 REPEATABLE_METHODS = frozenset({"GET", "PUT"})
 """A GET changes nothing; every PUT of this API sets a value, and setting it twice changes nothing more."""
 
@@ -64,8 +65,10 @@ def segment(identifier: object, *, name: str) -> str:
     """An id as one segment of a path; an empty one would call another endpoint, so it is refused."""
     if not isinstance(identifier, str):
         raise InvalidRequest([(name, f"must be text (str), is {type(identifier).__name__}")])
+    if identifier.isalnum() and identifier.isascii() and len(identifier) <= MAX_ID:
+        return identifier  # as all ids of the API are, mostly
     if not identifier.strip():
         raise InvalidRequest([(name, "must not be empty")])
-    if identifier in {".", ".."} or not identifier.isprintable() or len(identifier) > 128:
+    if identifier in {".", ".."} or not identifier.isprintable() or len(identifier) > MAX_ID:
         raise InvalidRequest([(name, "is not an id of the API")])
     return quote(identifier, safe="")
