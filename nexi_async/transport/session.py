@@ -112,6 +112,8 @@ class Session:
     async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float) -> Answer:
         """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
         seconds = min(self.timeout, self.retry.deadline - passed)
+        if seconds <= 0:
+            raise TimedOut(f"{call} has no time left to be sent", outcome=Outcome.NOT_SENT)
         if self.hooks is None or attempt is None:
             return await self._exchange(call, outgoing, seconds)
         began = self.now()

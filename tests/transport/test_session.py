@@ -71,13 +71,14 @@ class Clock:
     def __init__(self) -> None:
         self.time = 1000.0
         self.waits: list[float] = []
+        self.oversleeps = 0.0
 
     def now(self) -> float:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.time += seconds
+        self.time += seconds + self.oversleeps
 
 
 @asynccontextmanager
@@ -438,6 +439,15 @@ async def test_no_attempt_outlives_the_deadline() -> None:
     with anyio.fail_after(2):
         error, api = await fail(KEYED, answer(500), silence, retry=policy, patience=60.0)
     assert (type(error), error.outcome, len(api.requests)) == (TimedOut, UNKNOWN, 2)
+
+
+async def test_nothing_is_sent_after_the_deadline() -> None:
+    """A machine that overslept sends nothing that it has no time left to hear of."""
+    clock = Clock()
+    clock.oversleeps = 3.0
+    policy = RetryPolicy(attempts=9, first_delay=8.0, longest_delay=8.0, deadline=10.0)
+    error, api = await fail(BARE, answer(429), answer(201), retry=policy, clock=clock)
+    assert (type(error), error.outcome, error.attempts, len(api.requests)) == (TimedOut, NOT_SENT, 2, 1)
 
 
 async def test_retry_after_is_waited_for() -> None:
