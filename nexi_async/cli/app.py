@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nexi_async.cli import demo, emulator
+from nexi_async.cli import batch, demo, emulator
 
 __all__ = ["app"]
 
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("emulator")(emulator.emulator)
+app.add_typer(batch.batch, name="batch")
 
 
 def _show_version(*, wanted: bool) -> None:

@@ -1,0 +1,171 @@
+"""`nexi-async batch`: plan a run, charge it, look at it, report it, and try again what was declined."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from nexi_async.errors import NexiError
+
+__all__ = ["batch"]
+
+UNUSABLE = 2
+
+batch = typer.Typer(no_args_is_help=True, help="Charge many subscriptions, once each, whatever crashes in between.")
+
+RunName = Annotated[str, typer.Option("--run", metavar="NAME", help="The run's name, e.g. 2026-10.")]
+LedgerURL = Annotated[
+    str,
+    typer.Option(
+        "--ledger",
+        metavar="URL",
+        envvar="NEXI_LEDGER",
+        help="sqlite:///file.db, or postgresql://user:password@host/name for several machines.",
+    ),
+]
+Key = Annotated[
+    str | None, typer.Option(envvar="NEXI_SECRET_KEY", show_envvar=True, help="Better in the environment than here.")
+]
+Address = Annotated[str | None, typer.Option(envvar="NEXI_BASE_URL", help="Another address, e.g. the emulator's.")]
+EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT", help="test or live.")]
+
+
+EXTRAS = {"sqlalchemy": "storage", "procrastinate": "distributed"}
+"""Which extra brings a package."""
+
+
+@contextlib.contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Say what can't be used on standard error, and leave with status 2."""
+    try:
+        yield
+    except NexiError as error:
+        faults = getattr(error, "faults", None)
+        for line in faults or [error]:
+            typer.echo(str(line), err=True)
+    except OSError as error:
+        typer.echo(f"{error.filename or 'file'} can't be used: {error.strerror}", err=True)
+    except ModuleNotFoundError as missing:
+        typer.echo(_how_to_install(missing), err=True)
+    else:
+        return
+    raise typer.Exit(UNUSABLE)
+
+
+def _how_to_install(missing: ModuleNotFoundError) -> str:
+    if missing.name is None:  # raised on purpose, with the command in its text
+        return str(missing)
+    package = missing.name.partition(".")[0]
+    if package not in EXTRAS:
+        raise missing
+    return f"nexi-async batch needs {package}: pip install 'nexi-async[cli,{EXTRAS[package]}]'"
+
+
+@batch.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="Jobs as CSV (.csv) or JSON lines.", show_default=False)],
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Plan nothing if any line is bad.")] = False,
+) -> None:
+    """Plan the jobs of FILE; nothing is charged yet.
+
+    A CSV file has a header line with the columns that it uses of: reference, subscription_id,
+    unscheduled_subscription_id, external_reference, currency, amount, name, tax_rate. JSON lines have the same names,
+    or "lines" for several order lines, each with name, quantity, unit_price (without VAT) or unit_price_with_tax, and
+    tax_rate; and may add my_reference and notifications {"url", "authorization", "events"}. The amount is the total
+    with VAT in minor units (12500 is 125.00), tax_rate is percent x 100 (2500 is 25 %).
+
+    Planning a file again plans only what is new in it; a planned job never changes.
+
+    Exit status: 0 if every line is planned, 1 if some are bad, 2 if the file or the ledger can't be used.
+    """
+    with _telling_faults():
+        from nexi_async.cli import batch_work
+
+        raise typer.Exit(anyio.run(batch_work.plan, file, run, ledger, strict))
+
+
+@batch.command("run")
+def charge(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many charges are under way at once, at most.")] = 200,
+    rate: Annotated[float | None, typer.Option(help="How many charges begin in a second, at most.")] = None,
+    secret_key: Key = None,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
+    """Charge every job of the run that is still open; begin it again whenever it was broken off.
+
+    Ctrl-C (or SIGTERM) finishes what is under way and stops; a second one breaks off. Either way the run can be gone
+    on with: nobody is charged twice, nobody is forgotten.
+
+    Exit status: 0 if every job is charged, 1 if some are declined, refused or not due yet, 2 if the ledger, the run or
+    the key can't be used, 3 if it was stopped before its end.
+    """
+    with _telling_faults():
+        from nexi_async.cli import batch_work
+
+        access = batch_work.Access(secret_key, base_url, environment)
+        raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate))
+
+
+@batch.command()
+def status(run: RunName, ledger: LedgerURL) -> None:
+    """Show where the run stands.
+
+    Exit status: 0 if every job is charged, 1 if not, 2 if the ledger or the run can't be used.
+    """
+    with _telling_faults():
+        from nexi_async.cli import batch_work
+
+        raise typer.Exit(anyio.run(batch_work.status, run, ledger))
+
+
+@batch.command()
+def report(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every job with its outcome.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page with totals and drawings.")
+    ] = None,
+) -> None:
+    """Write reports of the run.
+
+    Exit status: 0, or 2 if the ledger, the run or a file can't be used.
+    """
+    if csv is None and html is None:
+        raise typer.BadParameter("give --csv FILE, --html FILE or both")
+    with _telling_faults():
+        from nexi_async.cli import batch_work
+
+        anyio.run(batch_work.report, run, ledger, csv, html)
+
+
+@batch.command()
+def dunning(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    attempt: Annotated[int, typer.Option(min=2, help="The attempt to plan; 2 follows the first.")],
+) -> None:
+    """Plan another attempt for what was declined and may be tried again, on the dates that the schemes allow.
+
+    Charge it with `batch run` once the dates have come.
+
+    Exit status: 0, or 2 if the ledger or the run can't be used.
+    """
+    with _telling_faults():
+        from nexi_async.cli import batch_work
+
+        anyio.run(batch_work.dunning, run, ledger, attempt)

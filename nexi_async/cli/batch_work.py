@@ -1,0 +1,159 @@
+"""What the commands of `nexi-async batch` do, and the status that they leave with."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import anyio
+import attrs
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nexi_async.batch import BatchCharger, JobState, Ledger, Summary
+from nexi_async.batch.job_files import JobLine, read_jobs
+from nexi_async.batch.report import CSVReport, html_report, money
+from nexi_async.cli.batch_bar import showing_progress
+from nexi_async.client import AsyncCheckout
+from nexi_async.environment import EnvironmentName
+from nexi_async.errors import NexiError
+
+__all__ = ["Access", "charge", "dunning", "plan", "report", "status"]
+
+Status: TypeAlias = int
+DONE: Status = 0
+NOT_ALL: Status = 1
+STOPPED: Status = 3
+
+
+@attrs.frozen
+class Access:
+    """How to reach the API; what is None is taken from the environment."""
+
+    secret_key: str | None = attrs.field(repr=False)
+    base_url: str | None
+    environment: str | None
+
+    def client(self, connections: int) -> AsyncCheckout:
+        """A client with so many connections."""
+        return AsyncCheckout(
+            self.secret_key,
+            environment=cast("EnvironmentName | None", self.environment),
+            base_url=self.base_url,
+            max_connections=connections,
+        )
+
+
+async def plan(file: Path, run: str, url: str, strict: bool) -> Status:  # noqa: FBT001 - from the command line
+    """Plan the jobs of a file."""
+    async with Ledger.open(url) as ledger:
+        planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_tell_bad_line)
+    typer.echo(f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad.")
+    return NOT_ALL if planned.bad else DONE
+
+
+def _tell_bad_line(line: JobLine) -> None:
+    for fault in line.faults:
+        typer.echo(f"line {line.number}: {fault}", err=True)
+
+
+async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None) -> Status:
+    """Charge a run, until its end or a signal."""
+    console = Console()
+    async with access.client(concurrency) as checkout, Ledger.open(url) as ledger:
+        with showing_progress(console) as show:
+            charger = BatchCharger(checkout, ledger, run=run, concurrency=concurrency, rate=rate, on_progress=show)
+            broke_off = await _until_signalled(charger)
+        if broke_off:
+            typer.echo("Broken off; begin again to go on.", err=True)
+            return STOPPED
+        summary = await ledger.summary(run)
+    _print(summary, console)
+    if charger.stopped_because is not None:
+        typer.echo(f"Stopped before the end: {charger.stopped_because}. Begin again to go on.", err=True)
+        return STOPPED
+    return _status_of(summary)
+
+
+async def _until_signalled(charger: BatchCharger) -> bool:
+    """Charge; the first signal stops gracefully, the second breaks off, and then this is True."""
+    failures: list[NexiError] = []
+    is_at_end = False
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_obey, signals, charger, tasks.cancel_scope)
+            try:
+                async for _ in charger:
+                    pass
+            except NexiError as error:  # a task group would wrap it
+                failures.append(error)
+            is_at_end = True
+            tasks.cancel_scope.cancel()
+    for failure in failures:
+        raise failure
+    return not is_at_end
+
+
+async def _obey(signals: AsyncIterable[signal.Signals], charger: BatchCharger, scope: anyio.CancelScope) -> None:
+    async for _ in signals:
+        if charger.stopped_because is not None:
+            scope.cancel()
+        charger.stop()
+        typer.echo("Finishing what is under way; again to break off.", err=True)
+
+
+async def status(run: str, url: str) -> Status:
+    """Show where a run stands."""
+    async with Ledger.open(url) as ledger:
+        summary = await ledger.summary(run)
+    _print(summary, Console())
+    return _status_of(summary)
+
+
+def _status_of(summary: Summary) -> Status:
+    return DONE if summary.count(JobState.CHARGED) == summary.count() else NOT_ALL
+
+
+def _print(summary: Summary, console: Console) -> None:
+    table = Table("outcome", "jobs", "amount", title=f"Run {summary.run}", title_justify="left")
+    for total in summary.totals:
+        table.add_row(total.state, f"{total.jobs:,}", money(total.amount, total.currency))
+    for reason in summary.reasons:
+        table.add_row(f"  {reason.code or '–'} {reason.meaning}: {reason.advice}", f"{reason.jobs:,}", "")
+    console.print(table)
+    if summary.next_due is not None:
+        console.print(f"{summary.waiting:,} are planned for later, the first for {_moment(summary.next_due)}.")
+
+
+async def report(run: str, url: str, csv: Path | None, html: Path | None) -> None:
+    """Write reports."""
+    async with Ledger.open(url) as ledger:
+        if csv is not None:
+            await _write_csv(ledger, run, csv)
+        if html is not None:
+            await anyio.Path(html).write_text(html_report(await ledger.summary(run)), encoding="utf-8")
+
+
+async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
+    await ledger.summary(run)  # a run that is not there leaves no file
+    with path.open("w", encoding="utf-8", newline="") as file:
+        written = CSVReport(file)
+        async for result in ledger.results(run):
+            written.write([result])
+
+
+async def dunning(run: str, url: str, attempt: int) -> None:
+    """Plan another attempt."""
+    async with Ledger.open(url) as ledger:
+        planned = await ledger.dunning(run, attempt=attempt)
+    typer.echo(f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt.")
+    if planned.first_due is not None and planned.last_due is not None:
+        typer.echo(f"They are due from {_moment(planned.first_due)} to {_moment(planned.last_due)}.")
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

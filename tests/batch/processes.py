@@ -1,0 +1,92 @@
+"""The emulator and the commands as processes of their own, as the kill test needs them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import httpx
+
+from tests.batch.support import charges_in
+
+COMMAND = [sys.executable, "-c", "from nexi_async.cli import main; main()"]
+PATIENCE = 30.0
+
+
+@attrs.frozen
+class EmulatorProcess:
+    """An emulator with its own books, out of reach of what happens here."""
+
+    url: str
+    controls: httpx.Client
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command needs to charge against it."""
+        return {**os.environ, "NEXI_BASE_URL": self.url, "NEXI_SECRET_KEY": "emulator-secret-key"}
+
+    def sign_up(self, count: int) -> list[str]:
+        """So many subscriptions; their ids."""
+        ids: list[str] = self.control("POST", "subscriptions", {"count": count})["ids"]
+        return ids
+
+    def control(self, method: str, name: str, body: Any = None) -> Any:
+        """Use a control endpoint."""
+        answer = self.controls.request(method, f"/emulator/{name}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def charged(self) -> Counter[str]:
+        """How often each job was charged."""
+        return charges_in(self.control("GET", "books")["payments"])
+
+
+@contextmanager
+def running_emulator() -> Iterator[EmulatorProcess]:
+    """An emulator until the end of the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen([*COMMAND, "emulator", "--port", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as controls:
+            wait_until_listening(server, port)
+            yield EmulatorProcess(url, controls)
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
+
+
+def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
+    """Wait for the port to open, or say that the server died."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        assert server.poll() is None, "the emulator died"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the emulator did not listen in time")
+
+
+def batch(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `nexi-async batch` to its end."""
+    return subprocess.run(
+        [*COMMAND, "batch", *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def begin(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Begin `nexi-async batch`."""
+    return subprocess.Popen(
+        [*COMMAND, "batch", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )

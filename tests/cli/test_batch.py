@@ -1,0 +1,210 @@
+"""The batch commands as their users meet them, against the emulator."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from nexi_async.batch import JobState, Progress
+from nexi_async.cli import batch_work
+from nexi_async.cli.app import app
+from nexi_async.cli.batch_bar import showing_progress
+from tests.batch.processes import EmulatorProcess, begin, running_emulator
+
+HEADER = "reference,subscription_id,currency,amount,name,tax_rate\n"
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[EmulatorProcess]:
+    """One emulator for all commands."""
+    with running_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def at(emulator: EmulatorProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with the address, the key and the ledger in the environment."""
+    monkeypatch.setenv("NEXI_BASE_URL", emulator.url)
+    monkeypatch.setenv("NEXI_SECRET_KEY", "emulator-secret-key")
+    monkeypatch.setenv("NEXI_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
+    emulator.control("POST", "reset")
+    return tmp_path
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run a batch command here."""
+    return CliRunner().invoke(app, ["batch", *map(str, arguments)])
+
+
+def jobs(folder: Path, emulator: EmulatorProcess, count: int, *, declined: int = 0, more: str = "") -> Path:
+    """A file of jobs, of which some will be declined, and another line."""
+    ids = emulator.sign_up(count)
+    rows = [f"job-{n},{id_},SEK,{151 if n < declined else 9900},Box,2500\n" for n, id_ in enumerate(ids)]
+    file = folder / "jobs.csv"
+    file.write_text(HEADER + "".join(rows) + more)
+    return file
+
+
+def test_a_run_from_the_file_to_the_report(at: Path, emulator: EmulatorProcess) -> None:
+    """Plan, run, status and report agree with the emulator's books."""
+    planned = run("plan", jobs(at, emulator, 30), "--run", "r")
+    assert (planned.exit_code, planned.stdout) == (0, "30 jobs planned, 0 were already, 0 lines are bad.\n")
+
+    charged = run("run", "--run", "r")
+    assert charged.exit_code == 0, charged.output
+    assert "30 of 30 jobs" in charged.stdout
+    assert "2,970.00 SEK" in run("status", "--run", "r").stdout
+
+    assert run("report", "--run", "r", "--csv", at / "out.csv", "--html", at / "out.html").exit_code == 0
+    rows = list(csv.DictReader((at / "out.csv").read_text().splitlines()))
+    assert {row["reference"]: 1 for row in rows if row["state"] == "charged"} == emulator.charged()
+    assert "2,970.00 SEK" in (at / "out.html").read_text()
+
+
+def test_bad_lines_are_listed_and_the_others_planned_unless_strict(at: Path, emulator: EmulatorProcess) -> None:
+    """Number and reason of each; exit status 1."""
+    file = jobs(at, emulator, 2, more="x,s,SEK,1.5,Box,0\njob-0,s,SEK,100,Box,0\n")
+
+    strict = run("plan", file, "--run", "r", "--strict")
+    assert (strict.exit_code, strict.stdout) == (1, "0 jobs planned, 0 were already, 2 lines are bad.\n")
+    loose = run("plan", file, "--run", "r")
+    assert (loose.exit_code, loose.stdout) == (1, "2 jobs planned, 0 were already, 2 lines are bad.\n")
+    assert "line 4: amount: must be a whole number in minor units" in loose.stderr
+    assert "line 5: reference: stands in this plan before" in loose.stderr
+
+
+def test_declined_jobs_are_status_1_and_planned_again(at: Path, emulator: EmulatorProcess) -> None:
+    """The next attempt is a day later."""
+    run("plan", jobs(at, emulator, 5, declined=2), "--run", "r")
+
+    charged = run("run", "--run", "r")
+    assert charged.exit_code == 1
+    assert "51 not sufficient funds: soft" in charged.stdout
+    dunned = run("dunning", "--run", "r", "--attempt", "2")
+    assert "2 jobs are planned again, 0 are not worth another attempt." in dunned.stdout
+    later = run("status", "--run", "r")
+    assert (later.exit_code, "2 are planned for later, the first for" in later.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("run", "--run", "nobody"), "run: nobody is not planned in this ledger"),
+        (("status", "--run", "r", "--ledger", "mysql://x/y"), "url: is for mysql"),
+        (("plan", "missing.csv", "--run", "r"), "missing.csv can't be used: No such file or directory"),
+        (("report", "--run", "nobody", "--csv", "out.csv"), "run: nobody is not planned"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_status_2(at: Path, arguments: tuple[str, ...], complaint: str) -> None:
+    """No traceback, and nothing is left behind."""
+    os.chdir(at)
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert not (at / "out.csv").exists()
+
+
+def test_a_wrong_key_is_status_2_and_the_right_one_goes_on(at: Path, emulator: EmulatorProcess) -> None:
+    """Nobody is given up for a slip of the pen."""
+    run("plan", jobs(at, emulator, 20), "--run", "r")
+
+    wrong = run("run", "--run", "r", "--secret-key", "wrong")
+    assert wrong.exit_code == 2
+    assert "401" in wrong.stderr
+    assert run("run", "--run", "r").exit_code == 0
+
+
+def test_sigterm_finishes_what_is_under_way_and_can_be_gone_on_with(at: Path, emulator: EmulatorProcess) -> None:
+    """Status 3; nothing is left in doubt, and the rest is charged later."""
+    run("plan", jobs(at, emulator, 100), "--run", "r")
+    charging = begin(dict(os.environ), "run", "--run", "r", "--concurrency", "4", "--rate", "20")
+    assert charging.stdout is not None
+    charging.stdout.readline()
+    charging.send_signal(signal.SIGTERM)
+    output, complaints = charging.communicate(timeout=30)
+
+    assert charging.returncode == 3, complaints
+    assert "Finishing what is under way" in complaints
+    assert "sending" not in output
+    assert 0 < emulator.charged().total() < 100
+    assert run("run", "--run", "r").exit_code == 0
+    assert set(emulator.charged().values()) == {1}
+
+
+def test_a_second_signal_breaks_off(at: Path, emulator: EmulatorProcess) -> None:
+    """At once; what may have been sent is asked for when the run is gone on with."""
+    emulator.control("PUT", "faults", [{"fault": "delay", "seconds": 60, "path": "*/charges"}])
+    run("plan", jobs(at, emulator, 10), "--run", "r")
+    charging = begin(dict(os.environ), "run", "--run", "r")
+    while not emulator.charged():
+        assert charging.poll() is None
+    charging.send_signal(signal.SIGINT)
+    assert charging.stderr is not None
+    assert "Finishing" in charging.stderr.readline()
+    charging.send_signal(signal.SIGINT)
+    _, complaints = charging.communicate(timeout=30)
+    assert (charging.returncode, "Broken off" in complaints) == (3, True)
+
+    emulator.control("PUT", "faults", [])
+    emulator.control("POST", "clock", {"advance": 120})
+    assert run("run", "--run", "r").exit_code == 0
+    assert set(emulator.charged().values()) == {1}
+
+
+def test_without_sqlalchemy_it_names_the_command_that_installs_it() -> None:
+    """One line and status 2."""
+    program = "import sys; sys.modules['sqlalchemy'] = None; from nexi_async.cli import main; main()"
+    command = [sys.executable, "-c", program, "batch", "status", "--run", "r", "--ledger", "sqlite:///x.db"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+
+    assert result.returncode == 2
+    assert result.stderr == "nexi-async batch needs sqlalchemy: pip install 'nexi-async[cli,storage]'\n"
+
+
+def test_the_key_is_in_no_repr() -> None:
+    """Not even in a traceback with its variables."""
+    assert "s3cret" not in repr(batch_work.Access("s3cret", None, None))
+
+
+# --- the bar -------------------------------------------------------------------------------------------------------
+
+
+def progress(done: int) -> Progress:
+    """So many of a hundred done."""
+    return Progress(100, done, {JobState.CHARGED: done}, 10.0, (100 - done) / 10)
+
+
+def test_elsewhere_than_on_a_terminal_lines_come_now_and_then() -> None:
+    """The first at once, then every five seconds, and always the last."""
+    paper, time = io.StringIO(), 0.0
+    with showing_progress(Console(file=paper, width=80), now=lambda: time) as show:
+        for done in range(0, 101, 10):
+            show(progress(done))
+            time += 1.0
+
+    assert paper.getvalue().splitlines() == [
+        "0 of 100 jobs, 10/s, 0:00:10 left",
+        "50 of 100 jobs, 10/s, 0:00:05 left, 50 charged",
+        "100 of 100 jobs, 10/s, 0:00:00 left, 100 charged",
+    ]
+
+
+def test_on_a_terminal_there_is_a_bar() -> None:
+    """With count, rate and time left."""
+    paper = io.StringIO()
+    with showing_progress(Console(file=paper, width=100, force_terminal=True, force_interactive=True)) as show:
+        show(progress(50))
+
+    assert "50/100" in paper.getvalue()
+    assert "10/s, 0:00:05 left, 50 charged" in paper.getvalue()
