@@ -1,0 +1,84 @@
+"""The kill test: whoever dies whenever, the emulator's books and the ledger agree job by job.
+
+In the suite with a few hundred jobs; with NEXI_TEST_FULL=1 with 5,000 and fifteen kills.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
+
+IS_FULL = os.environ.get("NEXI_TEST_FULL") == "1"
+JOBS, KILLS = (5_000, 15) if IS_FULL else (600, 4)
+DECLINED = 0.05
+
+CHARGES = {"method": "POST", "path": "/v1/subscriptions/*/charges"}
+FAULTS = [
+    {"fault": "lose_answer", "rate": 0.03, **CHARGES},
+    {"fault": "status", "status": 500, "rate": 0.02, **CHARGES},
+    {"fault": "status", "status": 429, "rate": 0.02, **CHARGES},
+]
+RUN = ("run", "--run", "r", "--concurrency", "20")
+
+
+def write_jobs(file: Path, emulator: EmulatorProcess, chance: random.Random) -> set[str]:
+    """A file of jobs; returns the references of those that the issuer will approve."""
+    lines, approved = ["reference,subscription_id,currency,amount,name"], set()
+    for number, id_ in enumerate(emulator.sign_up(JOBS)):
+        is_declined = chance.random() < DECLINED
+        lines.append(f"job-{number},{id_},SEK,{151 if is_declined else 9900},Box")
+        if not is_declined:
+            approved.add(f"job-{number}")
+    file.write_text("\n".join(lines))
+    return approved
+
+
+def kill_at_some_moment(charging: subprocess.Popen[str], chance: random.Random) -> None:
+    """Let it work for a while, then kill it without a warning."""
+    assert charging.stdout is not None
+    charging.stdout.readline()  # it has begun to charge
+    time.sleep(chance.uniform(0, 0.5))
+    charging.kill()
+    charging.communicate(timeout=30)
+
+
+def states(environment: dict[str, str], folder: Path) -> dict[str, str]:
+    """What the ledger says of each job."""
+    file = folder / "report.csv"
+    assert batch(environment, "report", "--run", "r", "--csv", str(file)).returncode == 0
+    return {row["reference"]: row["state"] for row in csv.DictReader(file.read_text().splitlines())}
+
+
+@pytest.mark.timeout(600)
+def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Path) -> None:
+    """Answers lost after the effect, random failures, declines, and SIGKILL at random moments."""
+    chance = random.Random(8)
+    with running_emulator() as emulator:
+        environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
+        approved = write_jobs(tmp_path / "jobs.csv", emulator, chance)
+        assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
+        emulator.control("PUT", "faults", FAULTS)
+        kills = 0
+        for _ in range(KILLS):
+            charging = begin(environment, *RUN, "--rate", str(JOBS // 4))
+            kill_at_some_moment(charging, chance)
+            kills += charging.returncode == -9
+        last = batch(environment, *RUN)
+        assert last.returncode == 1, last.stderr  # some are declined
+        charged = emulator.charged()
+
+    assert kills == KILLS
+    assert charged == Counter(dict.fromkeys(approved, 1))
+    found = states(environment, tmp_path)
+    assert len(found) == JOBS
+    assert {name for name, state in found.items() if state == "charged"} == approved
+    assert {state for name, state in found.items() if name not in approved} <= {"declined"}
