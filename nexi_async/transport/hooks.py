@@ -25,6 +25,7 @@ class Attempt:
         method: GET, POST or PUT.
         path: with ids; not for metrics.
         host: where it goes.
+        port: at which port.
         number: from 1.
         idempotency_key: the key it carries, if any.
     """
@@ -33,8 +34,9 @@ class Attempt:
     method: str
     path: str
     host: str
+    port: int
     number: int
-    idempotency_key: str | None
+    idempotency_key: str | None = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -129,7 +129,8 @@ class Session:
             self.hooks.response(attempt, end, self.now() - began)
 
     def _described(self, call: Call, number: int) -> Attempt:
-        return Attempt(call.operation, call.method, call.path, self.origin.host, number, call.key)
+        origin = self.origin
+        return Attempt(call.operation, call.method, call.path, origin.host, origin.port, number, call.key)
 
     async def _wait_with_all(self, call: Call, began: float, *, sent: int, doubtful: bool) -> float:
         """Keep a pause that the server asked for, and a little longer, so that not all come back at once.
