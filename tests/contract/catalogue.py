@@ -392,7 +392,7 @@ PAYMENTS = [
         },
         gives=tuple,
         answers=200,
-        shape=shapes.CONFIGURED_METHODS,
+        shape=[shapes.CONFIGURED_METHOD],
         errors="400 401 500",
         provoked={400: query(Enabled="perhaps")},
     ),

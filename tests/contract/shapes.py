@@ -133,7 +133,7 @@ _CHECKOUT: Shape = {
     "countryCode?": text,
     "expiresAt?": moment,
 }
-_FEES: Shape = [{"name": text, "fee": ORDER_ITEM}]
+_FEES: Shape = [{"name?": text, "fee?": ORDER_ITEM}]
 
 CREATE_PAYMENT: Shape = {
     "order": ORDER,
@@ -147,20 +147,20 @@ CREATE_PAYMENT: Shape = {
         "allowVariableAmount?": flag,
     },
     "unscheduledSubscription?": {"create?": flag, "unscheduledSubscriptionId?": text},
-    "paymentMethodsConfiguration?": [{"name": text, "enabled?": flag}],
+    "paymentMethodsConfiguration?": [{"name?": text, "enabled?": flag}],
     "paymentMethods?": _FEES,
     "myReference?": text,
     "additionalPaymentMethodData?": {
-        "riverty?": {"orderReference": text},
-        "payPal?": {"orderReference": text},
+        "riverty?": {"orderReference?": text},
+        "payPal?": {"orderReference?": text},
     },
 }
 UPDATE_REFERENCE: Shape = {"checkoutUrl": text, "reference": text}
-UPDATE_MY_REFERENCE: Shape = {"myReference": text}
+UPDATE_MY_REFERENCE: Shape = {"myReference?": text}
 UPDATE_ORDER: Shape = {
-    "amount": money,
-    "items": [ORDER_ITEM],
-    "shipping?": {"costSpecified": flag},
+    "amount?": money,
+    "items?": [ORDER_ITEM],
+    "shipping?": {"costSpecified?": flag},
     "paymentMethods?": _FEES,
 }
 CANCEL: Shape = {"amount": money, "orderItems?": [ORDER_ITEM]}
@@ -181,7 +181,7 @@ CHARGE_BULK: Shape = {
 }
 VERIFY_BULK: Shape = {
     "externalBulkVerificationId?": text,
-    "subscriptions": [{"subscriptionId?": text, "externalReference?": text}],
+    "subscriptions?": [{"subscriptionId?": text, "externalReference?": text}],
 }
 CARD_PAYMENT: Shape = {
     "interactionType?": money,
@@ -304,7 +304,7 @@ RETRIEVED_PAYMENT: Shape = {
         "paymentAccountReference?": text,
     }
 }
-CONFIGURED_METHODS: Shape = [{"name?": text, "paymentType?": text, "currency?": text, "enabled": flag}]
+CONFIGURED_METHOD: Shape = {"name?": text, "paymentType?": text, "currency?": text, "enabled": flag}
 
 # --- answers about subscriptions --------------------------------------------------------------------------------------
 
@@ -476,6 +476,11 @@ def paths(shape: Shape, path: str = "") -> Iterator[str]:
         yield from paths(shape[0], f"{path}[]")
     elif isinstance(shape, dict):
         for name, inner in shape.items():
-            here = f"{path}.{name}" if path else name
+            here = join(path, name)
             yield here
             yield from paths(inner, here.removesuffix("?"))
+
+
+def join(path: str, name: str) -> str:
+    """The path of a member."""
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,58 @@
+"""Every request with a body, three times: as documented, as the SDK says it, as the emulator reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import attrs
+
+from nexi_async.emulator import validation
+from nexi_async.emulator.books import KINDS
+from nexi_async.emulator.fields import Table
+from nexi_async.models.bulk import ChargeBulk, VerifyBulk
+from nexi_async.models.card_payment import CardPaymentRequest
+from nexi_async.models.changes import CancelPayment, UpdateMyReference, UpdateOrder, UpdateReference
+from nexi_async.models.charge import ChargePayment
+from nexi_async.models.create_payment import CreatePayment
+from nexi_async.models.refund import RefundRequest
+from nexi_async.models.subscription import ChargeSubscription
+from tests.contract import shapes
+from tests.contract.catalogue import CATALOGUE, VARIANTS
+from tests.contract.examples import Document
+from tests.contract.shapes import Shape
+
+Model: TypeAlias = type[attrs.AttrsInstance]
+
+_SCHEDULED = KINDS["scheduled"]
+
+
+@attrs.frozen
+class Request:
+    """One request; unscheduled subscriptions and refunds of payments have the same with other names."""
+
+    operation: str
+    shape: Shape
+    model: Model
+    table: Table
+
+    def examples(self) -> Iterator[Document]:
+        """The bodies of the catalogue."""
+        for row in [*CATALOGUE, *VARIANTS]:
+            if self.operation in row.through and row.body is not None:
+                yield row.body
+
+
+REQUESTS = [
+    Request("payments.create", shapes.CREATE_PAYMENT, CreatePayment, validation.CREATE_PAYMENT),
+    Request("payments.update_reference", shapes.UPDATE_REFERENCE, UpdateReference, validation.REFERENCE_INFORMATION),
+    Request("payments.update_my_reference", shapes.UPDATE_MY_REFERENCE, UpdateMyReference, validation.MY_REFERENCE),
+    Request("payments.update_order", shapes.UPDATE_ORDER, UpdateOrder, validation.ORDER_UPDATE),
+    Request("payments.cancel", shapes.CANCEL, CancelPayment, validation.CANCEL),
+    Request("payments.charge", shapes.CHARGE, ChargePayment, validation.CHARGE),
+    Request("charges.refund", shapes.REFUND, RefundRequest, validation.REFUND),
+    Request("subscriptions.charge", shapes.CHARGE_SUBSCRIPTION, ChargeSubscription, validation.AGREEMENT_CHARGE),
+    Request("subscriptions.charge_bulk", shapes.CHARGE_BULK, ChargeBulk, validation.bulk_charge(_SCHEDULED)),
+    Request("subscriptions.verify_bulk", shapes.VERIFY_BULK, VerifyBulk, validation.bulk_verification(_SCHEDULED)),
+    Request("card_payments.create", shapes.CARD_PAYMENT, CardPaymentRequest, validation.CARD_PAYMENT),
+]
