@@ -54,13 +54,15 @@ def hooks(*, tracer_provider: TracerProvider | None = None, meter_provider: Mete
         )
 
     def end(attempt: Attempt, ended: Answer | NexiError | None, seconds: float) -> None:
-        span = open_spans.pop(attempt)
         facts = _of_end(ended)
+        durations.record(seconds, _of_call(attempt) | facts)
+        span = open_spans.pop(attempt, None)
+        if span is None:
+            return  # it could not begin, which was logged then
         span.set_attributes(facts)
         if "error.type" in facts:
             span.set_status(trace.StatusCode.ERROR, str(facts["error.type"]))
         span.end()
-        durations.record(seconds, _of_call(attempt) | facts)
 
     return Hooks(on_request=begin, on_response=end)
 

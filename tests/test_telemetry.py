@@ -12,7 +12,7 @@ import httpx
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, HistogramDataPoint, InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -172,6 +172,19 @@ async def test_without_providers() -> None:
         KEY, base_url="https://api.test", transport=ScriptedAPI(CHARGED), retry=SWIFT, hooks=telemetry.hooks()
     )
     await charge(client)
+
+
+async def test_span_that_could_not_begin(observatory: Observatory, caplog: pytest.LogCaptureFixture) -> None:
+    """A broken span processor costs its span, and neither the call nor its duration."""
+
+    class Broken(SpanProcessor):
+        def on_start(self, span: Span, parent_context: object = None) -> None:  # noqa: ARG002
+            raise ZeroDivisionError("out of order")
+
+    observatory.tracers.add_span_processor(Broken())
+    await charge(observatory.client(CHARGED))
+    assert [point.count for point in observatory.histogram.data_points] == [1]
+    assert [record.getMessage() for record in caplog.records] == ["a hook failed; the call goes on"]
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
