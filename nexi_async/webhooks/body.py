@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import anyio
 from starlette.types import Receive, Scope
+
+from nexi_async.webhooks.patience import Within
 
 __all__ = ["SenderGone", "TooLarge", "read_body"]
 
@@ -29,22 +30,7 @@ async def read_body(scope: Scope, receive: Receive, largest: int) -> bytes:
     """
     if _announced(scope) > largest:
         raise TooLarge
-    chunks, size, more = list[bytes](), 0, True
-    with anyio.fail_after(BODY_SECONDS):
-        while more:
-            chunk, more = await _next_chunk(receive)
-            size += len(chunk)
-            if size > largest:
-                raise TooLarge
-            chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise SenderGone
-    return message.get("body", b""), message.get("more_body", False)
+    return await Within(BODY_SECONDS, _read(receive, largest))
 
 
 def _announced(scope: Scope) -> int:
@@ -53,3 +39,18 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length" and value[:20].isdigit():
             return int(value[:20])
     return 0
+
+
+async def _read(receive: Receive, largest: int) -> bytes:
+    chunks, room, more = list[bytes](), largest, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise SenderGone
+        chunk = message.get("body", b"")
+        room -= len(chunk)
+        if room < 0:
+            raise TooLarge
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)

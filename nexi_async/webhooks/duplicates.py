@@ -27,7 +27,7 @@ class HandledEvents:
 
     def __init__(self) -> None:
         self._handled: OrderedDict[Key, None] = OrderedDict()
-        self._running: dict[Key, anyio.Event] = {}
+        self._running: dict[Key, anyio.Event | None] = {}
         self.repeated = 0
         """How many deliveries brought nothing new."""
 
@@ -48,17 +48,19 @@ class HandledEvents:
         return True
 
     async def _run(self, key: Key, handle: Callable[[], Awaitable[None]]) -> None:
-        finished = self._running[key] = anyio.Event()
+        self._running[key] = None  # an event only if somebody comes to wait for it
         try:
             await handle()
             self._remember(key)
         finally:
-            del self._running[key]
-            finished.set()
+            finished = self._running.pop(key)
+            if finished is not None:
+                finished.set()
 
     async def _outcome_of(self, key: Key) -> bool:
+        finished = self._running[key] = self._running[key] or anyio.Event()
         with anyio.move_on_after(PATIENCE):
-            await self._running[key].wait()
+            await finished.wait()
         return key in self._handled
 
     def _remember(self, key: Key) -> None:

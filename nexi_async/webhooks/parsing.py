@@ -86,6 +86,8 @@ def _merchant(document: dict[str, Any]) -> int | None:
 
 
 def _number(value: object) -> int | None:
+    if value is None or type(value) is int:
+        return value or None
     try:
         return structure(value, int, lenient) or None
     except Malformed:

@@ -7,6 +7,7 @@ ours; the first that is not is the sender.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -32,13 +33,14 @@ def sender(peer: str, headers: Headers, proxies: Sequence[Network]) -> Address |
         proxies: whose headers are believed.
     """
     address = read_address(peer)
-    if address is None or not is_inside(address, proxies):
+    if address is None or not proxies or not is_inside(address, proxies):
         return address
     told = {_first_stranger(address, hops, proxies) for hops in _told(headers)}
     # a sender may add the header that the proxy does not write: then the two disagree
     return told.pop() if len(told) == 1 else None
 
 
+@functools.lru_cache(maxsize=1024)  # the same few senders, again and again
 def read_address(text: str) -> Address | None:
     """An address from its text; IPv4 wrapped in IPv6 is the IPv4 that it stands for."""
     try:
