@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("client",)
+NAMES = ("client", "webhooks")
 
 
 def main() -> None:
