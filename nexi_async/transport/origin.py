@@ -33,7 +33,8 @@ class Origin:
         """The origin of an address, with its scheme's port if it names none."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        return cls(parts.scheme, host, parts.port or _PORTS[parts.scheme], host)
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
+        return cls(parts.scheme, host, port, host)
 
     @property
     def authority(self) -> str:
