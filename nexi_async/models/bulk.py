@@ -114,7 +114,7 @@ class BulkCharge:
     """What became of one subscription of a bulk charge.
 
     Attributes:
-        subscription_id: the subscription, of either kind.
+        subscription_id: the subscription, of either kind; None if the API found none by the external reference.
         status: Pending, Succeeded or Failed.
         payment_id: the payment that the charge made.
         charge_id: the charge within it.
@@ -124,8 +124,8 @@ class BulkCharge:
         external_reference: for subscriptions from another platform.
     """
 
-    subscription_id: str
     status: BulkItemStatus
+    subscription_id: str | None = None
     payment_id: str | None = None
     charge_id: str | None = None
     code: str | None = None
@@ -139,7 +139,7 @@ class BulkVerification:
     """What became of one subscription of a bulk verification.
 
     Attributes:
-        subscription_id: the subscription, of either kind.
+        subscription_id: the subscription, of either kind; None if the API found none by the external reference.
         status: Pending, Succeeded or Failed.
         payment_id: the payment that the check made, if any.
         code: why it failed.
@@ -147,8 +147,8 @@ class BulkVerification:
         external_reference: for subscriptions from another platform.
     """
 
-    subscription_id: str
     status: BulkItemStatus
+    subscription_id: str | None = None
     payment_id: str | None = None
     code: str | None = None
     message: str | None = None

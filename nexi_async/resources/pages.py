@@ -18,7 +18,7 @@ __all__ = ["PAGE_SIZE", "Poll", "check_page_size", "items_of", "numbered"]
 PAGE_SIZE = 500
 
 T = TypeVar("T")
-Result = tuple[str, str | None, BulkItemStatus, str | None]
+Result = tuple[str | None, str | None, BulkItemStatus, str | None]
 """What became of whom: subscription, external reference, status and payment of an item."""
 
 
@@ -41,7 +41,7 @@ class BulkItem(Protocol):
     """What the items of both kinds of runs have in common."""
 
     @property
-    def subscription_id(self) -> str: ...
+    def subscription_id(self) -> str | None: ...
     @property
     def external_reference(self) -> str | None: ...
     @property

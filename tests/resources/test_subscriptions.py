@@ -383,6 +383,18 @@ async def test_items_tell_what_became_of_them(words: Words) -> None:
     assert (failed.code, failed.message, failed.source, failed.payment_id) == ("51", "no", "Issuer", None)
 
 
+async def test_item_of_an_unknown_reference(words: Words) -> None:
+    """One reference that names no subscription does not keep the others from being read."""
+    entries = [
+        {"externalReference": "x", "status": "Failed", "code": "1031", "message": "no", "source": "internal"},
+        {words.id: "s2", "status": "Succeeded", "paymentId": "p2", "chargeId": "c2"},
+    ]
+    async with client(ScriptedAPI(answer(200, {"page": entries, "more": False, "status": "Done"}))) as checkout:
+        unknown, paid = [item async for item in words.of(checkout).bulk_charges("b1")]
+    assert (unknown.subscription_id, unknown.external_reference, unknown.code) == (None, "x", "1031")
+    assert paid.subscription_id == "s2"
+
+
 async def test_pages_are_fetched_when_they_are_needed(words: Words) -> None:
     """Nothing is asked for before somebody looks."""
     api = ScriptedAPI()
@@ -457,7 +469,7 @@ async def test_waiting_ends(words: Words) -> None:
 @pytest.mark.parametrize(
     ("body", "paths"),
     [
-        ({"page": [{"status": "Failed"}, 7]}, ["page[0].subscriptionId", "page[1]"]),
+        ({"page": [{"subscriptionId": "s1"}, 7]}, ["page[0].status", "page[1]"]),
         ({"page": {}}, ["page"]),
         ([], ["body"]),
     ],
