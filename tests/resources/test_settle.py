@@ -1,0 +1,149 @@
+"""Tests of `settle`, the one call that turns an unknown charge into an answer, for both kinds of subscription."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import httpx
+import pytest
+
+from nexi_async import (
+    AsyncCheckout,
+    ConnectFailed,
+    InvalidRequest,
+    NexiError,
+    Outcome,
+    RetryPolicy,
+    SubscriptionChargeReceipt,
+    TimedOut,
+    Unauthorized,
+    UnexpectedResponse,
+)
+from tests.scripted import KEY, ScriptedAPI, Step, answer
+from tests.transport.clock import Clock, by_clock
+
+FOUND = answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": True})
+RUNNING = answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": False})
+UNHEARD_OF = answer(404)
+RECEIPT = SubscriptionChargeReceipt(payment_id="p1", charge_id="c1", idempotency_key="key-1")
+
+
+@attrs.frozen
+class Case:
+    """A client of the script, of either kind of subscription."""
+
+    client: AsyncCheckout
+    api: ScriptedAPI
+    clock: Clock
+    group: str
+
+    async def settle(self, patience: float = 10.0) -> SubscriptionChargeReceipt | None:
+        if self.group == "subscriptions":
+            return await self.client.subscriptions.settle("s1", "key-1", patience=patience)
+        return await self.client.unscheduled_subscriptions.settle("s1", "key-1", patience=patience)
+
+
+@pytest.fixture(params=["subscriptions", "unscheduled_subscriptions"])
+def group(request: pytest.FixtureRequest) -> str:
+    """Either kind."""
+    return str(request.param)
+
+
+@asynccontextmanager
+async def asking(group: str, *script: Step, attempts: int = 1) -> AsyncIterator[Case]:
+    """Ask the script, by a clock of its own."""
+    api, clock = ScriptedAPI(*script), Clock()
+    retry = RetryPolicy(attempts=attempts, first_delay=0.0)
+    client = AsyncCheckout(KEY, base_url="https://api.test", transport=api, retry=retry)
+    async with by_clock(client, clock):
+        yield Case(client, api, clock, group)
+
+
+async def test_found(group: str) -> None:
+    """A charge that is done is known at once, with the key that finds it again."""
+    async with asking(group, FOUND) as case:
+        assert await case.settle() == RECEIPT
+        assert case.api.calls == [f"GET /v1/{group.replace('_', '')}/s1/charges/status"]
+        assert (case.api.keys, case.clock.waits) == (["key-1"], [])
+
+
+async def test_being_worked_on_then_done(group: str) -> None:
+    """While the API is at it, it is asked again, less and less often."""
+    async with asking(group, RUNNING, RUNNING, RUNNING, FOUND) as case:
+        assert await case.settle() == RECEIPT
+        assert case.clock.waits == [1.0, 2.0, 4.0]
+
+
+async def test_not_there_yet(group: str) -> None:
+    """A request that was on its way for long may arrive after the first question."""
+    async with asking(group, UNHEARD_OF, RUNNING, FOUND) as case:
+        assert await case.settle() == RECEIPT
+
+
+async def test_never_arrived(group: str) -> None:
+    """What the API has not heard of in all that time has not happened."""
+    async with asking(group, *[UNHEARD_OF] * 5) as case:
+        assert await case.settle() is None
+        assert case.clock.waits == [1.0, 2.0, 4.0, 3.0]
+        assert (case.clock.time, case.api.script) == (1010.0, [])
+
+
+async def test_never_done(group: str) -> None:
+    """What is still not completed stays unknown: neither a receipt, nor the word that it has not happened."""
+    async with asking(group, *[RUNNING] * 5) as case:
+        with pytest.raises(TimedOut, match="the charge of s1 is not completed after 10 s") as caught:
+            await case.settle()
+        assert (caught.value.outcome, caught.value.idempotency_key) == (Outcome.UNKNOWN, "key-1")
+        assert case.clock.time == 1010.0
+
+
+async def test_arrived_late_and_never_done(group: str) -> None:
+    """The last answer counts."""
+    async with asking(group, *[UNHEARD_OF] * 4, RUNNING) as case:
+        with pytest.raises(TimedOut):
+            await case.settle()
+
+
+async def test_no_patience(group: str) -> None:
+    """Without patience it is asked just once."""
+    async with asking(group, UNHEARD_OF) as case:
+        assert await case.settle(patience=0.0) is None
+        assert (len(case.api.requests), case.clock.waits) == (1, [])
+
+
+async def test_longest_delay(group: str) -> None:
+    """With much patience the API is still asked every few seconds, to the end."""
+    async with asking(group, *[UNHEARD_OF] * 9) as case:
+        assert await case.settle(patience=30.0) is None
+        assert case.clock.waits == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        (answer(401), Unauthorized),
+        (httpx.ConnectError("no way"), ConnectFailed),
+        (answer(200, {"completed": True}), UnexpectedResponse),
+        (answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": "yes"}), UnexpectedResponse),
+    ],
+)
+async def test_could_not_be_asked(group: str, step: Step, kind: type[NexiError]) -> None:
+    """A question that fails is an error, never the word that nothing has happened."""
+    async with asking(group, step) as case:
+        with pytest.raises(kind):
+            await case.settle()
+
+
+async def test_question_is_repeated(group: str) -> None:
+    """Asking changes nothing, so it is tried again like any reading."""
+    async with asking(group, httpx.ReadError("lost"), answer(500), FOUND, attempts=3) as case:
+        assert await case.settle() == RECEIPT
+
+
+async def test_key_that_cannot_be() -> None:
+    """A key that no charge can have had is refused, not reported as a charge that has not happened."""
+    async with asking("subscriptions") as case:
+        with pytest.raises(InvalidRequest):
+            await case.client.subscriptions.settle("s1", "")
