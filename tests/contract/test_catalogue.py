@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable
 
 import pytest
 
 from nexi_async import AsyncCheckout
 from nexi_async.emulator.calls import CALLS
-from tests.contract.catalogue import CARD_PAYMENTS, CATALOGUE, PAYMENTS, REPORTS, SUBSCRIPTIONS, Row
+from tests.contract.catalogue import CARD_PAYMENTS, CATALOGUE, PAYMENTS, REPORTS, SUBSCRIPTIONS
 from tests.contract.refusals import USUAL
+from tests.contract.row import Row
 from tests.contract.world import new_world
 
 BUILT_ON_OTHERS = {"subscriptions.settle", "unscheduled_subscriptions.settle"}
@@ -40,21 +42,20 @@ def test_every_method_of_the_client_is_reached() -> None:
     assert public_methods() == {name for row in CATALOGUE for name in row.through} | BUILT_ON_OTHERS
 
 
+def in_the_emulators_words(rows: Iterable[Row]) -> set[tuple[str, str]]:
+    """Method and path in lower case, where every id is called "{id}"."""
+    return {(row.method, re.sub(r"\{\w+\}", "{id}", row.path.lower())) for row in rows}
+
+
 def test_emulator_has_the_same_calls() -> None:
     """The emulator takes the calls of the table and no others."""
-    assert {(wire.method, wire.path) for wire in CALLS} == {
-        (row.method, re.sub(r"\{\w+\}", "{id}", row.path.replace("I", "i")).lower()) for row in CATALOGUE
-    }
+    assert {(wire.method, wire.path) for wire in CALLS} == in_the_emulators_words(CATALOGUE)
 
 
 def test_emulator_remembers_the_same_keys() -> None:
     """A POST takes a key in the table exactly if the emulator remembers it."""
-    remembered = {(wire.method, re.sub(r"\{\w+\}", "{id}", wire.path)) for wire in CALLS if wire.keyed}
-    assert remembered == {
-        (row.method, re.sub(r"\{\w+\}", "{id}", row.path).lower())
-        for row in CATALOGUE
-        if row.keyed and row.method == "POST"
-    }
+    keyed = in_the_emulators_words(row for row in CATALOGUE if row.keyed and row.method == "POST")
+    assert {(wire.method, wire.path) for wire in CALLS if wire.keyed} == keyed
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.call)

@@ -20,8 +20,9 @@ from nexi_async import (
     ServerError,
     Unauthorized,
 )
-from tests.contract.catalogue import CATALOGUE, VARIANTS, Ask, Row
+from tests.contract.catalogue import CATALOGUE, VARIANTS
 from tests.contract.examples import KEY
+from tests.contract.row import Ask, Row
 from tests.contract.world import World, new_world
 
 ERRORS: dict[int, tuple[type[APIError], Outcome]] = {

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from tests.contract import shapes
-from tests.contract.catalogue import CATALOGUE, VARIANTS, Row
+from tests.contract.catalogue import CATALOGUE, VARIANTS
 from tests.contract.examples import KEY
+from tests.contract.row import Row
 from tests.contract.world import World, new_world
 
 REFUSALS = [(row, status) for row in CATALOGUE for status in row.error_statuses]
