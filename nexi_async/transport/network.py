@@ -127,8 +127,9 @@ def new_carrier(
 
 
 def proxy_of_environment(origin: Origin) -> str | None:
-    """The proxy that HTTPS_PROXY, ALL_PROXY and NO_PROXY name for an address."""
-    if proxy_bypass(origin.host):
+    """The proxy that HTTPS_PROXY, ALL_PROXY and NO_PROXY name for an address; theirs often lack a scheme."""
+    if proxy_bypass(origin.host) or proxy_bypass(f"{origin.host}:{origin.port}"):
         return None
     proxies = getproxies()
-    return proxies.get(origin.scheme) or proxies.get("all")
+    found = proxies.get(origin.scheme) or proxies.get("all")
+    return found if found is None or "://" in found else f"http://{found}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import trustme
@@ -23,8 +23,9 @@ async def serving(handle: Handler, *, tls: ssl.SSLContext | None = None) -> Asyn
     port = listener.extra(SocketAttribute.local_port)
 
     async def serve(stream: ByteStream) -> None:
-        async with stream:
-            await handle(stream)
+        with suppress(ssl.SSLError):  # a client that hung up hears no goodbye
+            async with stream:
+                await handle(stream)
 
     secured = listener if tls is None else TLSListener(listener, tls)
     async with secured, anyio.create_task_group() as tasks:
