@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
-from collections import deque
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeAlias
 from uuid import uuid4
 
 import anyio
-from anyio import CapacityLimiter, create_memory_object_stream, create_task_group
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio import create_memory_object_stream, create_task_group
+from anyio.streams.memory import MemoryObjectSendStream
 
-from nexi_async.batch.individual import charge_one
+from nexi_async.batch.crew import Crew
 from nexi_async.batch.ledger import Ledger
-from nexi_async.batch.ledger_work import Assignment, Run, Scope
+from nexi_async.batch.ledger_work import Run, Scope
+from nexi_async.batch.outbox import Done, Outbox
 from nexi_async.batch.pacing import Breaker, Pace, RateCap
 from nexi_async.batch.progress import Progress, ProgressMeter
-from nexi_async.batch.results import Ending, JobResult
+from nexi_async.batch.results import JobResult
 from nexi_async.client import AsyncCheckout
 from nexi_async.errors import InvalidRequest
 
 __all__ = ["BatchCharger"]
 
-Done: TypeAlias = tuple[Assignment, Ending]
 Results: TypeAlias = MemoryObjectSendStream[list[JobResult]]
 
-LARGEST_CHUNK = 500
-"""How many jobs are taken at once; after a crash so many at most are asked for that were never sent."""
-LARGEST_GROUP = 500
-"""How many results one commit takes."""
-GATHERING_SECONDS = 0.02
-"""How long results wait for others, so that a commit is shared; after a crash what waited is asked for."""
 ROUNDS = 3
 """How often a run is gone through for what was left open."""
 PAUSE_SECONDS = 2.0
@@ -57,7 +52,7 @@ class BatchCharger:
         rate: float | None = None,
         scope: Scope | None = None,
         on_progress: Callable[[Progress], None] | None = None,
-        now: Callable[[], float] = anyio.current_time,
+        now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         """Get ready; nothing is sent.
@@ -77,34 +72,27 @@ class BatchCharger:
             InvalidRequest: a limit is not possible.
         """
         _check_limits(concurrency, rate)
-        self._checkout = checkout
         self._ledger = ledger
         self._run_name = run
-        self._concurrency = concurrency
         self._scope = scope or Scope()
         self._on_progress = on_progress
         self._now = now
         self._sleep = sleep
         self._owner = uuid4().hex
-        self._pace = Pace(concurrency)
-        self._rate = RateCap(rate)
         self._breaker = Breaker()
-        self._taken: deque[Assignment] = deque()
-        self._last_number = 0
-        self._turn = anyio.Lock()
-        self._slots = CapacityLimiter(self._pace.limit)
-        self._chunk = min(LARGEST_CHUNK, 2 * concurrency)
-        self._is_stopping = self._is_at_end = False
+        self._crew = Crew(
+            checkout, ledger, self._breaker, pace=Pace(concurrency), rate=RateCap(rate), now=now, sleep=sleep
+        )
         self._left_open = 0
 
     @property
     def stopped_because(self) -> str | None:
         """Why the run was ended before its end."""
-        return self._breaker.reason or ("it was asked to stop" if self._is_stopping else None)
+        return self._breaker.reason
 
     def stop(self) -> None:
         """End gracefully: what is under way is finished and written, nothing more is begun."""
-        self._is_stopping = True
+        self._breaker.open("it was asked to stop")
 
     async def __aiter__(self) -> AsyncGenerator[JobResult, None]:
         """Charge, and hand out what became of each job once that is on disk.
@@ -127,104 +115,33 @@ class BatchCharger:
         if self._breaker.error is not None:
             raise self._breaker.error
 
-    # --- a run ---------------------------------------------------------------------------------------------------
-
     async def _charge_all(self, run: Run, results: Results) -> None:
         """Go through the run; what is left open then is tried again a little later."""
         async with results:
             left = await self._ledger.count_open(run, self._scope)
             total = run.jobs if self._scope == Scope() else left
             meter = ProgressMeter(total, total - left, self._now())
+            write = functools.partial(self._write, meter, results)
             for number in range(ROUNDS):
-                if number:
-                    await self._sleep(PAUSE_SECONDS * 2 ** (number - 1))
-                await self._go_through(run, meter, results)
-                if self._is_over() or not self._left_open:
+                self._left_open = 0
+                await self._go_through(run, Outbox(write, sleep=self._sleep))
+                if self._breaker.is_open() or not self._left_open:
                     return
+                await self._sleep(PAUSE_SECONDS * 2**number)
 
-    async def _go_through(self, run: Run, meter: ProgressMeter, results: Results) -> None:
-        self._left_open, self._last_number, self._is_at_end = 0, self._scope.first - 1, False
-        done, to_record = create_memory_object_stream[Done](LARGEST_GROUP)
+    async def _go_through(self, run: Run, outbox: Outbox) -> None:
         async with create_task_group() as tasks:
-            tasks.start_soon(self._record, to_record, meter, results)
-            async with done, create_task_group() as workers:
-                for _ in range(self._concurrency):
-                    workers.start_soon(self._work, run, done)
-        await self._ledger.release(self._taken, self._owner)
-        self._taken.clear()
+            tasks.start_soon(outbox.empty)
+            await self._crew.go_through(run, self._scope, self._owner, outbox)
+            outbox.close()
 
-    def _is_over(self) -> bool:
-        """Whether no more charges are to be begun."""
-        return self._is_stopping or self._breaker.is_open
-
-    # --- a worker ------------------------------------------------------------------------------------------------
-
-    async def _work(self, run: Run, done: MemoryObjectSendStream[Done]) -> None:
-        while True:
-            async with self._slots:
-                job = await self._next(run)
-                if job is None:
-                    return
-                end = await self._charge(job)
-            await done.send(end)
-
-    async def _next(self, run: Run) -> Assignment | None:
-        """The next job, when its turn has come; None if there is none or no more are to be begun."""
-        if not self._taken:
-            await self._take(run)
-        if self._is_over() or not self._taken:
-            return None
-        job = self._taken.popleft()
-        delay = self._rate.delay(self._now())
-        if delay:
-            await self._sleep(delay)
-            if self._is_over():
-                self._taken.append(job)
-                return None
-        return job
-
-    async def _take(self, run: Run) -> None:
-        """Take more from the ledger, where they are marked as sending from now on."""
-        async with self._turn:
-            if self._taken or self._is_at_end or self._is_over():
-                return
-            chunk = await self._ledger.claim(
-                run, scope=self._scope, after=self._last_number, most=self._chunk, owner=self._owner
-            )
-            self._taken.extend(chunk)
-            if chunk:
-                self._last_number = chunk[-1].number
-            else:
-                self._is_at_end = True
-
-    async def _charge(self, job: Assignment) -> Done:
-        """Charge one job, and learn from how it went."""
-        began = self._now()
-        job, ending = await charge_one(self._checkout, self._ledger, job)
-        self._pace.note(self._now() - began, in_trouble=ending.in_trouble)
-        if self._slots.total_tokens != self._pace.limit:
-            self._slots.total_tokens = self._pace.limit
-        self._breaker.note(ending.refused_for_all, in_trouble=ending.in_trouble, error=ending.error)
-        return job, ending
-
-    # --- writing -------------------------------------------------------------------------------------------------
-
-    async def _record(self, done: MemoryObjectReceiveStream[Done], meter: ProgressMeter, results: Results) -> None:
-        """Write what has come together, then hand it out."""
-        async with done:
-            async for first in done:
-                await self._sleep(GATHERING_SECONDS)
-                group = [first, *_ready(done)]
-                await self._ledger.record(group, self._owner)
-                self._left_open += sum(not ending.state.is_final for _, ending in group)
-                if self._on_progress is not None:
-                    self._on_progress(meter.note([ending.state for _, ending in group], self._now()))
-                await _hand_out(results, [job.result(ending) for job, ending in group])
-
-
-def _ready(done: MemoryObjectReceiveStream[Done]) -> list[Done]:
-    """What waits to be written."""
-    return [done.receive_nowait() for _ in range(done.statistics().current_buffer_used)]
+    async def _write(self, meter: ProgressMeter, results: Results, group: list[Done]) -> None:
+        """Write results, then hand them out."""
+        await self._ledger.record(group, self._owner)
+        self._left_open += sum(not ending.state.is_final for _, ending in group)
+        if self._on_progress is not None:
+            self._on_progress(meter.note([ending.state for _, ending in group], self._now()))
+        await _hand_out(results, [job.result(ending) for job, ending in group])
 
 
 async def _hand_out(results: Results, group: list[JobResult]) -> None:

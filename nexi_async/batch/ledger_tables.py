@@ -20,7 +20,6 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
-    text,
     update,
 )
 
@@ -31,9 +30,6 @@ __all__ = ["ATTEMPTS", "IS_OPEN", "JOBS", "PLANS", "RUNS", "migrate"]
 
 TABLES = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
-
-IS_OPEN = text("state IN ('planned', 'sending', 'unknown')")
-"""What the index of open jobs holds, word for word: SQLite takes the index only where it sees the same condition."""
 
 SCHEMA = Table("nexi_batch_schema", TABLES, Column("version", Integer, nullable=False))
 RUNS = Table(
@@ -78,8 +74,11 @@ JOBS = Table(
     Column("error", Text),
     Column("ended", Double),
     UniqueConstraint("run", "reference"),
-    Index("nexi_batch_jobs_open", "run", "number", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
 )
+IS_OPEN = JOBS.c.ended.is_(None)
+"""Planned, sending or unknown: what is charged, declined or failed has ended."""
+Index("nexi_batch_jobs_open", JOBS.c.run, JOBS.c.number, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+
 
 ATTEMPTS = Table(
     "nexi_batch_attempts",

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from nexi_async import codec
 from nexi_async.batch.ledger_tables import IS_OPEN, JOBS, PLANS, RUNS
@@ -194,41 +194,41 @@ def release(connection: Connection, assignments: Iterable[Assignment], owner: st
         connection.execute(update(JOBS).where(ours).values(state=state.value))
 
 
-_RECORD = (
+def record(connection: Connection, endings: Sequence[tuple[Assignment, Ending]], *, owner: str, now: float) -> None:
+    """Write what became of jobs; what is final stays as it is.
+
+    What is final holds whoever says it; that a job is still open is said by its owner alone.
+    """
+    final = [_row(job, ending) | {"_ended": now} for job, ending in endings if ending.state.is_final]
+    still_open = [_row(job, ending) | {"_owner": owner} for job, ending in endings if not ending.state.is_final]
+    if final:
+        connection.execute(_END, final)
+    if still_open:
+        connection.execute(_LEAVE_OPEN, still_open)
+
+
+def _row(job: Assignment, ending: Ending) -> dict[str, Any]:
+    return {
+        "_number": job.number,
+        "_attempt": job.attempt,
+        "_state": ending.state.value,
+        "_payment_id": ending.payment_id,
+        "_charge_id": ending.charge_id,
+        "_code": ending.code,
+        "_error": ending.error,
+    }
+
+
+_WRITE = (
     update(JOBS)
-    .where(
-        JOBS.c.number == bindparam("_number"),
-        JOBS.c.attempt == bindparam("_attempt"),
-        IS_OPEN,
-        # what is final holds whoever says it; that it is still open may be said by its owner alone
-        or_(JOBS.c.owner == bindparam("_owner"), bindparam("_is_final") == 1),
-    )
+    .where(JOBS.c.number == bindparam("_number"), JOBS.c.attempt == bindparam("_attempt"), IS_OPEN)
     .values(
         state=bindparam("_state"),
         payment_id=bindparam("_payment_id"),
         charge_id=bindparam("_charge_id"),
         code=bindparam("_code"),
         error=bindparam("_error"),
-        ended=bindparam("_ended"),
     )
 )
-
-
-def record(connection: Connection, endings: Sequence[tuple[Assignment, Ending]], *, owner: str, now: float) -> None:
-    """Write what became of jobs; what is final stays as it is."""
-    rows = [
-        {
-            "_number": assignment.number,
-            "_attempt": assignment.attempt,
-            "_owner": owner,
-            "_is_final": int(ending.state.is_final),
-            "_state": ending.state.value,
-            "_payment_id": ending.payment_id,
-            "_charge_id": ending.charge_id,
-            "_code": ending.code,
-            "_error": ending.error,
-            "_ended": now,
-        }
-        for assignment, ending in endings
-    ]
-    connection.execute(_RECORD, rows)
+_END = _WRITE.values(ended=bindparam("_ended"))
+_LEAVE_OPEN = _WRITE.where(JOBS.c.owner == bindparam("_owner"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nexi_async.batch.results import Ending
 from nexi_async.errors import NexiError
 
 __all__ = ["Breaker", "Pace", "RateCap"]
@@ -86,23 +87,26 @@ class RateCap:
 
 
 class Breaker:
-    """Stops a run that nobody can charge: the key is refused, or nothing but trouble comes back."""
+    """Ends a run: the API refuses the key, nothing but trouble comes back, or it was asked to stop."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
         self.reason: str | None = None
         self.error: NexiError | None = None
 
-    def note(self, refused_for_all: NexiError | None, *, in_trouble: bool, error: str | None) -> None:
+    def note(self, ending: Ending) -> None:
         """Take in how a charge ended."""
-        self._in_a_row = self._in_a_row + 1 if in_trouble else 0
-        if refused_for_all is not None:
-            self.error = refused_for_all
-            self.reason = f"the API refuses the key: {refused_for_all}"
-        elif self._in_a_row >= MOST_TROUBLES_IN_A_ROW and self.reason is None:
-            self.reason = f"{self._in_a_row} charges in a row came to nothing, the last: {error}"
+        self._in_a_row = self._in_a_row + 1 if ending.in_trouble else 0
+        if ending.refused_for_all is not None:
+            self.error = ending.refused_for_all
+            self.open(f"the API refuses the key: {ending.refused_for_all}")
+        elif self._in_a_row >= MOST_TROUBLES_IN_A_ROW:
+            self.open(f"{self._in_a_row} charges in a row came to nothing, the last: {ending.error}")
 
-    @property
+    def open(self, reason: str) -> None:
+        """Begin no more charges; the first reason is kept."""
+        self.reason = self.reason or reason
+
     def is_open(self) -> bool:
-        """Whether to stop."""
+        """Whether to begin no more."""
         return self.reason is not None

@@ -228,18 +228,18 @@ async def test_what_was_refused_unread_is_sent_later(ledger: Ledger) -> None:
 
 async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
     """What was taken and not begun is planned again, and nothing is left to be asked for."""
-    await shop.ledger.plan("r", shop.jobs(100))
+    await shop.ledger.plan("r", shop.jobs(400))
     charger = shop.charger(concurrency=10)
     results = []
     async for result in charger:
         results.append(result)
         charger.stop()
 
-    assert len(results) == shop.charged().total() < 100
+    assert len(results) == shop.charged().total() < 400
     assert charger.stopped_because == "it was asked to stop"
     run = await shop.ledger.bind("r", "individual")
-    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=200, owner="x")
-    assert len(left) == 100 - len(results)
+    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=500, owner="x")
+    assert len(left) == 400 - len(results)
     assert not any(assignment.may_have_been_sent for assignment in left)
 
 

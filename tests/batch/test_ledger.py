@@ -13,7 +13,7 @@ from nexi_async import Fault, InvalidRequest, Notifications
 from nexi_async.batch import ChargeJob, Ledger, ledger_plan, ledger_tables
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.ledger import Planned
-from nexi_async.batch.ledger_tables import IS_OPEN, SCHEMA
+from nexi_async.batch.ledger_tables import SCHEMA
 from nexi_async.batch.ledger_work import Assignment, Run, Scope
 from nexi_async.batch.results import Ending, JobState
 from nexi_async.idempotency import derive_key
@@ -282,7 +282,7 @@ async def test_open_jobs_are_found_by_their_index(sqlite_url: str) -> None:
     async with Ledger.open(sqlite_url) as ledger:
         await ledger.plan("r", [job("1")])
     database = Database(sqlite_url)
-    statement = f"SELECT number FROM nexi_batch_jobs WHERE run = 1 AND {IS_OPEN} AND number > 5 ORDER BY number"
+    statement = "SELECT number FROM nexi_batch_jobs WHERE run = 1 AND ended IS NULL AND number > 5 ORDER BY number"
     sql = f"EXPLAIN QUERY PLAN {statement} LIMIT 9"
     rows = await database.run(lambda connection: connection.execute(text(sql)).all())
     await database.close()

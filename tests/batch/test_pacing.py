@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nexi_async import APIError, Outcome
 from nexi_async.batch.pacing import FIRST_LIMIT, MOST_TROUBLES_IN_A_ROW, Breaker, Pace, RateCap
+from nexi_async.batch.results import Ending, JobState, ending_of
 
 
 def after(pace: Pace, calls: int, *, seconds: float = 0.1, in_trouble: bool = False) -> int:
@@ -77,24 +78,34 @@ def test_a_rate_spreads_turns_evenly() -> None:
     assert RateCap(None).delay(0.0) == 0.0
 
 
+FINE = Ending(state=JobState.CHARGED)
+TROUBLE = Ending(state=JobState.UNKNOWN, in_trouble=True, error="silence")
+
+
 def test_the_breaker_opens_when_the_key_is_refused() -> None:
     """At once."""
     breaker = Breaker()
-    breaker.note(APIError("no", status=401, outcome=Outcome.REJECTED), in_trouble=False, error="no")
+    breaker.note(ending_of(APIError("no", status=401, outcome=Outcome.REJECTED)))
 
-    assert breaker.is_open
+    assert breaker.is_open()
     assert "refuses the key" in str(breaker.reason)
 
 
 def test_the_breaker_opens_when_nothing_but_trouble_comes_back() -> None:
     """Any answer in between keeps it closed."""
     breaker = Breaker()
-    for _ in range(MOST_TROUBLES_IN_A_ROW - 1):
-        breaker.note(None, in_trouble=True, error="silence")
-    breaker.note(None, in_trouble=False, error=None)
-    for _ in range(MOST_TROUBLES_IN_A_ROW - 1):
-        breaker.note(None, in_trouble=True, error="silence")
-    assert not breaker.is_open
+    for ending in [TROUBLE] * (MOST_TROUBLES_IN_A_ROW - 1) + [FINE] + [TROUBLE] * (MOST_TROUBLES_IN_A_ROW - 1):
+        breaker.note(ending)
+    assert not breaker.is_open()
 
-    breaker.note(None, in_trouble=True, error="silence")
+    breaker.note(TROUBLE)
     assert breaker.reason == "50 charges in a row came to nothing, the last: silence"
+
+
+def test_the_first_reason_is_kept() -> None:
+    """What follows from it would only distract."""
+    breaker = Breaker()
+    breaker.open("it was asked to stop")
+    breaker.open("something else")
+
+    assert breaker.reason == "it was asked to stop"
