@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("client", "webhooks")
+NAMES = ("batch", "client", "webhooks")
 
 
 def main() -> None:
