@@ -1,7 +1,8 @@
 """Deliveries as Nexi makes them, for the tests of those who handle them.
 
     body = deliveries.sample("payment.charge.created.v2", payment_id=payment_id, my_reference="order-17")
-    client.post("/nexi/webhooks", content=body, headers={"Authorization": authorization})
+    answer = await deliveries.send(app, body, authorization=authorization)
+    assert answer.status == 200
 
 They have the shape of recorded deliveries: numbers are numbers, one merchant member, nothing that is not set.
 """
@@ -10,17 +11,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
+import anyio
 import attrs
+from starlette.types import ASGIApp
 
 from nexi_async.codec import encode
 from nexi_async.models.rules import camel, wire_name
 from nexi_async.webhooks.events import EVENT_CLASSES
 from nexi_async.webhooks.parsing import parse_event
 
-__all__ = ["sample"]
+__all__ = ["SENDER", "Answer", "sample", "send"]
+
+SENDER = ("20.31.57.61", 443)
+"""Where deliveries come from in the test environment, as a server tells it."""
+PATIENCE = 10.0
+"""Seconds that a receiver may take to answer."""
+
+
+class Answer(NamedTuple):
+    """What a delivery was answered; Nexi takes 200 alone for success."""
+
+    status: int
+    text: str
+
 
 _BLANKET = {
     "reference": "WOOL-02",
@@ -128,6 +144,42 @@ def sample(event_name: str, **changes: object) -> bytes:
     body = encode(_set_only(document))
     parse_event(body)
     return body
+
+
+async def send(
+    receiver: str | ASGIApp,
+    body: bytes,
+    *,
+    authorization: str,
+    path: str = "/nexi/webhooks",
+    client: tuple[str, int] = SENDER,
+) -> Answer:
+    """Deliver as Nexi does, to an app in this process or to a URL.
+
+    Args:
+        receiver: an ASGI app, whose lifespan is not run by this, or the whole URL of a receiver that is served.
+        body: e.g. of `sample`.
+        authorization: what the payment was created with.
+        path: where an app receives; a URL has it already.
+        client: where the delivery seems to come from, for an app; by default from Nexi's test environment.
+
+    Raises:
+        TimeoutError: there was no answer within 10 seconds.
+        httpx.TransportError: nobody listens at the URL.
+        Exception: what an app let out; a receiver of this package lets nothing out.
+    """
+    # httpx speaks to either; it is only needed here, in tests
+    import httpx
+
+    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+    url = receiver if isinstance(receiver, str) else f"https://shop.test{path}"
+    request = httpx.Request("POST", url, content=body, headers=headers)
+    app = None if isinstance(receiver, str) else httpx.ASGITransport(receiver, client=client)
+    with anyio.fail_after(PATIENCE):
+        async with app or httpx.AsyncHTTPTransport() as transport:
+            response = await transport.handle_async_request(request)
+            await response.aread()
+    return Answer(response.status_code, response.text)
 
 
 def _renamed(event_name: str, changes: Mapping[str, object]) -> dict[str, object]:

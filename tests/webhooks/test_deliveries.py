@@ -6,10 +6,23 @@ import json
 import re
 from datetime import UTC, datetime
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from nexi_async.models.order import OrderItem
-from nexi_async.webhooks import EVENT_NAMES, ChargeCreatedV2, InvalidEvent, Money, deliveries, parse_event
+from nexi_async.webhooks import (
+    EVENT_NAMES,
+    ChargeCreatedV2,
+    Event,
+    InvalidEvent,
+    Money,
+    WebhookReceiver,
+    deliveries,
+    parse_event,
+)
+from tests.webhooks.support import AUTHORIZATION
 
 OPERATION_IDS = {
     "payment.reservation.created": "reserveId",
@@ -100,3 +113,25 @@ def test_an_invalid_sample_is_refused() -> None:
 def test_a_sample_can_lack_a_merchant() -> None:
     """None leaves a member of the envelope out, too."""
     assert parse_event(deliveries.sample("payment.created", merchant=None)).merchant is None
+
+
+async def take(_: Event) -> None:
+    """Everything is fine."""
+
+
+async def test_a_delivery_reaches_an_app() -> None:
+    """It seems to come from Nexi's test environment, so a receiver lets it in; from elsewhere it does not."""
+    receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take)
+    body = deliveries.sample("payment.created")
+    assert await deliveries.send(receiver, body, authorization=AUTHORIZATION) == (200, "handled")
+    assert (await deliveries.send(receiver, body, authorization="wrong-value")).status == 401
+    assert (await deliveries.send(receiver, body, authorization=AUTHORIZATION, client=("10.0.0.1", 5))).status == 403
+    mounted = Starlette(routes=[Mount("/elsewhere", receiver)])
+    assert (await deliveries.send(mounted, body, authorization=AUTHORIZATION)).status == 404
+    assert (await deliveries.send(mounted, body, authorization=AUTHORIZATION, path="/elsewhere/hooks")).status == 200
+
+
+async def test_nobody_listens() -> None:
+    """A URL without a server is an error of the transport."""
+    with pytest.raises(httpx.ConnectError):
+        await deliveries.send("http://127.0.0.1:1/", b"{}", authorization=AUTHORIZATION)
