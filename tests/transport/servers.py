@@ -17,20 +17,21 @@ Handler = Callable[[ByteStream], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(handle: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+async def serving(handle: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """A server on a free port of this machine, and its address."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    listener = await anyio.create_tcp_listener(local_host=host, local_port=0)
     port = listener.extra(SocketAttribute.local_port)
 
     async def serve(stream: ByteStream) -> None:
-        with suppress(ssl.SSLError):  # a client that hung up hears no goodbye
+        with suppress(ssl.SSLError, anyio.BrokenResourceError):  # a client that hung up hears no goodbye
             async with stream:
                 await handle(stream)
 
     secured = listener if tls is None else TLSListener(listener, tls)
     async with secured, anyio.create_task_group() as tasks:
         tasks.start_soon(secured.serve, serve)
-        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
+        shown = f"[{host}]" if ":" in host else host
+        yield f"{'http' if tls is None else 'https'}://{shown}:{port}"
         tasks.cancel_scope.cancel()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import httpx
 import pytest
+import trustme
 from anyio.abc import ByteStream
 from anyio.lowlevel import checkpoint
 
@@ -21,8 +25,18 @@ from nexi_async import (
     RetryPolicy,
     TimedOut,
 )
+from nexi_async.transport.network import CheckoutTransport
+from nexi_async.transport.tls import new_context
 from tests.scripted import KEY, SWIFT
-from tests.transport.servers import Handler, nobody, read_request, response, serving
+from tests.transport.servers import (
+    Handler,
+    client_context,
+    nobody,
+    read_request,
+    response,
+    server_context,
+    serving,
+)
 
 ONCE = RetryPolicy(attempts=1)
 CHARGED = response(201, b'{"chargeId": "c1"}')
@@ -264,3 +278,98 @@ async def test_no_layer_logs_secrets(caplog: pytest.LogCaptureFixture) -> None:
         await charge(client)
     assert caplog.records
     assert not any(secret in caplog.text for secret in (KEY, "key-1", "12500"))
+
+
+# --- as a transport of httpx ------------------------------------------------------------------------------------------
+
+
+async def test_serves_httpx() -> None:
+    """Any client of httpx can use it: bodies whole or in pieces, and none."""
+    server = Server()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"a":'
+        yield b"1}"
+
+    async with serving(server) as url, httpx.AsyncClient(transport=CheckoutTransport(), base_url=url) as client:
+        for answered in (
+            await client.post("/a?b=c", json={"a": 1}, headers={"X-Shop": "s"}),
+            await client.post("/a", content=pieces()),
+            await client.post("/a"),
+            await client.get("/a"),
+        ):
+            assert (answered.status_code, answered.json()) == (201, {"chargeId": "c1"})
+    heads, bodies = zip(*server.requests, strict=True)
+    assert bodies == (b'{"a":1}', b'{"a":1}', b"", b"")
+    assert heads[0].startswith("POST /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert "x-shop: s\r\n" in heads[0].lower()
+    assert all("\r\ncontent-length: " in head.lower() for head in heads[:3])
+    assert all("transfer-encoding" not in head.lower() for head in heads)
+    assert "content-length" not in heads[3].lower()
+    assert server.connections == 1
+
+
+async def test_httpx_head_and_compression() -> None:
+    """HEAD has no body; a compressed body is undone by httpx."""
+    packed = gzip.compress(b"hello")
+
+    async def pack(stream: ByteStream) -> None:
+        head, _ = await read_request(stream)
+        found = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+        await stream.send(found + (b"" if head.startswith("HEAD") else packed))
+
+    async with serving(pack) as url, httpx.AsyncClient(transport=CheckoutTransport(), base_url=url) as client:
+        assert (await client.head("/")).content == b""
+        assert (await client.get("/")).text == "hello"
+
+
+async def test_httpx_time_limits() -> None:
+    """The limits are those of the client's timeout, and the errors those of httpx."""
+
+    async def silent(stream: ByteStream) -> None:
+        await read_request(stream)
+        await anyio.sleep_forever()
+
+    async with serving(silent) as url, httpx.AsyncClient(transport=CheckoutTransport(), base_url=url) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/", timeout=httpx.Timeout(None, read=0.05))
+
+
+async def test_httpx_server_name() -> None:
+    """The certificate of another name can be asked for."""
+    authority = trustme.CA()
+    context = client_context(authority, new_context())
+    async with (
+        serving(Server(), tls=server_context(authority, "api.test")) as url,
+        httpx.AsyncClient(transport=CheckoutTransport(ssl_context=context), base_url=url) as client,
+    ):
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/")
+        assert (await client.get("/", extensions={"sni_hostname": "api.test"})).status_code == 201
+
+
+async def test_own_transport_is_used_directly() -> None:
+    """A `CheckoutTransport` that is given needs no adapter, and is closed with the client."""
+    transport = CheckoutTransport(max_connections=1)
+    async with serving(Server()) as url:
+        async with checkout(url, transport=transport) as client:
+            await charge(client)
+            (pool,) = transport._pools.values()
+            assert pool.open_connections == 1
+        assert pool.open_connections == 0
+
+
+async def test_method_that_would_be_two_requests() -> None:
+    """What the raw door is given can't smuggle a second request past it."""
+    server = Server()
+    async with serving(server) as url, checkout(url) as client:
+        with pytest.raises(ConnectFailed) as caught:
+            await client.request("GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST", "/v1/payments")
+        assert caught.value.outcome is Outcome.NOT_SENT
+    assert server.connections == 0
+
+
+async def test_name_that_cannot_be_looked_up() -> None:
+    """A host that is no name is like one that does not exist."""
+    error = await failure("https://foo..bar")
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)

@@ -10,6 +10,7 @@ import anyio
 import pytest
 import trustme
 from anyio.abc import ByteStream
+from anyio.streams.tls import TLSAttribute
 
 from nexi_async import AsyncCheckout, ConnectFailed, ConnectionLost, NexiError, Outcome, RetryPolicy, TimedOut
 from nexi_async.transport.tls import new_context
@@ -141,3 +142,88 @@ async def test_connection_cut_within_tls(authority: trustme.CA, trusting: ssl.SS
     async with serving(hang_up, tls=server_context(authority)) as url:
         error = await failure(url, ssl_context=trusting)
     assert (type(error), error.outcome) == (ConnectionLost, Outcome.UNKNOWN)
+
+
+async def test_server_is_told_which_name_is_meant(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
+    """A server of many names shows the certificate for the one that was asked for; numbers are no names."""
+    asked: list[str | None] = []
+    context = server_context(authority)
+    by_name = server_context(authority, "localhost")
+
+    def choose(secured: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        asked.append(name)
+        if name == "localhost":
+            secured.context = by_name
+
+    context.sni_callback = choose
+    async with serving(found, tls=context) as url:
+        for address in (url.replace("127.0.0.1", "localhost"), url):
+            async with checkout(address, ssl_context=trusting) as client:
+                assert (await client.charges.retrieve("c1")).amount == 100
+    assert asked == ["localhost", None]
+
+
+@pytest.mark.parametrize("secured", [True, False])
+async def test_ipv6(authority: trustme.CA, trusting: ssl.SSLContext, secured: bool) -> None:
+    """An IPv6 address is connected to, its certificate checked, and named with brackets."""
+    heads = []
+
+    async def note(stream: ByteStream) -> None:
+        heads.append((await read_request(stream))[0])
+        await stream.send(response(200, b'{"chargeId": "c1", "amount": 100}'))
+
+    tls = server_context(authority, "::1") if secured else None
+    async with serving(note, tls=tls, host="::1") as url, checkout(url, ssl_context=trusting) as client:
+        assert (await client.charges.retrieve("c1")).amount == 100
+    assert f"\r\nHost: {url.partition('://')[2]}\r\n" in heads[0]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_client_certificate(authority: trustme.CA, version: ssl.TLSVersion) -> None:
+    """A context of the caller's brings its certificate along."""
+    names: list[Any] = []
+
+    async def note(stream: ByteStream) -> None:
+        names.append(stream.extra(TLSAttribute.peer_certificate))
+        await found(stream)
+
+    server = server_context(authority)
+    server.minimum_version = server.maximum_version = version
+    server.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(server)
+    own = client_context(authority, ssl.create_default_context())
+    authority.issue_cert("shop.test").configure_cert(own)
+    async with serving(note, tls=server) as url, checkout(url, ssl_context=own) as client:
+        assert (await client.charges.retrieve("c1")).amount == 100
+    assert names[0]["subjectAltName"] == (("DNS", "shop.test"),)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_missing_client_certificate(
+    authority: trustme.CA, trusting: ssl.SSLContext, version: ssl.TLSVersion
+) -> None:
+    """With TLS 1.2 the handshake fails; with 1.3 the client learns of it after it has sent its request."""
+    server = server_context(authority)
+    server.minimum_version = server.maximum_version = version
+    server.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(server)
+    async with serving(found, tls=server) as url:
+        error = await failure(url, ssl_context=trusting)
+    if version is ssl.TLSVersion.TLSv1_2:
+        assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+    else:
+        assert error.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+
+
+async def test_own_context_is_used_as_it_is(authority: trustme.CA) -> None:
+    """A caller who trusts only one authority is asked for no other, and nothing of the context is changed."""
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    own.minimum_version = ssl.TLSVersion.TLSv1_3
+    authority.configure_trust(own)
+    async with serving(found, tls=server_context(authority)) as url, checkout(url, ssl_context=own) as client:
+        assert (await client.charges.retrieve("c1")).amount == 100
+    assert own.minimum_version is ssl.TLSVersion.TLSv1_3
+    old = server_context(authority)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with serving(found, tls=old) as url:
+        assert (await failure(url, ssl_context=own)).outcome is Outcome.NOT_SENT
