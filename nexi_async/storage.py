@@ -189,7 +189,7 @@ def _unusable(text: str) -> InvalidRequest:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SECONDS_TO_WAIT})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
@@ -207,7 +207,12 @@ def _sqlite(url: URL) -> Engine:
 def _postgres(url: URL, connections: int) -> Engine:
     try:
         engine = create_engine(
-            url, pool_size=connections, max_overflow=0, pool_pre_ping=True, connect_args=_POSTGRES_CONNECTING
+            url,
+            hide_parameters=True,  # errors reach logs, and what is written may be personal
+            pool_size=connections,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=_POSTGRES_CONNECTING,
         )
     except ModuleNotFoundError as missing:
         raise ModuleNotFoundError("PostgreSQL needs psycopg: pip install 'nexi-async[postgres]'") from missing

@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from nexi_async.errors import InvalidRequest
 from nexi_async.storage import Database, GroupCommit, lock
@@ -151,6 +152,14 @@ async def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
     assert await database.run(count) == 0
     await database.close()
     await other.close()
+
+
+async def test_an_error_does_not_show_what_was_written(database: Database) -> None:
+    """What is written may be personal, and errors reach logs."""
+    await database.run(write, [31415926])
+    with pytest.raises(IntegrityError) as error:
+        await database.run(lambda connection: connection.execute(insert(NUMBERS), [{"number": 31415926}]))
+    assert "31415926" not in str(error.value).replace("Key (number)=(31415926)", "")
 
 
 # --- group commit --------------------------------------------------------------------------------------------------
