@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nexi_async.cli import batch, demo, emulator
+from nexi_async.cli import batch, demo, emulator, inbox, webhooks
 
 __all__ = ["app"]
 
@@ -17,6 +17,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("emulator")(emulator.emulator)
 app.add_typer(batch.batch, name="batch")
+app.add_typer(webhooks.webhooks, name="webhooks")
+app.add_typer(inbox.inbox, name="inbox")
 
 
 def _show_version(*, wanted: bool) -> None:

@@ -1,0 +1,178 @@
+"""`nexi-async webhooks` and `nexi-async inbox` as programs of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from nexi_async.webhooks import Event, Letter, SQLInbox, deliveries, parse_event
+from tests.cli.test_main import COMMAND, run
+
+SECRET = "Kq7ZtB9fRw4LmXc2"
+
+
+@contextmanager
+def listening(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The program on a free port, and its URL."""
+    command = [*COMMAND, "webhooks", "listen", "--port", "0", "--authorization", SECRET, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as program:
+        try:
+            out = program.stderr if "--json" in options else program.stdout
+            assert out is not None
+            introduction = [out.readline() for _ in range(3)]
+            assert SECRET not in "".join(introduction)
+            yield program, introduction[0].split()[-1]
+        finally:
+            program.kill()
+
+
+def send(url: str, event: str = "payment.created", *options: str) -> subprocess.CompletedProcess[str]:
+    """Send a sample."""
+    return run("webhooks", "send", event, "--to", url, "--authorization", SECRET, *options)
+
+
+def test_what_is_sent_is_printed() -> None:
+    """The two commands together: an event comes in and shows, and Ctrl-C ends it cleanly."""
+    with listening() as (program, url):
+        sent = send(url, "payment.created", "--set", "payment_id=bb02", "--set", f"order={json.dumps(ORDER)}")
+        assert (sent.returncode, sent.stdout) == (0, "200 handled\n")
+        assert program.stdout is not None
+        assert program.stdout.readline().split()[2:] == ["payment.created", "bb02", "37700", "NOK"]
+        program.send_signal(signal.SIGINT)
+        _, complaints = program.communicate(timeout=20)
+    assert (program.returncode, complaints) == (0, "")
+
+
+ORDER = {"amount": {"amount": 37700, "currency": "NOK"}}
+
+
+def test_bodies_can_be_read_by_other_programs(tmp_path: Path) -> None:
+    """With --json nothing but bodies is on standard output; with an inbox they have been stored."""
+    url_of_inbox = f"sqlite:///{tmp_path / 'inbox.db'}"
+    with listening("--json", "--inbox", url_of_inbox, "--network", "any") as (program, url):
+        assert send(url, "partner.onboarded", "--set", "id=aa01").returncode == 0
+        assert program.stdout is not None
+        assert json.loads(program.stdout.readline())["id"] == "aa01"
+        program.terminate()
+        program.communicate(timeout=20)
+    assert program.returncode == 0
+    assert "partner.onboarded" in run("inbox", "list", "--inbox", url_of_inbox).stdout
+
+
+def test_a_made_up_secret_is_shown() -> None:
+    """Who gives none is told which to use."""
+    command = [*COMMAND, "webhooks", "listen", "--port", "0", "--host", "::1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as program:
+        assert program.stdout is not None
+        address, secret = (program.stdout.readline().split()[-1] for _ in range(2))
+        program.kill()
+    assert address.startswith("http://[::1]:")
+    assert len(secret) == 32
+
+
+def test_a_refusal_is_told() -> None:
+    """The answer is shown, and the status says that it was not 200."""
+    with listening("--network", "192.0.2.1") as (_, url):
+        refused = send(url)
+    assert (refused.returncode, refused.stdout) == (1, "403 not an address of Nexi's\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("webhooks", "send", "payment.created", "--to", "http://127.0.0.1:1"), "All connection attempts failed"),
+        (("webhooks", "send", "payment.created", "--to", "x", "--set", "charge_id=1"), "has no member chargeId"),
+        (("webhooks", "send", "payment.created", "--to", "x", "--set", "order=7"), "data.order: must be an object"),
+        (("webhooks", "send", "payment.created", "--to", "x", "--set", "order"), "has no '='"),
+        (("webhooks", "listen", "--authorization", "short"), "authorization[0]: must be 8 or more"),
+        (("webhooks", "listen", "--inbox", "mysql://localhost"), "url: is for mysql"),
+        (("webhooks", "listen", "--host", "192.0.2.1"), "Cannot assign requested address"),
+        (("inbox", "list", "--inbox", "sqlite:////nowhere/inbox.db"), "unable to open database file"),
+        (("inbox", "list", "--inbox", "inbox.db"), "url: is not a URL"),
+    ],
+)
+def test_what_can_not_be_used_is_told(arguments: tuple[str, ...], text: str) -> None:
+    """One line on standard error and status 2, not a traceback."""
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- the inbox -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """An inbox with a handled letter, a dead one and one that waits."""
+    url = f"sqlite:///{tmp_path / 'inbox.db'}"
+    anyio.run(fill, url)
+    return url
+
+
+async def fill(url: str) -> None:
+    """Let three events come in; the second can't be handled."""
+
+    async def handle(letter: Letter) -> None:
+        if letter.number == 2:
+            raise RuntimeError("out of stock")
+
+    inbox = SQLInbox(url, tries=1)
+    async with inbox:
+        for name in ("payment.created", "payment.charge.created.v2"):
+            await inbox.put(sample(name))
+    async with inbox.working(handle):
+        with anyio.fail_after(20):
+            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody rings
+                await anyio.sleep(0.01)
+    async with inbox:
+        await inbox.put(sample("payment.cancel.created"))
+
+
+def sample(name: str) -> Event:
+    """An event of a payment that is called like it."""
+    return parse_event(deliveries.sample(name, payment_id=f"id-of-{name}"))
+
+
+def test_letters_are_listed(url: str) -> None:
+    """With number, state, tries, event, payment and error; chosen by state and by payment."""
+    lines = run("inbox", "list", "--inbox", url).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["number", "3", "2", "1"]
+    assert "dead" in lines[2]
+    assert "RuntimeError: out of stock" in lines[2]
+    for options, number in [(("--state", "waiting"), "3"), (("--payment", "id-of-payment.created"), "1")]:
+        shown = run("inbox", "list", "--inbox", url, *options).stdout.splitlines()
+        assert [line.split()[0] for line in shown[1:]] == [number]
+
+
+def test_a_letter_is_shown(url: str) -> None:
+    """All that is known of it, and the delivery itself."""
+    shown = run("inbox", "show", "2", "--inbox", url).stdout
+    for text in ("payment.charge.created.v2", "dead", "ended", "out of stock", '"paymentMethod": "Visa"'):
+        assert text in shown
+    assert "next try" in run("inbox", "show", "3", "--inbox", url).stdout
+    missing = run("inbox", "show", "9", "--inbox", url)
+    assert (missing.returncode, missing.stderr) == (1, "There is no letter 9.\n")
+
+
+def test_letters_are_replayed(url: str) -> None:
+    """All dead ones, then one by its number."""
+    assert run("inbox", "replay", "--inbox", url).stdout == "1 sent round again\n"
+    assert run("inbox", "replay", "1", "--inbox", url).stdout == "1 sent round again\n"
+    waiting = run("inbox", "list", "--inbox", url, "--state", "waiting").stdout
+    assert len(waiting.splitlines()) == 4
+
+
+def test_letters_are_purged(url: str) -> None:
+    """Old handled ones, or dead ones; never those that wait."""
+    assert run("inbox", "purge", "--inbox", url).stdout == "0 thrown away\n"
+    assert run("inbox", "purge", "--inbox", url, "--older-than", "0").stdout == "1 thrown away\n"
+    assert run("inbox", "purge", "--inbox", url, "--older-than", "0", "--dead").stdout == "1 thrown away\n"
+    assert len(run("inbox", "list", "--inbox", url).stdout.splitlines()) == 2
