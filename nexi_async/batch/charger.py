@@ -80,8 +80,9 @@ class BatchCharger:
         self._sleep = sleep
         self._owner = uuid4().hex
         self._breaker = Breaker()
+        self._rate = RateCap(rate)
         self._crew = Crew(
-            checkout, ledger, self._breaker, pace=Pace(concurrency), rate=RateCap(rate), now=now, sleep=sleep
+            checkout, ledger, self._breaker, pace=Pace(concurrency), rate=self._rate, now=now, sleep=sleep
         )
         self._left_open = 0
 
@@ -89,6 +90,10 @@ class BatchCharger:
     def stopped_because(self) -> str | None:
         """Why the run was ended before its end."""
         return self._breaker.reason
+
+    def set_rate(self, rate: float | None) -> None:
+        """How many charges may begin in a second from now on; None for no limit."""
+        self._rate.per_second = rate
 
     def stop(self) -> None:
         """End gracefully: what is under way is finished and written, nothing more is begun."""

@@ -10,7 +10,7 @@ from typing import Self
 import anyio
 import attrs
 
-from nexi_async.batch import ledger_dunning, ledger_plan, ledger_report, ledger_work
+from nexi_async.batch import ledger_dunning, ledger_plan, ledger_report, ledger_work, shards
 from nexi_async.batch.dunning import Dunning
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.jobs import ChargeJob, faults_of
@@ -173,6 +173,14 @@ class Ledger:
     async def record(self, endings: Sequence[tuple[Assignment, Ending]], owner: str) -> None:
         """Write what became of jobs; when this returns it is on disk."""
         await self._database.run(ledger_work.record, endings, owner=owner, now=self._now())
+
+    async def open_shards(self, run: Run, size: int) -> list[Scope]:
+        """The parts of so many job numbers that have jobs to be charged now."""
+        return await self._database.run(shards.open_shards, run, size, self._now())
+
+    async def apply_schema(self, schema: str) -> None:
+        """Make the tables of the queue that hands out shards, in the ledger's own database."""
+        await self._database.run(shards.apply_schema, schema)
 
     # --- reading -------------------------------------------------------------------------------------------------
 

@@ -169,3 +169,30 @@ def dunning(
         from nexi_async.cli import batch_work
 
         anyio.run(batch_work.dunning, run, ledger, attempt)
+
+
+@batch.command()
+def worker(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many charges this machine has under way at once.")] = 200,
+    rate: Annotated[
+        float | None, typer.Option(help="How many charges all machines together begin in a second, at most.")
+    ] = None,
+    secret_key: Key = None,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
+    """Charge a run together with other machines: start one on each, with the same options and a ledger on PostgreSQL.
+
+    Each charges shards of the run until none is left, and takes over those of machines that have died. Ctrl-C (or
+    SIGTERM) finishes what is under way and leaves the rest to the others.
+
+    Exit status: as of `batch run`, for the whole run.
+    """
+    with _telling_faults():
+        from nexi_async.cli import batch_worker
+
+        access = batch_worker.Access(secret_key, base_url, environment)
+        raise typer.Exit(anyio.run(batch_worker.work, run, ledger, access, concurrency, rate))

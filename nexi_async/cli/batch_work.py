@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -22,7 +22,18 @@ from nexi_async.client import AsyncCheckout
 from nexi_async.environment import EnvironmentName
 from nexi_async.errors import NexiError
 
-__all__ = ["Access", "charge", "dunning", "plan", "report", "status"]
+__all__ = [
+    "Access",
+    "Status",
+    "broken_off",
+    "charge",
+    "dunning",
+    "plan",
+    "report",
+    "status",
+    "tell_end",
+    "until_signalled",
+]
 
 Status: TypeAlias = int
 DONE: Status = 0
@@ -67,42 +78,56 @@ async def charge(run: str, url: str, access: Access, concurrency: int, rate: flo
     async with access.client(concurrency) as checkout, Ledger.open(url) as ledger:
         with showing_progress(console) as show:
             charger = BatchCharger(checkout, ledger, run=run, concurrency=concurrency, rate=rate, on_progress=show)
-            broke_off = await _until_signalled(charger)
-        if broke_off:
-            typer.echo("Broken off; begin again to go on.", err=True)
-            return STOPPED
-        summary = await ledger.summary(run)
+
+            async def work() -> None:
+                async for _ in charger:
+                    pass
+
+            is_at_end = await until_signalled(work, charger.stop)
+        return await tell_end(ledger, run, charger.stopped_because, console) if is_at_end else broken_off()
+
+
+def broken_off() -> Status:
+    """Say that it was, and how to go on."""
+    typer.echo("Broken off; begin again to go on.", err=True)
+    return STOPPED
+
+
+async def tell_end(ledger: Ledger, run: str, stopped_because: str | None, console: Console) -> Status:
+    """Show where the run stands now."""
+    summary = await ledger.summary(run)
     _print(summary, console)
-    if charger.stopped_because is not None:
-        typer.echo(f"Stopped before the end: {charger.stopped_because}. Begin again to go on.", err=True)
+    if stopped_because is not None:
+        typer.echo(f"Stopped before the end: {stopped_because}. Begin again to go on.", err=True)
         return STOPPED
     return _status_of(summary)
 
 
-async def _until_signalled(charger: BatchCharger) -> bool:
-    """Charge; the first signal stops gracefully, the second breaks off, and then this is True."""
+async def until_signalled(work: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> bool:
+    """Work; the first signal stops gracefully, the second breaks off, and then this is False."""
     failures: list[NexiError] = []
     is_at_end = False
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_obey, signals, charger, tasks.cancel_scope)
+            tasks.start_soon(_obey, signals, stop, tasks.cancel_scope)
             try:
-                async for _ in charger:
-                    pass
+                await work()
             except NexiError as error:  # a task group would wrap it
                 failures.append(error)
             is_at_end = True
             tasks.cancel_scope.cancel()
     for failure in failures:
         raise failure
-    return not is_at_end
+    return is_at_end
 
 
-async def _obey(signals: AsyncIterable[signal.Signals], charger: BatchCharger, scope: anyio.CancelScope) -> None:
+async def _obey(signals: AsyncIterable[signal.Signals], stop: Callable[[], None], scope: anyio.CancelScope) -> None:
+    is_stopping = False
     async for _ in signals:
-        if charger.stopped_because is not None:
+        if is_stopping:
             scope.cancel()
-        charger.stop()
+        is_stopping = True
+        stop()
         typer.echo("Finishing what is under way; again to break off.", err=True)
 
 

@@ -15,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from nexi_async.batch.distributed import SHARD_SIZE
 from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
 
 IS_FULL = os.environ.get("NEXI_TEST_FULL") == "1"
 JOBS, KILLS = (5_000, 15) if IS_FULL else (600, 4)
+SHARED_JOBS = max(JOBS, 3 * SHARD_SIZE)
+"""Three machines need three shards."""
 DECLINED = 0.05
 
 CHARGES = {"method": "POST", "path": "/v1/subscriptions/*/charges"}
@@ -30,10 +33,10 @@ FAULTS = [
 RUN = ("run", "--run", "r", "--concurrency", "20")
 
 
-def write_jobs(file: Path, emulator: EmulatorProcess, chance: random.Random) -> set[str]:
+def write_jobs(file: Path, emulator: EmulatorProcess, chance: random.Random, count: int) -> set[str]:
     """A file of jobs; returns the references of those that the issuer will approve."""
     lines, approved = ["reference,subscription_id,currency,amount,name"], set()
-    for number, id_ in enumerate(emulator.sign_up(JOBS)):
+    for number, id_ in enumerate(emulator.sign_up(count)):
         is_declined = chance.random() < DECLINED
         lines.append(f"job-{number},{id_},SEK,{151 if is_declined else 9900},Box")
         if not is_declined:
@@ -64,7 +67,7 @@ def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Pa
     chance = random.Random(8)
     with running_emulator() as emulator:
         environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
-        approved = write_jobs(tmp_path / "jobs.csv", emulator, chance)
+        approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, JOBS)
         assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
         emulator.control("PUT", "faults", FAULTS)
         kills = 0
@@ -80,5 +83,29 @@ def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Pa
     assert charged == Counter(dict.fromkeys(approved, 1))
     found = states(environment, tmp_path)
     assert len(found) == JOBS
+    assert {name for name, state in found.items() if state == "charged"} == approved
+    assert {state for name, state in found.items() if name not in approved} <= {"declined"}
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_that_dies_for_good_is_replaced_by_the_others(tmp_path: Path, postgres_url: str) -> None:
+    """Three machines on PostgreSQL, one of them killed in the middle of a shard: the others charge the rest, once."""
+    chance = random.Random(9)
+    with running_emulator() as emulator:
+        environment = {**emulator.environment, "NEXI_LEDGER": postgres_url}
+        approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, SHARED_JOBS)
+        assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
+        emulator.control("PUT", "faults", FAULTS)
+        worker = ("worker", "--run", "r", "--concurrency", "10", "--rate", str(SHARED_JOBS // 4))
+        first, *others = [begin(environment, *worker) for _ in range(3)]
+        kill_at_some_moment(first, chance)
+        for other in others:
+            _, complaints = other.communicate(timeout=300)
+            assert other.returncode == 1, complaints  # some are declined
+        charged = emulator.charged()
+
+    assert first.returncode == -9
+    assert charged == Counter(dict.fromkeys(approved, 1))
+    found = states(environment, tmp_path)
     assert {name for name, state in found.items() if state == "charged"} == approved
     assert {state for name, state in found.items() if name not in approved} <= {"declined"}
