@@ -10,6 +10,7 @@ from typing import Annotated
 import anyio
 import typer
 
+from nexi_async.cli import batch_work
 from nexi_async.errors import NexiError
 
 __all__ = ["batch"]
@@ -35,10 +36,6 @@ Address = Annotated[str | None, typer.Option(envvar="NEXI_BASE_URL", help="Anoth
 EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT", help="test or live.")]
 
 
-EXTRAS = {"sqlalchemy": "storage", "procrastinate": "distributed"}
-"""Which extra brings a package."""
-
-
 @contextlib.contextmanager
 def _telling_faults() -> Iterator[None]:
     """Say what can't be used on standard error, and leave with status 2."""
@@ -51,19 +48,10 @@ def _telling_faults() -> Iterator[None]:
     except OSError as error:
         typer.echo(f"{error.filename or 'file'} can't be used: {error.strerror}", err=True)
     except ModuleNotFoundError as missing:
-        typer.echo(_how_to_install(missing), err=True)
+        typer.echo(str(missing), err=True)
     else:
         return
     raise typer.Exit(UNUSABLE)
-
-
-def _how_to_install(missing: ModuleNotFoundError) -> str:
-    if missing.name is None:  # raised on purpose, with the command in its text
-        return str(missing)
-    package = missing.name.partition(".")[0]
-    if package not in EXTRAS:
-        raise missing
-    return f"nexi-async batch needs {package}: pip install 'nexi-async[cli,{EXTRAS[package]}]'"
 
 
 @batch.command()
@@ -87,8 +75,6 @@ def plan(
     Exit status: 0 if every line is planned, 1 if some are bad, 2 if the file or the ledger can't be used.
     """
     with _telling_faults():
-        from nexi_async.cli import batch_work
-
         raise typer.Exit(anyio.run(batch_work.plan, file, run, ledger, strict))
 
 
@@ -112,8 +98,6 @@ def charge(
     the key can't be used, 3 if it was stopped before its end.
     """
     with _telling_faults():
-        from nexi_async.cli import batch_work
-
         access = batch_work.Access(secret_key, base_url, environment)
         raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate))
 
@@ -125,8 +109,6 @@ def status(run: RunName, ledger: LedgerURL) -> None:
     Exit status: 0 if every job is charged, 1 if not, 2 if the ledger or the run can't be used.
     """
     with _telling_faults():
-        from nexi_async.cli import batch_work
-
         raise typer.Exit(anyio.run(batch_work.status, run, ledger))
 
 
@@ -147,8 +129,6 @@ def report(
     if csv is None and html is None:
         raise typer.BadParameter("give --csv FILE, --html FILE or both")
     with _telling_faults():
-        from nexi_async.cli import batch_work
-
         anyio.run(batch_work.report, run, ledger, csv, html)
 
 
@@ -166,8 +146,6 @@ def dunning(
     Exit status: 0, or 2 if the ledger or the run can't be used.
     """
     with _telling_faults():
-        from nexi_async.cli import batch_work
-
         anyio.run(batch_work.dunning, run, ledger, attempt)
 
 
@@ -194,5 +172,5 @@ def worker(
     with _telling_faults():
         from nexi_async.cli import batch_worker
 
-        access = batch_worker.Access(secret_key, base_url, environment)
+        access = batch_work.Access(secret_key, base_url, environment)
         raise typer.Exit(anyio.run(batch_worker.work, run, ledger, access, concurrency, rate))

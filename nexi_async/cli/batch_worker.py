@@ -8,7 +8,7 @@ from nexi_async.batch import JobResult, Ledger
 from nexi_async.batch.distributed import ShardWorker
 from nexi_async.cli.batch_work import Access, Status, broken_off, tell_end, until_signalled
 
-__all__ = ["Access", "work"]
+__all__ = ["work"]
 
 LINE_EVERY = 1000
 """How many jobs a line tells of."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Sequence
 
 import anyio
 import attrs
@@ -20,12 +21,12 @@ from nexi_async import (
     TransportError,
     derive_key,
 )
+from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger
 from nexi_async.demo.business import Business
 from nexi_async.demo.controls import Controls
 from nexi_async.demo.desk import Desk, Purchase
 from nexi_async.demo.listener import CHARGED
 from nexi_async.demo.witnesses import Receipts
-from nexi_async.demo.workers import work_through
 from nexi_async.reference.test_cards import CARDS, Behaviour
 
 __all__ = ["LABEL", "Agreement", "Billing"]
@@ -80,7 +81,8 @@ class Billing:
             return
         await self._charge_twice(agreements[0])
         began = anyio.current_time()
-        await work_through(agreements[1:], self._bill, workers=WORKERS)
+        if agreements[1:]:
+            await self._charge_all(agreements[1:])
         seconds = anyio.current_time() - began
         self._say(f"has charged {len(agreements) - 1} more, {WORKERS} at a time, in {seconds:.1f} s")
         await self._confirm([receipts for receipts in self._receipts.values() if receipts.label == LABEL])
@@ -119,13 +121,31 @@ class Billing:
 
     # --- charging ------------------------------------------------------------------------------------------------
 
-    async def _bill(self, agreement: Agreement) -> None:
-        """Charge one subscription; what fails is told, and the others go on."""
-        try:
-            self._note(agreement, await self._charge(self._checkout, agreement))
-        except NexiError as error:
-            self._say(f"could not charge {agreement.subscription_id}: {error}")
-        self._timeline.step()
+    async def _charge_all(self, agreements: Sequence[Agreement]) -> None:
+        """Charge each of them as a batch; what fails is told, and the others go on."""
+        by_id = {agreement.subscription_id: agreement for agreement in agreements}
+        with tempfile.TemporaryDirectory() as folder:
+            async with Ledger.open(f"sqlite:///{folder}/ledger.db") as ledger:
+                await ledger.plan(RUN, map(self._job, agreements))
+                async for result in BatchCharger(self._checkout, ledger, run=RUN, concurrency=WORKERS):
+                    self._note_result(by_id[result.reference], result)
+
+    def _job(self, agreement: Agreement) -> ChargeJob:
+        return ChargeJob(
+            reference=agreement.subscription_id,
+            order=agreement.month,
+            notifications=self._notifications,
+            subscription_id=agreement.subscription_id if agreement.is_scheduled else None,
+            unscheduled_subscription_id=None if agreement.is_scheduled else agreement.subscription_id,
+        )
+
+    def _note_result(self, agreement: Agreement, result: JobResult) -> None:
+        if result.payment_id is not None and result.charge_id is not None:
+            self._note(agreement, result.payment_id, result.charge_id)
+            self._timeline.step()
+        elif result.state.is_final:
+            self._say(f"could not charge {agreement.subscription_id}: {result.error}")
+            self._timeline.step()
 
     async def _charge_twice(self, agreement: Agreement) -> None:
         """Lose the answer to a charge, ask what became of it, and send it again: the shopper pays once."""
@@ -135,7 +155,7 @@ class Billing:
         except TransportError as lost:
             self._say(f"gets no answer to a charge: {type(lost).__name__}, outcome {lost.outcome.value}")
             receipt = await self._settle(agreement, lost.idempotency_key or "")
-        self._note(agreement, receipt)
+        self._note(agreement, receipt.payment_id, receipt.charge_id)
         self._timeline.step()
 
     async def _settle(self, agreement: Agreement, key: str) -> SubscriptionChargeReceipt:
@@ -156,12 +176,12 @@ class Billing:
             idempotency_key=derive_key(RUN, agreement.subscription_id, 1),
         )
 
-    def _note(self, agreement: Agreement, receipt: SubscriptionChargeReceipt) -> None:
-        self._receipts[receipt.payment_id] = Receipts(
-            payment_id=receipt.payment_id,
+    def _note(self, agreement: Agreement, payment_id: str, charge_id: str) -> None:
+        self._receipts[payment_id] = Receipts(
+            payment_id=payment_id,
             label=LABEL,
             currency=agreement.month.currency,
-            charges={receipt.charge_id: agreement.month.amount},
+            charges={charge_id: agreement.month.amount},
         )
 
     async def _confirm(self, charged: Iterable[Receipts]) -> None:

@@ -162,14 +162,14 @@ def test_a_second_signal_breaks_off(at: Path, emulator: EmulatorProcess) -> None
     assert set(emulator.charged().values()) == {1}
 
 
-def test_without_sqlalchemy_it_names_the_command_that_installs_it() -> None:
+def test_a_worker_without_procrastinate_names_the_command_that_installs_it() -> None:
     """One line and status 2."""
-    program = "import sys; sys.modules['sqlalchemy'] = None; from nexi_async.cli import main; main()"
-    command = [sys.executable, "-c", program, "batch", "status", "--run", "r", "--ledger", "sqlite:///x.db"]
+    program = "import sys; sys.modules['procrastinate'] = None; from nexi_async.cli import main; main()"
+    command = [sys.executable, "-c", program, "batch", "worker", "--run", "r", "--ledger", "postgresql:///x"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
 
     assert result.returncode == 2
-    assert result.stderr == "nexi-async batch needs sqlalchemy: pip install 'nexi-async[cli,storage]'\n"
+    assert result.stderr == "several machines need procrastinate: pip install 'nexi-async[distributed]'\n"
 
 
 def test_the_key_is_in_no_repr() -> None:
