@@ -6,12 +6,28 @@ should both work on it, the key keeps the charge single, and both write the same
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 
 from nexi_async import codec
 from nexi_async.batch.ledger_tables import IS_OPEN, JOBS, PLANS, RUNS
@@ -197,38 +213,52 @@ def release(connection: Connection, assignments: Iterable[Assignment], owner: st
 def record(connection: Connection, endings: Sequence[tuple[Assignment, Ending]], *, owner: str, now: float) -> None:
     """Write what became of jobs; what is final stays as it is.
 
-    What is final holds whoever says it; that a job is still open is said by its owner alone.
+    What is final holds whoever says it; that a job is still open is said by its owner alone. All rows travel as one
+    JSON parameter of one statement: row by row the thread would hand the interpreter's lock to and fro with the others.
     """
-    final = [_row(job, ending) | {"_ended": now} for job, ending in endings if ending.state.is_final]
-    still_open = [_row(job, ending) | {"_owner": owner} for job, ending in endings if not ending.state.is_final]
+    final = [_row(job, ending) for job, ending in endings if ending.state.is_final]
+    still_open = [_row(job, ending) for job, ending in endings if not ending.state.is_final]
+    end, leave_open = _statements(connection.dialect.name)
     if final:
-        connection.execute(_END, final)
+        connection.execute(end, {"rows": codec.as_json(final).decode(), "now": now})
     if still_open:
-        connection.execute(_LEAVE_OPEN, still_open)
+        connection.execute(leave_open, {"rows": codec.as_json(still_open).decode(), "worker": owner})
+
+
+_MEMBERS = ("payment_id", "charge_id", "code", "error", "state")
 
 
 def _row(job: Assignment, ending: Ending) -> dict[str, Any]:
     return {
-        "_number": job.number,
-        "_attempt": job.attempt,
-        "_state": ending.state.value,
-        "_payment_id": ending.payment_id,
-        "_charge_id": ending.charge_id,
-        "_code": ending.code,
-        "_error": ending.error,
+        "number": job.number,
+        "attempt": job.attempt,
+        "state": ending.state.value,
+        "payment_id": ending.payment_id,
+        "charge_id": ending.charge_id,
+        "code": ending.code,
+        "error": ending.error,
     }
 
 
-_WRITE = (
-    update(JOBS)
-    .where(JOBS.c.number == bindparam("_number"), JOBS.c.attempt == bindparam("_attempt"), IS_OPEN)
-    .values(
-        state=bindparam("_state"),
-        payment_id=bindparam("_payment_id"),
-        charge_id=bindparam("_charge_id"),
-        code=bindparam("_code"),
-        error=bindparam("_error"),
+@functools.cache
+def _statements(dialect: str) -> tuple[Update, Update]:
+    """How jobs end, and how they are left open, as the database reads JSON."""
+    done = _rows_of_postgres() if dialect == "postgresql" else _rows_of_sqlite()
+    write = (
+        update(JOBS)
+        .where(JOBS.c.number == done["number"], JOBS.c.attempt == done["attempt"], IS_OPEN)
+        .values({name: done[name] for name in _MEMBERS})
     )
-)
-_END = _WRITE.values(ended=bindparam("_ended"))
-_LEAVE_OPEN = _WRITE.where(JOBS.c.owner == bindparam("_owner"))
+    return write.values(ended=bindparam("now")), write.where(JOBS.c.owner == bindparam("worker"))
+
+
+def _rows_of_postgres() -> dict[str, ColumnElement[Any]]:
+    columns: list[Any] = [column("number", BigInteger), column("attempt", Integer)]
+    columns += [column(name, Text) for name in _MEMBERS]
+    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
+    return dict(rows.table_valued(*columns, name="done").render_derived(with_types=True).c)
+
+
+def _rows_of_sqlite() -> dict[str, ColumnElement[Any]]:
+    rows = func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="done")
+    return {name: func.json_extract(rows.c.value, f"$.{name}") for name in ("number", "attempt", *_MEMBERS)}
