@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -16,10 +15,10 @@ from anyio.lowlevel import checkpoint
 
 from nexi_async.transport.stream import PlainStream, SecureStream
 from nexi_async.transport.watch import Watch
+from tests.transport.lines import NO_LINGER, HungUp, Line
 from tests.transport.servers import client_context, server_context
 
 MEGABYTES = bytes(range(256)) * 20_000
-NO_LINGER = struct.pack("ii", 1, 0)
 
 
 @pytest.fixture
@@ -167,52 +166,6 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-class Peer:
-    """The server's end of TLS, by hand, so that it says when what leaves."""
-
-    def __init__(self, far: socket.socket, context: ssl.SSLContext) -> None:
-        self.far = far
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
-
-    async def handshake(self) -> None:
-        """Shake hands."""
-        while True:
-            try:
-                self.tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await self.flush()
-                await self.fill()
-            else:
-                return await self.flush()
-
-    async def flush(self) -> None:
-        """Send all that is to be sent, in one piece."""
-        await send_all(self.far, self.outgoing.read())
-
-    async def fill(self) -> None:
-        """Take what comes."""
-        with anyio.fail_after(5):
-            await anyio.wait_readable(self.far)
-        self.incoming.write(self.far.recv(65536))
-
-    async def send(self, *messages: bytes) -> None:
-        """Send messages, a record each, in one piece."""
-        for message in messages:
-            self.tls.write(message)
-        await self.flush()
-
-    async def receive_exactly(self, count: int) -> bytes:
-        """So many bytes."""
-        found = b""
-        while len(found) < count:
-            try:
-                found += self.tls.read(count - len(found))
-            except ssl.SSLWantReadError:
-                await self.fill()
-        return found
-
-
 @pytest.fixture(scope="module", params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 def server(request: pytest.FixtureRequest, authority: trustme.CA) -> ssl.SSLContext:
     """Either version."""
@@ -229,9 +182,9 @@ def client(authority: trustme.CA) -> ssl.SSLContext:
 
 async def secured(
     ends: tuple[PlainStream, socket.socket], client: ssl.SSLContext, server: ssl.SSLContext
-) -> tuple[SecureStream, Peer]:
+) -> tuple[SecureStream, Line]:
     """Both ends after the handshake."""
-    stream, peer = SecureStream(ends[0], client, "127.0.0.1"), Peer(ends[1], server)
+    stream, peer = SecureStream(ends[0], client, "127.0.0.1"), Line(ends[1], server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(peer.handshake)
         await stream.handshake(anyio.current_time() + 5)
@@ -244,7 +197,7 @@ async def test_secure_exchange(
     """Both ways, and nothing is left over afterwards; the session tickets of TLS 1.3 are no surprise then."""
     stream, peer = await secured(ends, client, server)
     await stream.send(b"ping", math.inf)
-    assert await peer.receive_exactly(4) == b"ping"
+    assert await peer.read(4) == b"ping"
     await peer.send(b"pong")
     assert await stream.receive(math.inf) == b"pong"
     await anyio.sleep(0.01)
@@ -263,7 +216,7 @@ async def test_much_both_ways_at_once(
         tasks.start_soon(peer.send, MEGABYTES)
         while len(found) < len(MEGABYTES):
             found += await stream.receive(anyio.current_time() + 5)
-        assert await peer.receive_exactly(len(MEGABYTES)) == MEGABYTES
+        assert await peer.read(len(MEGABYTES)) == MEGABYTES
     assert found == MEGABYTES
 
 
@@ -299,10 +252,7 @@ async def test_part_of_a_record_is_a_surprise(
 ) -> None:
     """Even one byte of the next record."""
     stream, peer = await secured(ends, client, server)
-    peer.tls.write(b"answer")
-    answer = peer.outgoing.read()
-    peer.tls.write(b"more")
-    await send_all(ends[1], answer + peer.outgoing.read()[:1])
+    await send_all(ends[1], peer.sealed(b"answer") + peer.sealed(b"more")[:1])
     assert await stream.receive(math.inf) == b"answer"
     assert stream.has_surprise()
 
@@ -312,8 +262,7 @@ async def test_any_split_of_records(
 ) -> None:
     """A record may trickle in byte by byte."""
     stream, peer = await secured(ends, client, server)
-    peer.tls.write(b"answer")
-    wire = peer.outgoing.read()
+    wire = peer.sealed(b"answer")
 
     async def trickle() -> None:
         for byte in wire:
@@ -331,9 +280,7 @@ async def test_secure_end(
     """A server that says goodbye has come to the end."""
     stream, peer = await secured(ends, client, server)
     await peer.send(b"answer")
-    with pytest.raises(ssl.SSLWantReadError):
-        peer.tls.unwrap()
-    await peer.flush()
+    await peer.goodbye()
     assert await stream.receive(math.inf) == b"answer"
     assert await noticed(stream)
     assert await stream.receive(math.inf) == b""
@@ -354,8 +301,7 @@ async def test_forged_record(
 ) -> None:
     """What somebody else put into the connection is an error."""
     stream, peer = await secured(ends, client, server)
-    peer.tls.write(b"answer")
-    wire = bytearray(peer.outgoing.read())
+    wire = bytearray(peer.sealed(b"answer"))
     wire[-1] ^= 1
     await send_all(ends[1], bytes(wire))
     with pytest.raises(ssl.SSLError):
@@ -366,15 +312,15 @@ async def test_why_the_handshake_failed(
     ends: tuple[PlainStream, socket.socket], client: ssl.SSLContext, server: ssl.SSLContext
 ) -> None:
     """A server whose certificate is not for this name is told so."""
-    stream, peer = SecureStream(ends[0], client, "elsewhere.test"), Peer(ends[1], server)
+    stream, peer = SecureStream(ends[0], client, "elsewhere.test"), Line(ends[1], server)
     failures = []
 
     async def shake() -> None:
         try:
             await peer.handshake()
-            await peer.receive_exactly(1)
-        except ssl.SSLError as error:
-            failures.append(error.reason)
+            await peer.read(1)
+        except HungUp as end:
+            failures.append(end.__cause__)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(shake)
