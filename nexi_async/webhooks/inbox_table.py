@@ -66,6 +66,56 @@ LETTERS = Table(
 AT_ONCE = 1000
 """How many letters one transaction throws away, so that it stays short."""
 
+# --- the statements that are run all the time, built once -----------------------------------------------------------
+
+
+def _is_behind_another() -> ColumnElement[bool]:
+    """Whether another letter of the same payment is on loan, or waits and is older."""
+    this, other = LETTERS.c, LETTERS.alias("other").c
+    on_loan = and_(other.worker.is_not(None), other.due > bindparam("now"))
+    is_older = tuple_(other.happened, other.number) < tuple_(this.happened, this.number)
+    return exists().where(
+        other.payment_id == this.payment_id,
+        other.state == "waiting",
+        other.number != this.number,
+        or_(on_loan, is_older),
+    )
+
+
+_DUE = (
+    select(LETTERS)
+    .where(LETTERS.c.state == "waiting", LETTERS.c.due <= bindparam("now"), ~_is_behind_another())
+    .order_by(LETTERS.c.due)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_LEND = (
+    update(LETTERS)
+    .where(LETTERS.c.number.in_(bindparam("numbers", expanding=True)))
+    .values(attempts=LETTERS.c.attempts + 1, worker=bindparam("_worker"), due=bindparam("_due"))
+)
+_END = (
+    update(LETTERS)
+    .where(
+        LETTERS.c.number == bindparam("_number"),
+        LETTERS.c.state == "waiting",
+        or_(LETTERS.c.worker == bindparam("_worker"), bindparam("_state") == "done"),
+    )
+    .values(
+        worker=None,
+        state=bindparam("_state"),
+        due=bindparam("_due"),
+        attempts=bindparam("_attempts"),
+        error=bindparam("_error"),
+    )
+)
+_INSERT = {
+    "postgresql": postgresql.insert(LETTERS).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(LETTERS).on_conflict_do_nothing(),
+}
+
+# --- what is done with them ----------------------------------------------------------------------------------------
+
 
 def new_row(event: Event, now: float) -> Row:
     """An event as the row that it is written as."""
@@ -84,45 +134,24 @@ def new_row(event: Event, now: float) -> Row:
 
 def put(connection: Connection, rows: Sequence[Row]) -> int:
     """Write new letters; returns how many of them are new. An event that is there already is left as it is."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     counted = {"preserve_rowcount": True}
-    return connection.execute(insert(LETTERS).on_conflict_do_nothing(), rows, execution_options=counted).rowcount
+    return connection.execute(_INSERT[connection.dialect.name], rows, execution_options=counted).rowcount
 
 
 def hand_out(connection: Connection, most: int, *, worker: str, now: float, until: float) -> list[Letter]:
     """Lend letters that are due, longest due first, at most one of a payment."""
     # one at a time, in all processes: two could otherwise lend two letters of a payment without seeing each other
     lock(connection, LETTERS.name)
-    table = LETTERS.c
-    due = (
-        select(LETTERS)
-        .where(table.state == "waiting", table.due <= now, ~_is_behind_another(now))
-        .order_by(table.due)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    letters = [_lent(_letter(row), worker, until) for row in connection.execute(due).mappings()]
+    due = connection.execute(_DUE, {"now": now, "most": most}).mappings()
+    letters = [_lent(row, worker, until) for row in due]
     if letters:
-        lend = update(LETTERS).where(table.number.in_([letter.number for letter in letters]))
-        connection.execute(lend.values(attempts=table.attempts + 1, worker=worker, due=until))
+        numbers = [letter.number for letter in letters]
+        connection.execute(_LEND, {"numbers": numbers, "_worker": worker, "_due": until})
     return letters
 
 
-def _lent(letter: Letter, worker: str, until: float) -> Letter:
-    return attrs.evolve(letter, attempts=letter.attempts + 1, worker=worker, due=until)
-
-
-def _is_behind_another(now: float) -> ColumnElement[bool]:
-    """Whether another letter of the same payment is on loan, or waits and is older."""
-    this, other = LETTERS.c, LETTERS.alias("other").c
-    on_loan = and_(other.worker.is_not(None), other.due > now)
-    is_older = tuple_(other.happened, other.number) < tuple_(this.happened, this.number)
-    return exists().where(
-        other.payment_id == this.payment_id,
-        other.state == "waiting",
-        other.number != this.number,
-        or_(on_loan, is_older),
-    )
+def _lent(row: Any, worker: str, until: float) -> Letter:
+    return Letter(**(dict(row) | {"attempts": row["attempts"] + 1, "worker": worker, "due": until}))
 
 
 def end_loans(connection: Connection, endings: Sequence[Ending]) -> None:
@@ -130,24 +159,14 @@ def end_loans(connection: Connection, endings: Sequence[Ending]) -> None:
 
     A letter that was handled is done even if the loan had run out: handling it again would help nobody.
     """
-    table = LETTERS.c
-    still_ours = or_(table.worker == bindparam("_worker"), bindparam("_state") == "done")
-    statement = (
-        update(LETTERS)
-        .where(table.number == bindparam("_number"), table.state == "waiting", still_ours)
-        .values(
-            worker=None,
-            state=bindparam("_state"),
-            due=bindparam("_due"),
-            attempts=bindparam("_attempts"),
-            error=bindparam("_error"),
-        )
-    )
-    connection.execute(statement, [_parameters(ending) for ending in endings])
+    connection.execute(_END, [_parameters(ending) for ending in endings])
+
+
+_ENDING = tuple(attribute.name for attribute in attrs.fields(Ending))
 
 
 def _parameters(ending: Ending) -> dict[str, Any]:
-    return {f"_{name}": value for name, value in attrs.asdict(ending).items()}
+    return {f"_{name}": getattr(ending, name) for name in _ENDING}
 
 
 def look_up(
