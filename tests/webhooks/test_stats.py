@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -91,5 +92,7 @@ def test_the_page_is_prometheus_text() -> None:
 
 def test_the_page_is_mounted_where_one_likes(receiver: WebhookReceiver) -> None:
     """The receiver offers it as an app of its own, beside the deliveries."""
-    app = Starlette(routes=[Route("/metrics", receiver.metrics)])
-    assert "nexi_webhooks_repeated_total 0" in TestClient(app).get("/metrics").text
+    routed, added = Starlette(routes=[Route("/metrics", receiver.metrics)]), FastAPI()
+    added.add_route("/metrics", receiver.metrics)  # type: ignore[arg-type]
+    for app in (routed, added):
+        assert "nexi_webhooks_repeated_total 0" in TestClient(app).get("/metrics").text

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import assert_type
 
+from nexi_async import AsyncCheckout
+from nexi_async.models import Payment
 from nexi_async.webhooks import (
     CancelCreated,
     ChargeCreatedV2,
@@ -15,7 +17,9 @@ from nexi_async.webhooks import (
     Event,
     PaymentCreated,
     PaymentEvent,
+    RefundCompleted,
     ReservationFailed,
+    SQLInbox,
     UnknownEvent,
     WebhookReceiver,
     deliveries,
@@ -54,6 +58,38 @@ async def wrong_class(event: CheckoutCompleted) -> None: ...
 
 @receiver.on("payment.cancel.failed")  # type: ignore[type-var]
 def not_async(event: PaymentEvent) -> None: ...
+
+
+checkout = AsyncCheckout("secret-key")
+
+
+async def value_of(payment_id: str) -> list[str] | None: ...
+
+
+stored = WebhookReceiver(
+    authorization=value_of,
+    networks="any",
+    trusted_proxies=["10.0.0.0/8"],
+    inbox=SQLInbox("sqlite:///inbox.db", concurrency=5, tries=20, lease=30.0),
+    refetch=checkout.payments.retrieve,
+)
+
+
+@stored.on("payment.refund.completed")
+async def settle(event: RefundCompleted, payment: Payment) -> None: ...
+
+
+@stored.on("payment.charge.created.v2")  # type: ignore[type-var]
+async def wrong_second(event: ChargeCreatedV2, payment: int) -> None: ...
+
+
+async def look_after(inbox: SQLInbox) -> None:
+    async with inbox:
+        for letter in await inbox.letters(state="dead"):
+            assert_type(await inbox.replay(letter.number), int)
+        assert_type(await inbox.purge("done", older_than=86_400), int)
+    async with stored:
+        assert_type((await stored.stats()).repeated, int)
 
 
 async def keeps_its_type(charge: ChargeFailed, cancel: CancelCreated) -> None:
