@@ -7,13 +7,14 @@ import functools
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 from uuid import uuid4
 
 import anyio
 from anyio import create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectSendStream
 
+from nexi_async.batch.bulk_crew import BulkCrew
 from nexi_async.batch.crew import Crew
 from nexi_async.batch.ledger import Ledger
 from nexi_async.batch.ledger_work import Run, Scope
@@ -23,9 +24,11 @@ from nexi_async.batch.progress import Progress, ProgressMeter
 from nexi_async.batch.results import JobResult
 from nexi_async.client import AsyncCheckout
 from nexi_async.errors import InvalidRequest
+from nexi_async.resources.pages import Poll
 
-__all__ = ["BatchCharger"]
+__all__ = ["BatchCharger", "Strategy"]
 
+Strategy: TypeAlias = Literal["individual", "bulk"]
 Results: TypeAlias = MemoryObjectSendStream[list[JobResult]]
 
 ROUNDS = 3
@@ -50,6 +53,8 @@ class BatchCharger:
         run: str,
         concurrency: int = 200,
         rate: float | None = None,
+        strategy: Strategy = "individual",
+        poll: Poll | None = None,
         scope: Scope | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         now: Callable[[], float] = time.monotonic,
@@ -63,7 +68,11 @@ class BatchCharger:
             run: the run's name.
             concurrency: how many charges are under way at once, at most; fewer while the API is slow or overloaded.
             rate: how many charges may begin in a second, at most.
-            scope: a part of the run; all of it when left out.
+            strategy: "individual" charges one by one, "bulk" has Nexi charge bundles. A run keeps the one it was
+                begun with. With "bulk" concurrency and rate do not count, a stop waits for the bundles under way, and
+                whatever the API refuses of a bundle it refuses for all its jobs.
+            poll: how patiently to wait for a bundle.
+            scope: a part of the run, with strategy "individual"; all of it when left out.
             on_progress: told where the run stands, whenever results were written.
             now: seconds from any fixed point.
             sleep: waits so many seconds.
@@ -71,7 +80,7 @@ class BatchCharger:
         Raises:
             InvalidRequest: a limit is not possible.
         """
-        _check_limits(concurrency, rate)
+        _check_limits(concurrency, rate, strategy, scope)
         self._ledger = ledger
         self._run_name = run
         self._scope = scope or Scope()
@@ -81,8 +90,11 @@ class BatchCharger:
         self._owner = uuid4().hex
         self._breaker = Breaker()
         self._rate = RateCap(rate)
-        self._crew = Crew(
-            checkout, ledger, self._breaker, pace=Pace(concurrency), rate=self._rate, now=now, sleep=sleep
+        self._strategy = strategy
+        self._crew = (
+            Crew(checkout, ledger, self._breaker, pace=Pace(concurrency), rate=self._rate, now=now, sleep=sleep)
+            if strategy == "individual"
+            else BulkCrew(checkout, ledger, self._breaker, poll=poll or Poll())
         )
         self._left_open = 0
 
@@ -106,7 +118,7 @@ class BatchCharger:
             InvalidRequest: the run is not planned.
             NexiError: the API refuses the key; what was begun is finished, and the run can be gone on with.
         """
-        run = await self._ledger.bind(self._run_name, "individual")
+        run = await self._ledger.bind(self._run_name, self._strategy)
         results, handed_out = create_memory_object_stream[list[JobResult]](0)
         async with create_task_group() as tasks:
             tasks.start_soon(self._charge_all, run, results)
@@ -155,8 +167,12 @@ async def _hand_out(results: Results, group: list[JobResult]) -> None:
         await results.send(group)
 
 
-def _check_limits(concurrency: int, rate: float | None) -> None:
+def _check_limits(concurrency: int, rate: float | None, strategy: str, scope: Scope | None) -> None:
     faults = []
+    if strategy not in get_args(Strategy):
+        faults.append(("strategy", "must be individual or bulk"))
+    if strategy == "bulk" and scope is not None:
+        faults.append(("scope", "needs the strategy individual"))
     if concurrency < 1:
         faults.append(("concurrency", "must be at least 1"))
     if rate is not None and not 0 < rate < math.inf:

@@ -10,13 +10,14 @@ from typing import Self
 import anyio
 import attrs
 
-from nexi_async.batch import ledger_dunning, ledger_plan, ledger_report, ledger_work, shards
+from nexi_async.batch import ledger_bulks, ledger_dunning, ledger_plan, ledger_report, ledger_work, shards
 from nexi_async.batch.dunning import Dunning
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.jobs import ChargeJob, faults_of
+from nexi_async.batch.ledger_bulks import Bulk
 from nexi_async.batch.ledger_plan import Plan
 from nexi_async.batch.ledger_tables import migrate
-from nexi_async.batch.ledger_work import Assignment, Run, Scope
+from nexi_async.batch.ledger_work import Assignment, KindName, Run, Scope
 from nexi_async.batch.results import Ending, JobResult
 from nexi_async.batch.summary import Summary
 from nexi_async.errors import Fault, InvalidRequest
@@ -156,11 +157,34 @@ class Ledger:
         """How many jobs are neither charged nor declined nor failed."""
         return await self._database.run(ledger_work.count_open, run, scope)
 
-    async def claim(self, run: Run, *, scope: Scope, after: int, most: int, owner: str) -> list[Assignment]:
-        """Take the next open jobs after a number; when this returns they are marked as sending on disk."""
+    async def claim(
+        self, run: Run, *, scope: Scope, after: int, most: int, owner: str, bundled: bool = True
+    ) -> list[Assignment]:
+        """Take the next open jobs after a number; when this returns they are marked as sending on disk.
+
+        Args:
+            run: the run.
+            scope: the part of it.
+            after: a job's number.
+            most: how many.
+            owner: in whose name.
+            bundled: also those that are in a bulk run already.
+        """
         return await self._database.run(
-            ledger_work.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now()
+            ledger_work.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now(), bundled=bundled
         )
+
+    async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[Assignment]) -> Bulk:
+        """Bundle jobs for a bulk run; when this returns the bundle is on disk."""
+        return await self._database.run(ledger_bulks.begin, run, kind, jobs)
+
+    async def accept_bulk(self, bulk: Bulk, bulk_id: str) -> None:
+        """Keep what Nexi calls a bulk run."""
+        await self._database.run(ledger_bulks.accept, bulk, bulk_id)
+
+    async def take_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
+        """Take over the next bulk run that was left before all its outcomes were known."""
+        return await self._database.run(ledger_bulks.take_open, run, after, owner)
 
     async def note(self, assignment: Assignment) -> None:
         """Keep which subscription an external reference stands for."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from nexi_async.errors import InvalidRequest
 from nexi_async.storage import lock
 
-__all__ = ["ATTEMPTS", "IS_OPEN", "JOBS", "PLANS", "RUNS", "migrate"]
+__all__ = ["ATTEMPTS", "BULKS", "IS_OPEN", "JOBS", "MEMBERS", "PLANS", "RUNS", "migrate"]
 
 TABLES = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
@@ -92,6 +92,24 @@ ATTEMPTS = Table(
 )
 """Declined attempts that another one has followed."""
 
+BULKS = Table(
+    "nexi_batch_bulks",
+    TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("run", ForeignKey(RUNS.c.id), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("external_id", Text, nullable=False, unique=True),
+    Column("bulk_id", Text),
+)
+MEMBERS = Table(
+    "nexi_batch_members",
+    TABLES,
+    Column("job", ForeignKey(JOBS.c.number), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("bulk", ForeignKey(BULKS.c.number), nullable=False, index=True),
+)
+"""Which bulk run charges a job in an attempt."""
+
 
 def _create(connection: Connection) -> None:
     TABLES.create_all(connection, [SCHEMA, RUNS, PLANS, JOBS])
@@ -102,7 +120,11 @@ def _add_attempts(connection: Connection) -> None:
     ATTEMPTS.create(connection)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts)
+def _add_bulks(connection: Connection) -> None:
+    TABLES.create_all(connection, [BULKS, MEMBERS])
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks)
 """Each makes the next version of the one before."""
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Text,
     Update,
     and_,
@@ -30,13 +31,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from nexi_async import codec
-from nexi_async.batch.ledger_tables import IS_OPEN, JOBS, PLANS, RUNS
+from nexi_async.batch.ledger_tables import IS_OPEN, JOBS, MEMBERS, PLANS, RUNS
 from nexi_async.batch.results import Ending, JobResult, JobState
 from nexi_async.errors import InvalidRequest
 from nexi_async.idempotency import derive_key
 from nexi_async.models.subscription import ChargeSubscription
 
-__all__ = ["Assignment", "KindName", "Run", "Scope", "bind", "claim", "count_open", "note", "record", "release"]
+__all__ = ["Assignment", "KindName", "Run", "Scope", "bind", "claim", "count_open", "note", "record", "release", "take"]
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
 
@@ -140,18 +141,25 @@ def count_open(connection: Connection, run: Run, scope: Scope) -> int:
 
 
 def claim(
-    connection: Connection, run: Run, *, scope: Scope, after: int, most: int, owner: str, now: float
+    connection: Connection, run: Run, *, scope: Scope, after: int, most: int, owner: str, now: float, bundled: bool
 ) -> list[Assignment]:
-    """Take the next open jobs after a number, and mark them as sending."""
+    """Take the next open jobs after a number, and mark them as sending; those that are in a bulk run only if wanted."""
     is_complete = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.run == run.id, PLANS.c.jobs.is_not(None)))
-    statement = (
-        select(*_COLUMNS)
-        .where(*_open_in(run, scope), JOBS.c.number > after, JOBS.c.due <= now, is_complete)
-        .order_by(JOBS.c.number)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    assignments = [_assignment(run, row) for row in connection.execute(statement)]
+    statement = select(*_COLUMNS).where(*_open_in(run, scope), JOBS.c.number > after, JOBS.c.due <= now, is_complete)
+    if not bundled:
+        in_bulk = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
+        statement = statement.where(~in_bulk.exists())
+    return _taken(connection, run, statement.order_by(JOBS.c.number).limit(most), owner)
+
+
+def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str) -> list[Assignment]:
+    """Take these jobs over."""
+    return _taken(connection, run, select(*_COLUMNS).where(JOBS.c.number.in_(numbers)).order_by(JOBS.c.number), owner)
+
+
+def _taken(connection: Connection, run: Run, statement: Select[Any], owner: str) -> list[Assignment]:
+    rows = connection.execute(statement.with_for_update(skip_locked=True, of=JOBS))
+    assignments = [_assignment(run, row) for row in rows]
     if assignments:
         numbers = [assignment.number for assignment in assignments]
         connection.execute(update(JOBS).where(JOBS.c.number.in_(numbers)).values(state="sending", owner=owner))

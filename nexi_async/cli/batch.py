@@ -85,6 +85,7 @@ def charge(
     *,
     concurrency: Annotated[int, typer.Option(min=1, help="How many charges are under way at once, at most.")] = 200,
     rate: Annotated[float | None, typer.Option(help="How many charges begin in a second, at most.")] = None,
+    strategy: Annotated[str, typer.Option(help="individual, or bulk: let Nexi charge bundles.")] = "individual",
     secret_key: Key = None,
     base_url: Address = None,
     environment: EnvironmentOption = None,
@@ -99,7 +100,7 @@ def charge(
     """
     with _telling_faults():
         access = batch_work.Access(secret_key, base_url, environment)
-        raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate))
+        raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate, strategy))
 
 
 @batch.command()

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nexi_async.batch import BatchCharger, JobState, Ledger, Summary
+from nexi_async.batch.charger import Strategy
 from nexi_async.batch.job_files import JobLine, read_jobs
 from nexi_async.batch.report import CSVReport, html_report, money
 from nexi_async.cli.batch_bar import showing_progress
@@ -72,12 +73,20 @@ def _tell_bad_line(line: JobLine) -> None:
         typer.echo(f"line {line.number}: {fault}", err=True)
 
 
-async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None) -> Status:
+async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None, strategy: str) -> Status:
     """Charge a run, until its end or a signal."""
     console = Console()
     async with access.client(concurrency) as checkout, Ledger.open(url) as ledger:
         with showing_progress(console) as show:
-            charger = BatchCharger(checkout, ledger, run=run, concurrency=concurrency, rate=rate, on_progress=show)
+            charger = BatchCharger(
+                checkout,
+                ledger,
+                run=run,
+                concurrency=concurrency,
+                rate=rate,
+                strategy=cast("Strategy", strategy),
+                on_progress=show,
+            )
 
             async def work() -> None:
                 async for _ in charger:

@@ -71,6 +71,17 @@ def test_a_run_from_the_file_to_the_report(at: Path, emulator: EmulatorProcess) 
     assert "2,970.00 SEK" in (at / "out.html").read_text()
 
 
+def test_nexi_can_charge_bundles(at: Path, emulator: EmulatorProcess) -> None:
+    """With `--strategy bulk`; a run keeps it, and a slip of the pen is refused."""
+    emulator.control("PUT", "settings", {"bulk_seconds": 0})
+    run("plan", jobs(at, emulator, 10), "--run", "r")
+
+    assert run("run", "--run", "r", "--strategy", "bulky").exit_code == 2
+    assert run("run", "--run", "r", "--strategy", "bulk").exit_code == 0
+    assert run("run", "--run", "r").exit_code == 2
+    assert set(emulator.charged().values()) == {1}
+
+
 def test_bad_lines_are_listed_and_the_others_planned_unless_strict(at: Path, emulator: EmulatorProcess) -> None:
     """Number and reason of each; exit status 1."""
     file = jobs(at, emulator, 2, more="x,s,SEK,1.5,Box,0\njob-0,s,SEK,100,Box,0\n")

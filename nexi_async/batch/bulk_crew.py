@@ -1,0 +1,181 @@
+"""The crew that has Nexi charge bundles of jobs, and waits for what becomes of each job."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import attrs
+from anyio import create_task_group
+
+from nexi_async.batch.individual import Group, find_subscription, unfound
+from nexi_async.batch.ledger import Ledger
+from nexi_async.batch.ledger_bulks import Bulk
+from nexi_async.batch.ledger_work import Assignment, KindName, Run, Scope
+from nexi_async.batch.outbox import Outbox
+from nexi_async.batch.pacing import Breaker
+from nexi_async.batch.results import Ending, JobState, ending_of
+from nexi_async.client import AsyncCheckout
+from nexi_async.errors import NexiError
+from nexi_async.models.bulk import BulkCharge, SubscriptionToCharge
+from nexi_async.reference.states import BulkItemStatus
+from nexi_async.resources.pages import Poll
+
+__all__ = ["BulkCrew"]
+
+BUNDLE_SIZE = 500
+"""How many jobs one request has, at most."""
+BUNDLES_AT_ONCE = 4
+
+
+class BulkCrew:
+    """Goes through a run by bundles, several at once.
+
+    Args:
+        checkout: the client.
+        ledger: where jobs are taken from.
+        breaker: says when to begin no more.
+        poll: how patiently to wait for a bundle.
+    """
+
+    def __init__(self, checkout: AsyncCheckout, ledger: Ledger, breaker: Breaker, *, poll: Poll) -> None:
+        self._checkout = checkout
+        self._ledger = ledger
+        self._breaker = breaker
+        self._poll = poll
+        self._turn = anyio.Lock()
+        self._bundles: deque[Bulk] = deque()
+
+    async def go_through(self, run: Run, scope: Scope, owner: str, outbox: Outbox) -> None:
+        """Work on every open job once: first on the bundles that were left, then on jobs that are in none."""
+        self._run, self._scope, self._owner, self._outbox = run, scope, owner, outbox
+        self._after_bulk: int | None = 0
+        self._after_job: int | None = 0
+        async with create_task_group() as tasks:
+            for _ in range(BUNDLES_AT_ONCE):
+                tasks.start_soon(self._work)
+        await self._ledger.release([job for bulk in self._bundles for job in bulk.jobs], owner)
+        self._bundles.clear()
+
+    async def _work(self) -> None:
+        while (bulk := await self._next()) is not None:
+            await self._charge(bulk)
+
+    async def _next(self) -> Bulk | None:
+        async with self._turn:
+            while not self._breaker.is_open():
+                if self._bundles:
+                    return self._bundles.popleft()
+                if self._after_bulk is not None:
+                    await self._take_left()
+                elif self._after_job is not None:
+                    await self._take_new()
+                else:
+                    break
+        return None
+
+    async def _take_left(self) -> None:
+        bulk = await self._ledger.take_open_bulk(self._run, after=self._after_bulk or 0, owner=self._owner)
+        self._after_bulk = None if bulk is None else bulk.number
+        if bulk is not None:
+            self._bundles.append(bulk)
+
+    async def _take_new(self) -> None:
+        await self._outbox.wait_for_room()
+        jobs = await self._ledger.claim(
+            self._run,
+            scope=self._scope,
+            after=self._after_job or 0,
+            most=BUNDLE_SIZE,
+            owner=self._owner,
+            bundled=False,
+        )
+        self._after_job = jobs[-1].number if jobs else None
+        found = [job for job in [await self._find(job) for job in jobs] if job is not None]
+        for kind, bundle in _bundles(found):
+            self._bundles.append(await self._ledger.begin_bulk(self._run, kind, bundle))
+
+    async def _find(self, job: Assignment) -> Assignment | None:
+        """The job with its subscription; None if that can't be found."""
+        try:
+            return await find_subscription(self._checkout, self._ledger, job)
+        except NexiError as error:
+            # it is in no bundle, so nothing of it was ever sent
+            self._put(job, unfound(attrs.evolve(job, was=JobState.PLANNED), error))
+            return None
+
+    # --- a bundle ------------------------------------------------------------------------------------------------
+
+    async def _charge(self, bulk: Bulk) -> None:
+        """Have a bundle charged, and leave what became of each job; never raises."""
+        waiting = {_bare(job.subscription_id or ""): job for job in bulk.jobs}
+        try:
+            bulk_id = bulk.bulk_id or await self._send(bulk)
+        except NexiError as error:
+            ending = ending_of(error)
+            if ending.state is not JobState.FAILED:  # its name finds it again, whether Nexi has it or not
+                ending = attrs.evolve(ending, state=JobState.UNKNOWN)
+        else:
+            ending = await self._wait(bulk, bulk_id, waiting)
+        for job in waiting.values():
+            self._put(job, ending)
+
+    async def _wait(self, bulk: Bulk, bulk_id: str, waiting: dict[str, Assignment]) -> Ending:
+        """Take each job out of those that wait, once it is done; returns what to say of the rest."""
+        try:
+            async with aclosing(self._group(bulk.kind).bulk_charges(bulk_id, poll=self._poll)) as items:
+                async for item in items:
+                    job = waiting.pop(_bare(item.subscription_id or ""), None)
+                    if job is not None:
+                        self._put(job, _ending_of_item(item))
+        except NexiError as error:
+            return attrs.evolve(ending_of(error), state=JobState.UNKNOWN)
+        return Ending(state=JobState.UNKNOWN, error="the bulk run is done, but says nothing of this job")
+
+    async def _send(self, bulk: Bulk) -> str:
+        """Start the bulk run, or find the one that has the same name."""
+        requests = [(job.subscription_id, job.request) for job in bulk.jobs]
+        receipt = await self._group(bulk.kind).charge_bulk(
+            subscriptions=[
+                SubscriptionToCharge(subscription_id=id_, order=request.order, my_reference=request.my_reference)
+                for id_, request in requests
+            ],
+            external_bulk_charge_id=bulk.external_id,
+            notifications=requests[0][1].notifications,
+        )
+        await self._ledger.accept_bulk(bulk, receipt.bulk_id)
+        return receipt.bulk_id
+
+    def _group(self, kind: KindName) -> Group:
+        return self._checkout.subscriptions if kind == "scheduled" else self._checkout.unscheduled_subscriptions
+
+    def _put(self, job: Assignment, ending: Ending) -> None:
+        self._breaker.note(ending)
+        self._outbox.put(job, ending)
+
+
+def _bundles(jobs: Iterable[Assignment]) -> list[tuple[KindName, list[Assignment]]]:
+    """Jobs that one request can hold: of one kind, with the same notifications, and every subscription once."""
+    bundles: dict[Any, list[Assignment]] = {}
+    times: Counter[str] = Counter()
+    for job in jobs:
+        id_ = _bare(job.subscription_id or "")
+        times[id_] += 1
+        bundles.setdefault((job.kind, job.request.notifications, times[id_]), []).append(job)
+    return [(kind, bundle) for (kind, _, _), bundle in bundles.items()]
+
+
+def _bare(subscription_id: str) -> str:
+    """Ids are compared without case and dashes, as the API does."""
+    return subscription_id.replace("-", "").lower()
+
+
+def _ending_of_item(item: BulkCharge) -> Ending:
+    if item.status is BulkItemStatus.SUCCEEDED:
+        return Ending(state=JobState.CHARGED, payment_id=item.payment_id, charge_id=item.charge_id)
+    if item.status is BulkItemStatus.FAILED:
+        return Ending(state=JobState.DECLINED, payment_id=item.payment_id, code=item.code, error=item.message)
+    return Ending(state=JobState.UNKNOWN, error=f"the bulk run says {item.status}")

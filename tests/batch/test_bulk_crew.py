@@ -1,0 +1,140 @@
+"""Tests of the strategy bulk: bundles that Nexi charges, found again whatever happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import aclosing
+
+import attrs
+import pytest
+
+from nexi_async import InvalidRequest, Poll, Unauthorized
+from nexi_async.batch import BatchCharger, ChargeJob, JobResult, JobState, Ledger, Scope
+from nexi_async.batch.bulk_crew import BUNDLE_SIZE
+from nexi_async.emulator import Fault
+from tests.batch.support import Shop, job, no_time, order
+from tests.scripted import ScriptedAPI, answer, client
+
+AT_ONCE = Poll(first_delay=0.001, longest_delay=0.01)
+
+
+@pytest.fixture(autouse=True)
+def quick(shop: Shop) -> None:
+    """Bulk runs are done at once."""
+    shop.emulator.settings = attrs.evolve(shop.emulator.settings, bulk_seconds=0)
+
+
+def charger(shop: Shop) -> BatchCharger:
+    """A charger of bundles."""
+    return BatchCharger(shop.checkout, shop.ledger, run="r", strategy="bulk", poll=AT_ONCE, sleep=no_time)
+
+
+async def charge(shop: Shop) -> list[JobResult]:
+    """Charge to the end."""
+    return [result async for result in charger(shop)]
+
+
+def bulk_runs(shop: Shop) -> int:
+    """How many bulk runs the emulator has."""
+    return len(shop.emulator.books()["bulkRuns"])
+
+
+async def test_bundles_charge_everybody_once(shop: Shop) -> None:
+    """With the ids that the books have; as few requests as can be."""
+    await shop.ledger.plan("r", shop.jobs(BUNDLE_SIZE + 20))
+
+    results = await charge(shop)
+
+    assert Counter(result.state for result in results) == {JobState.CHARGED: BUNDLE_SIZE + 20}
+    assert all(result.payment_id and result.charge_id for result in results)
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(BUNDLE_SIZE + 20)})
+    assert bulk_runs(shop) == 2
+
+
+async def test_a_decline_comes_with_its_code(shop: Shop) -> None:
+    """And can be planned again, in another bundle."""
+    ids = shop.emulator.sign_up(2)
+    await shop.ledger.plan("r", [job("poor", ids[0], amount=151), job("rich", ids[1])])
+
+    results = {result.reference: result for result in await charge(shop)}
+
+    assert (results["poor"].state, results["poor"].code, results["rich"].state) == ("declined", "51", "charged")
+    assert (await shop.ledger.dunning("r", attempt=2)).planned == 1
+
+
+async def test_kinds_and_second_charges_go_into_bundles_of_their_own(shop: Shop) -> None:
+    """A bundle has one kind, and every subscription once, so that each outcome has its job."""
+    (scheduled,) = shop.emulator.sign_up(1, external_references=True)
+    (unscheduled,) = shop.emulator.sign_up(1, kind="unscheduled")
+    jobs = [
+        job("first", scheduled),
+        job("second", scheduled, amount=100_00),
+        ChargeJob(reference="other", unscheduled_subscription_id=unscheduled, order=order(reference="other")),
+        ChargeJob(reference="old", external_reference="imported-1", order=order(reference="old")),
+        ChargeJob(reference="nobody", external_reference="x", order=order(reference="nobody")),
+    ]
+    await shop.ledger.plan("r", jobs)
+
+    results = {result.reference: result.state for result in await charge(shop)}
+
+    assert results == dict.fromkeys(["first", "second", "other", "old"], JobState.CHARGED) | {"nobody": JobState.FAILED}
+    assert shop.charged() == Counter(["first", "second", "other", "old"])
+    assert bulk_runs(shop) == 4
+
+
+@pytest.mark.parametrize("path", ["/v1/subscriptions/charges", "/v1/subscriptions/charges/*"])
+async def test_lost_answers_start_no_second_run(shop: Shop, path: str) -> None:
+    """Whether that of the request or of a question gets lost: the bundle is found again by its name."""
+    await shop.ledger.plan("r", shop.jobs(30))
+    shop.emulator.set_faults([Fault(fault="lose_answer", path=path)])
+    assert {result.state for result in await charge(shop)} == {JobState.UNKNOWN}
+    shop.emulator.set_faults([])
+
+    assert {result.state for result in await charge(shop)} == {JobState.CHARGED}
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(30)})
+    assert bulk_runs(shop) == 1
+
+
+async def test_breaking_off_anywhere_starts_no_second_run(shop: Shop) -> None:
+    """What was bundled is never bundled again."""
+    await shop.ledger.plan("r", shop.jobs(30))
+    run = await shop.ledger.bind("r", "bulk")
+    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", bundled=False)
+    await shop.ledger.begin_bulk(run, "scheduled", taken)  # nothing is sent before it dies
+    async with aclosing(aiter(charger(shop))) as results:
+        async for _ in results:
+            break
+
+    await charge(shop)
+
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(30)})
+    assert bulk_runs(shop) == 2
+
+
+async def test_a_refused_bundle_fails_its_jobs(ledger: Ledger) -> None:
+    """With the API's reason."""
+    await ledger.plan("r", [job("1"), job("2", "t")])
+    async with client(ScriptedAPI(answer(400, {"errors": {"subscriptions": ["odd"]}}))) as checkout:
+        results = [r async for r in BatchCharger(checkout, ledger, run="r", strategy="bulk", sleep=no_time)]
+
+    assert [result.state for result in results] == [JobState.FAILED] * 2
+    assert "subscriptions: odd" in str(results[0].error)
+
+
+async def test_a_refused_key_stops_the_run(ledger: Ledger) -> None:
+    """And leaves every job to the next start."""
+    await ledger.plan("r", [job("1")])
+    async with client(ScriptedAPI(answer(401))) as checkout:
+        with pytest.raises(Unauthorized):
+            [r async for r in BatchCharger(checkout, ledger, run="r", strategy="bulk", sleep=no_time)]
+
+    assert (await ledger.summary("r")).count(JobState.UNKNOWN) == 1
+
+
+async def test_a_run_keeps_its_strategy(shop: Shop) -> None:
+    """Bundles do not know the keys of single charges, nor the other way round."""
+    await shop.ledger.plan("r", shop.jobs(1))
+    await charge(shop)
+
+    with pytest.raises(InvalidRequest, match="begun with bulk"):
+        await shop.charge()
