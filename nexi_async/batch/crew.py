@@ -54,6 +54,7 @@ class Crew:
         self._now = now
         self._sleep = sleep
         self._turn = anyio.Lock()
+        self._turnstile = anyio.Lock()
         self._taken: deque[Assignment] = deque()
         self._workers = 0
 
@@ -75,8 +76,8 @@ class Crew:
             self._taken.clear()
 
     def _call_workers(self, tasks: TaskGroup) -> None:
-        """Have as many as the pace allows."""
-        while self._workers < self._pace.limit:
+        """Have as many as the pace allows, while there is work."""
+        while self._workers < self._pace.limit and not (self._is_at_end or self._breaker.is_open()):
             self._workers += 1
             tasks.start_soon(self._work, tasks)
 
@@ -91,18 +92,26 @@ class Crew:
 
     async def _next(self) -> Assignment | None:
         """The next job, when its turn has come; None if there is none or no more are to be begun."""
+        has_turn = self._rate.per_second is None
+        while await self._has_jobs():
+            if has_turn:
+                return self._taken.popleft()
+            await self._wait_for_turn()
+            has_turn = True
+        return None
+
+    async def _has_jobs(self) -> bool:
         if not self._taken:
             await self._take()
-        if self._breaker.is_open() or not self._taken:
-            return None
-        job = self._taken.popleft()
-        delay = self._rate.delay(self._now())
-        if delay:
-            await self._sleep(delay)
-            if self._breaker.is_open():
-                self._taken.append(job)
-                return None
-        return job
+        return bool(self._taken) and not self._breaker.is_open()
+
+    async def _wait_for_turn(self) -> None:
+        """Keep the rate; one worker waits at a time, so that a stop is not waited for by all of them."""
+        async with self._turnstile:
+            if self._taken and not self._breaker.is_open():
+                delay = self._rate.delay(self._now())
+                if delay:
+                    await self._sleep(delay)
 
     async def _take(self) -> None:
         """Take more from the ledger, where they are marked as sending from now on."""

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
 
-import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from hypothesis import given, settings
@@ -303,6 +303,26 @@ async def test_the_rate_is_kept(shop: Shop) -> None:
     [result async for result in charger]
 
     assert [wait for wait in waits if wait >= 0.1] == [0.5, 1.0, 1.5, 2.0]
+
+
+async def test_a_slow_run_stops_soon(shop: Shop) -> None:
+    """However many wait for their turn: nobody begins, or waits on, after the stop."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds >= 1.0:
+            waits.append(seconds)
+            charger.stop()
+        await anyio.lowlevel.checkpoint()
+
+    await shop.ledger.plan("r", shop.jobs(50))
+    charger = BatchCharger(shop.checkout, shop.ledger, run="r", rate=1.0, now=lambda: 100.0, sleep=sleep)
+
+    assert len([result async for result in charger]) == 1
+    assert waits == [1.0]
+    run = await shop.ledger.bind("r", "individual")
+    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=100, owner="x")
+    assert {assignment.was for assignment in left} == {JobState.PLANNED}
 
 
 async def test_progress_is_told(shop: Shop) -> None:
