@@ -23,7 +23,12 @@ inbox = typer.Typer(no_args_is_help=True, help="Look after the inbox of a webhoo
 
 InboxURL = Annotated[
     str,
-    typer.Option("--inbox", metavar="URL", envvar="NEXI_INBOX", help="sqlite:///inbox.db, or postgresql://...."),
+    typer.Option(
+        "--inbox",
+        metavar="URL",
+        envvar="NEXI_INBOX",
+        help="sqlite:///inbox.db, or postgresql://user:password@host/name.",
+    ),
 ]
 
 

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+import typer
+from typer.testing import CliRunner, Result
 
+from nexi_async.cli.app import app
+from nexi_async.cli.unusable import telling_faults
 from nexi_async.webhooks import Event, Letter, SQLInbox, deliveries, parse_event
 from tests.cli.test_main import COMMAND, run
 
@@ -106,6 +110,16 @@ def test_what_can_not_be_used_is_told(arguments: tuple[str, ...], text: str) -> 
     assert "Traceback" not in result.stderr
 
 
+def test_a_missing_driver_is_told() -> None:
+    """Which package to install is the whole message; trouble that is nobody's fault but ours is not hidden."""
+    with pytest.raises(typer.Exit) as left, telling_faults():
+        raise ModuleNotFoundError("PostgreSQL needs psycopg: pip install 'nexi-async[postgres]'")
+    assert left.value.exit_code == 2
+    for fault in (ModuleNotFoundError("gone", name="gone"), KeyError("ours")):
+        with pytest.raises(type(fault)), telling_faults():
+            raise fault
+
+
 # --- the inbox -----------------------------------------------------------------------------------------------------
 
 
@@ -141,38 +155,43 @@ def sample(name: str) -> Event:
     return parse_event(deliveries.sample(name, payment_id=f"id-of-{name}"))
 
 
+def look(*arguments: str) -> Result:
+    """Run a command on the inbox, in this process."""
+    return CliRunner().invoke(app, ["inbox", *arguments])
+
+
 def test_letters_are_listed(url: str) -> None:
     """With number, state, tries, event, payment and error; chosen by state and by payment."""
-    lines = run("inbox", "list", "--inbox", url).stdout.splitlines()
+    lines = look("list", "--inbox", url).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["number", "3", "2", "1"]
     assert "dead" in lines[2]
     assert "RuntimeError: out of stock" in lines[2]
     for options, number in [(("--state", "waiting"), "3"), (("--payment", "id-of-payment.created"), "1")]:
-        shown = run("inbox", "list", "--inbox", url, *options).stdout.splitlines()
+        shown = look("list", "--inbox", url, *options).stdout.splitlines()
         assert [line.split()[0] for line in shown[1:]] == [number]
 
 
 def test_a_letter_is_shown(url: str) -> None:
     """All that is known of it, and the delivery itself."""
-    shown = run("inbox", "show", "2", "--inbox", url).stdout
+    shown = look("show", "2", "--inbox", url).stdout
     for text in ("payment.charge.created.v2", "dead", "ended", "out of stock", '"paymentMethod": "Visa"'):
         assert text in shown
-    assert "next try" in run("inbox", "show", "3", "--inbox", url).stdout
-    missing = run("inbox", "show", "9", "--inbox", url)
-    assert (missing.returncode, missing.stderr) == (1, "There is no letter 9.\n")
+    assert "next try" in look("show", "3", "--inbox", url).stdout
+    missing = look("show", "9", "--inbox", url)
+    assert (missing.exit_code, missing.stderr) == (1, "There is no letter 9.\n")
 
 
 def test_letters_are_replayed(url: str) -> None:
     """All dead ones, then one by its number."""
-    assert run("inbox", "replay", "--inbox", url).stdout == "1 sent round again\n"
-    assert run("inbox", "replay", "1", "--inbox", url).stdout == "1 sent round again\n"
-    waiting = run("inbox", "list", "--inbox", url, "--state", "waiting").stdout
+    assert look("replay", "--inbox", url).stdout == "1 sent round again\n"
+    assert look("replay", "1", "--inbox", url).stdout == "1 sent round again\n"
+    waiting = look("list", "--inbox", url, "--state", "waiting").stdout
     assert len(waiting.splitlines()) == 4
 
 
 def test_letters_are_purged(url: str) -> None:
     """Old handled ones, or dead ones; never those that wait."""
-    assert run("inbox", "purge", "--inbox", url).stdout == "0 thrown away\n"
-    assert run("inbox", "purge", "--inbox", url, "--older-than", "0").stdout == "1 thrown away\n"
-    assert run("inbox", "purge", "--inbox", url, "--older-than", "0", "--dead").stdout == "1 thrown away\n"
-    assert len(run("inbox", "list", "--inbox", url).stdout.splitlines()) == 2
+    assert look("purge", "--inbox", url).stdout == "0 thrown away\n"
+    assert look("purge", "--inbox", url, "--older-than", "0").stdout == "1 thrown away\n"
+    assert look("purge", "--inbox", url, "--older-than", "0", "--dead").stdout == "1 thrown away\n"
+    assert len(look("list", "--inbox", url).stdout.splitlines()) == 2

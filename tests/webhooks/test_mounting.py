@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-import uvicorn
-from anyio import from_thread
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
@@ -17,6 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from nexi_async.webhooks import Event, WebhookReceiver, deliveries
+from tests.webhooks.servers import uvicorn_serving
 from tests.webhooks.support import AUTHORIZATION, NEXI
 
 HEADERS = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
@@ -79,17 +77,6 @@ def test_a_test_client_has_no_address(fastapi_app: FastAPI) -> None:
     assert answer.status_code == 403
 
 
-@contextlib.contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """A uvicorn server on a free port of this machine; whoever comes before it is ready waits in the queue."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-    with socket.create_server(("127.0.0.1", 0)) as listener, from_thread.start_blocking_portal() as portal:
-        served = portal.start_task_soon(server.serve, [listener])
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        served.result()
-
-
 @contextlib.asynccontextmanager
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
     """A sender without the surroundings' proxy settings."""
@@ -110,7 +97,7 @@ async def test_behind_a_real_server() -> None:
 
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=remember, networks=["127.0.0.1"])
     body = deliveries.sample("payment.created")
-    with serving(receiver) as url:
+    with uvicorn_serving(receiver) as url:
         async with client() as sender:
             first = await sender.post(url, content=body, headers=HEADERS)
             again = await sender.post(url, content=body, headers=HEADERS)
