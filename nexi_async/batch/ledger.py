@@ -9,6 +9,7 @@ from typing import Self
 
 import anyio
 import attrs
+from sqlalchemy.exc import DBAPIError
 
 from nexi_async.batch import ledger_bulks, ledger_dunning, ledger_plan, ledger_report, ledger_work, shards
 from nexi_async.batch.dunning import Dunning
@@ -67,11 +68,11 @@ class Ledger:
             now: seconds since 1970.
 
         Raises:
-            InvalidRequest: the URL can't be used, or the ledger was made by a newer version of this package.
+            InvalidRequest: the ledger can't be opened, or was made by a newer version of this package.
         """
         database = Database(url)
         try:
-            await database.run(migrate)
+            await _migrated(database)
             yield cls(database, now=now)
         finally:
             await database.close()
@@ -254,6 +255,13 @@ class Ledger:
             planned, given_up = planned + len(dates), given_up + gone
             due = [min([*due, *dates]), max([*due, *dates])] if due or dates else []
         return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
+
+
+async def _migrated(database: Database) -> None:
+    try:
+        await database.run(migrate)
+    except DBAPIError as error:
+        raise InvalidRequest([("ledger", f"can't be opened: {str(error.orig).strip()}")]) from error
 
 
 class _Planning:

@@ -331,3 +331,11 @@ async def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
         assert (await ledger.dunning("r", attempt=2)).planned == 0
     async with Ledger.open(url) as ledger:
         assert (await ledger.plan("r", [job("1")])).already == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql://nobody@/x?host=/nowhere"])
+async def test_a_ledger_that_cannot_be_opened_is_refused(url: str) -> None:
+    """With the database's own words."""
+    with pytest.raises(InvalidRequest, match="ledger: can't be opened: "):
+        async with Ledger.open(url):
+            pass
