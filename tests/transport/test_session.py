@@ -214,7 +214,11 @@ async def test_no_second_post_without_a_key_after_a_lost_answer(kind: type[Excep
     assert (len(api.requests), error.outcome, error.attempts) == (1, UNKNOWN, 1)
 
 
-@pytest.mark.parametrize("step", [answer(500), answer(502), answer(503), answer(504), silence], ids=str)
+@pytest.mark.parametrize(
+    "step",
+    [answer(500), answer(502), answer(503), answer(504), silence],
+    ids=["500", "502", "503", "504", "no answer"],
+)
 async def test_no_second_post_without_a_key_after_a_server_failed(step: Step) -> None:
     """A server that fails, or is silent, may have acted before."""
     error, api = await fail(BARE, step, answer(201), patience=0.05)
