@@ -29,26 +29,39 @@ class Within(Generic[T]):
     def __init__(self, seconds: float, awaited: Awaitable[T]) -> None:
         self._seconds = seconds
         self._awaited = awaited
+        self._deadline: float | None = None
+        self._has_run_out = False
 
     def __await__(self) -> Generator[Any, Any, T]:
         """Hand on to the event loop what the awaited code waits for, and to that what the event loop says."""
         steps = self._awaited.__await__()
         step: Callable[..., Any] = steps.send
         said: Any = None
-        deadline: float | None = None
         while True:
             try:
                 waits_for = step(said)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            if deadline is None:
-                deadline = anyio.current_time() + self._seconds
+            except Exception as error:
+                if self._has_run_out:  # whatever it made of that, perhaps a group
+                    raise TimeoutError(f"waited for {self._seconds} seconds") from error
+                raise
             try:
-                with CancelScope(deadline=deadline) as patience:
-                    step, said = steps.send, (yield waits_for)
-                # what it waited for is given up: trio tells so by what it says, asyncio by an exception that ends here
-                if patience.cancel_called:
-                    step, said = steps.throw, TimeoutError(f"waited for {self._seconds} seconds")
-            except BaseException as thrown:  # noqa: BLE001 - a cancellation from outside, which is not ours to take
+                step, said = steps.send, (yield from self._wait(waits_for))
+            except BaseException as thrown:  # noqa: BLE001 - a time limit, or a cancellation that is not ours to take
                 step, said = steps.throw, thrown
+
+    def _wait(self, waits_for: Any) -> Generator[Any, Any, Any]:
+        """Wait for one thing while there is time; once there is none, let the awaited code clear up."""
+        if self._has_run_out:
+            return (yield waits_for)
+        if self._deadline is None:
+            self._deadline = anyio.current_time() + self._seconds
+        with CancelScope(deadline=self._deadline) as patience:
+            said = yield waits_for
+        # trio tells of a cancellation by what it says, asyncio by an exception that has ended here
+        self._has_run_out = patience.cancel_called
+        if self._has_run_out:
+            raise TimeoutError
+        return said

@@ -74,7 +74,14 @@ async def in_a_scope(event: anyio.Event) -> None:
         await event.wait()
 
 
-@pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope])
+async def in_a_group(event: anyio.Event) -> None:
+    """Waits with others, who have to be waited for when it ends."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.sleep_forever)
+        await event.wait()
+
+
+@pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope, in_a_group])
 async def test_what_takes_too_long_is_given_up(work: Callable[[anyio.Event], Awaitable[None]]) -> None:
     """Wherever it waits; it is told, so that it can clear up, and the task is as good as before."""
     told: list[type[BaseException]] = []
@@ -88,7 +95,7 @@ async def test_what_takes_too_long_is_given_up(work: Callable[[anyio.Event], Awa
 
     with pytest.raises(TimeoutError):
         await Within(0.01, noting())
-    assert told == [TimeoutError]
+    assert told == [ExceptionGroup if work is in_a_group else TimeoutError]
     with anyio.fail_after(5):
         await anyio.sleep(0.001)
 
@@ -103,7 +110,7 @@ async def test_a_channel_is_whole_afterwards() -> None:
         assert await Within(5, receive.receive()) == "mail"
 
 
-@pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope])
+@pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope, in_a_group])
 async def test_a_cancellation_goes_on(work: Callable[[anyio.Event], Awaitable[None]]) -> None:
     """It is not taken for a time limit, and cancels what waits."""
     cleared_up: list[bool] = []

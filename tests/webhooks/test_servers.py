@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries
+from nexi_async.webhooks import body as body_module
 from tests.webhooks.servers import SERVERS
 from tests.webhooks.support import AUTHORIZATION
 
@@ -121,3 +127,40 @@ def test_a_failing_handler(shop: Shop, nexi: httpx.Client) -> None:
     shop.broken = False
     assert nexi.post("/nexi/webhooks", content=body, headers=HEADERS).status_code == 200
     assert shop.has_inbox or shop.has_seen(body)
+
+
+def open_delivery(url: str, length: int) -> socket.socket:
+    """A delivery whose head has been sent, and whose body has not."""
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE)
+    head = f"POST /nexi/webhooks HTTP/1.1\r\nHost: shop.test\r\nAuthorization: {AUTHORIZATION}\r\n"
+    connection.sendall(f"{head}Content-Length: {length}\r\nConnection: close\r\n\r\n".encode())
+    return connection
+
+
+def status_of(connection: socket.socket) -> bytes:
+    """The status that a delivery is answered with."""
+    with connection:
+        return connection.recv(1000).split()[1]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_body_may_come_later(shop: Shop, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a middleware that reads by tasks of its own: a late body is taken, a missing one is given up."""
+    app = FastAPI(lifespan=shop.receiver.lifespan)
+    app.mount("/nexi", shop.receiver)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=pass_on)
+    body = deliveries.sample("payment.created")
+    with SERVERS[server](app) as url:
+        late = open_delivery(url, len(body))
+        time.sleep(0.05)
+        late.sendall(body)
+        assert status_of(late) == b"200"
+        monkeypatch.setattr(body_module, "BODY_SECONDS", 0.05)
+        assert status_of(open_delivery(url, len(body))) == b"408"
+    assert shop.has_seen(body)
+
+
+async def pass_on(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Changes nothing."""
+    return await call_next(request)
