@@ -131,7 +131,7 @@ class SecureStream:
 
     async def receive(self, deadline: float) -> bytes:
         """The next bytes; see `Stream`."""
-        if not self._incoming.pending and not self._tls.pending():
+        if not (self._incoming.pending or self._tls.pending() or self._outgoing.pending):
             await self._fill(deadline)
         while True:
             try:
@@ -140,8 +140,6 @@ class SecureStream:
                 if self._outgoing.pending:
                     await self._flush(deadline)
                 await self._fill(deadline)
-            except ssl.SSLZeroReturnError:
-                return b""
 
     def has_surprise(self) -> bool:
         """Whether something has come unasked; see `Stream`."""

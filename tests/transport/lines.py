@@ -76,7 +76,7 @@ class Line:
             except ssl.SSLWantReadError:
                 await self.flush()
                 self.hello, self.flight = self.hello or self.has_read, self.has_sent
-                self.incoming.write(await self._receive())
+                await self.fill()
             except ssl.SSLError as error:
                 raise HungUp from error
             else:
@@ -134,6 +134,10 @@ class Line:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self.socket.close()
 
+    async def fill(self) -> None:
+        """Take what comes for TLS."""
+        self.incoming.write(await self._receive())
+
     async def _read_more(self) -> None:
         if self.tls is None:
             found = await self._receive()
@@ -141,7 +145,7 @@ class Line:
             try:
                 found = self.tls.read(CHUNK)
             except ssl.SSLWantReadError:
-                self.incoming.write(await self._receive())
+                await self.fill()
                 return
             except ssl.SSLError as error:
                 raise HungUp from error

@@ -6,7 +6,7 @@ import math
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import anyio
 import pytest
@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 
 from nexi_async.transport.stream import PlainStream, SecureStream
 from nexi_async.transport.watch import Watch
-from tests.transport.lines import NO_LINGER, HungUp, Line
+from tests.transport.lines import CHUNK, NO_LINGER, HungUp, Line
 from tests.transport.servers import client_context, server_context
 
 MEGABYTES = bytes(range(256)) * 20_000
@@ -54,6 +54,14 @@ async def send_all(far: socket.socket, data: bytes) -> None:
             data = data[far.send(data) :]
 
 
+def fill(near: socket.socket) -> None:
+    """Send until not a byte more fits in."""
+    for size in (CHUNK, 1):
+        with suppress(BlockingIOError):
+            while True:
+                near.send(bytes(size))
+
+
 async def noticed(stream: PlainStream | SecureStream) -> bool:
     """Whether a surprise comes within a while."""
     for _ in range(100):
@@ -86,11 +94,16 @@ async def test_more_than_the_buffers_hold(ends: tuple[PlainStream, socket.socket
 
 
 async def test_nobody_reads(ends: tuple[PlainStream, socket.socket]) -> None:
-    """Sending ends when its time is up."""
+    """Sending ends when its time is up; into full buffers not a byte more goes."""
     stream, _ = ends
     with pytest.raises(TimeoutError):
         await stream.send(MEGABYTES * 2, anyio.current_time() + 0.05)
-    assert 0 < stream.bytes_sent < len(MEGABYTES) * 2
+    sent = stream.bytes_sent
+    assert 0 < sent < len(MEGABYTES) * 2
+    fill(stream._socket)
+    with pytest.raises(TimeoutError):
+        await stream.send(b"more", anyio.current_time() + 0.02)
+    assert stream.bytes_sent == sent
 
 
 async def test_nobody_sends(ends: tuple[PlainStream, socket.socket]) -> None:
@@ -333,3 +346,37 @@ async def test_handshake_takes_too_long(ends: tuple[PlainStream, socket.socket],
     """A server that says nothing is given up."""
     with pytest.raises(TimeoutError):
         await SecureStream(ends[0], client, "127.0.0.1").handshake(anyio.current_time() + 0.02)
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "while sending"])
+async def test_certificate_asked_for_later(
+    ends: tuple[PlainStream, socket.socket], authority: trustme.CA, busy: bool
+) -> None:
+    """TLS 1.3 lets a server ask for a certificate in the middle; what TLS answers is sent while we only read."""
+    client, server = client_context(authority, ssl.create_default_context()), server_context(authority)
+    client.post_handshake_auth = True
+    authority.issue_cert("shop.test").configure_cert(client)
+    authority.configure_trust(server)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.post_handshake_auth = True
+    stream, peer = await secured(ends, client, server)
+    assert isinstance(peer.tls, ssl.SSLObject)
+    peer.tls.verify_client_post_handshake()  # type: ignore[attr-defined]
+    much = MEGABYTES if busy else b"ping"
+    heard = []
+
+    async def listen() -> None:
+        while b"thanks" not in heard:
+            heard.append(await stream.receive(anyio.current_time() + 5))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.send, much, anyio.current_time() + 5)
+        tasks.start_soon(listen)
+        await peer.send(b"first")
+        assert await peer.read(len(much)) == much
+        while not peer.tls.getpeercert():
+            await peer.fill()
+            with suppress(ssl.SSLWantReadError):
+                peer.tls.read(1)
+        await peer.send(b"thanks")
+    assert heard == [b"first", b"thanks"]
