@@ -153,6 +153,12 @@ async def test_what_cannot_be_a_name(host: str) -> None:
         await dial(host, 443)
 
 
+async def test_address_that_nobody_can_have() -> None:
+    """What the machine itself refuses to connect to fails at once."""
+    with pytest.raises(OSError, match=r"Permission denied|unreachable"):
+        await dial("255.255.255.255", 443)
+
+
 async def test_family_that_the_machine_lacks(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     """Where there is no IPv6, IPv4 is used."""
     resolve(monkeypatch, V6, V4)

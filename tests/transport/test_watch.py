@@ -20,7 +20,7 @@ from nexi_async.transport.watch import Watch
 from tests.transport.leaks import open_files
 from tests.work import counted
 
-SLACK = 0.15
+SLACK = 0.6
 """Seconds that a busy machine may be late."""
 
 
@@ -160,6 +160,7 @@ async def test_deadlines_of_many(pairs: Pairs, order: tuple[int, ...]) -> None:
     for place, line in zip(order, lines, strict=True):
         assert line.end == "late"
         assert 0.05 * place - 0.001 <= line.ended_at - began < 0.05 * place + SLACK
+    assert [place for _, place in sorted(zip([line.ended_at for line in lines], order, strict=True))] == [1, 2, 3]
 
 
 async def test_deadline_while_others_are_served(pairs: Pairs) -> None:
@@ -267,7 +268,7 @@ async def test_all_late_at_once(pairs: Pairs) -> None:
         for line in lines:
             tasks.start_soon(line.wait, began + 0.1)
     assert {line.end for line in lines} == {"late"}
-    assert max(line.ended_at for line in lines) - began < 0.1 + 2 * SLACK
+    assert max(line.ended_at for line in lines) - began < 0.1 + SLACK
 
 
 FATES = st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["send", "cancel", "wait", "late", "run"])), max_size=60)
