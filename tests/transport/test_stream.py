@@ -361,7 +361,7 @@ async def test_certificate_asked_for_later(
     server.post_handshake_auth = True
     stream, peer = await secured(ends, client, server)
     assert isinstance(peer.tls, ssl.SSLObject)
-    peer.tls.verify_client_post_handshake()  # type: ignore[attr-defined]
+    peer.tls.verify_client_post_handshake()
     much = MEGABYTES if busy else b"ping"
     heard = []
 
