@@ -37,6 +37,9 @@ __all__ = ["Session"]
 
 T = TypeVar("T")
 
+LONGEST_PAUSE = 3600.0
+"""Seconds that one answer may keep all calls of a client from being sent."""
+
 logger = logging.getLogger("nexi_async")
 
 
@@ -149,7 +152,7 @@ class Session:
         """Seconds before the next attempt, or None to give up; a wait that the server asks for is everybody's."""
         now = self.now()
         if call.shares_pause and isinstance(failure, APIError) and failure.status in (429, 503):
-            self.pause.extend(now + (failure.retry_after or 0.0))
+            self.pause.extend(now + min(failure.retry_after or 0.0, LONGEST_PAUSE))
         elapsed = now - began
         delay = delay_before_next(self.retry, call, failure, attempt=number, elapsed=elapsed, draw=self.draw())
         if delay is not None:

@@ -167,6 +167,17 @@ async def test_pause_beyond_the_deadline() -> None:
         assert (clock.waits, len(api.requests)) == ([], 1)
 
 
+@pytest.mark.parametrize("seconds", ["86400", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_absurd_pause(seconds: str) -> None:
+    """One odd answer does not silence a client for days: after an hour the API is asked again."""
+    async with scripted(answer(429, headers=[("Retry-After", seconds)]), CHARGED) as (client, _, clock):
+        with pytest.raises(RateLimited):
+            await charge(client)
+        clock.time += 3599.0
+        await charge(client)
+        assert clock.waits == [1.0 + JITTER]
+
+
 async def test_pause_beyond_the_deadline_after_a_doubtful_attempt() -> None:
     """That the second attempt was not sent says nothing about the first."""
 
