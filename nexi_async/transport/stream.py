@@ -48,7 +48,11 @@ class PlainStream:
         self.bytes_sent = 0
         self._socket = connected
         self._watch = watch
-        watch.add(connected)
+        try:
+            watch.add(connected)
+        except OSError:
+            connected.close()
+            raise
 
     async def send(self, data: bytes, deadline: float) -> None:
         """Send all of it; see `Stream`."""

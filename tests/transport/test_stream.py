@@ -170,6 +170,20 @@ async def test_close_twice(ends: tuple[PlainStream, socket.socket]) -> None:
     assert far.recv(1) == b""
 
 
+def test_no_room_on_the_watch_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is out of file descriptors gets the socket back at once."""
+
+    def fail(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Watch, "add", fail)
+    near, far = socket.socketpair()
+    with far:
+        with pytest.raises(OSError, match="Too many open files"):
+            PlainStream(near, Watch())
+        assert near.fileno() == -1
+
+
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 
