@@ -320,7 +320,7 @@ async def test_garbage(contexts: Contexts) -> None:
             if dice.random() < 0.5:
                 found = bytearray(dice.randbytes(dice.randrange(1, 300)))
             else:
-                found[dice.randrange(12)] ^= 1 << dice.randrange(8)
+                found[dice.randrange(8)] ^= 1 << dice.randrange(8)
             await line.send(bytes(found))
 
         fight.server.handle = babble
