@@ -15,6 +15,10 @@
         TimedOut
         ConnectionLost
       UnexpectedResponse        a 2xx whose body can't be read: .body
+      ConfigurationError        a setting can't be used: .faults
+      StorageError              the database of a ledger or an inbox refused
+        StorageUnavailable      it is away for now: trying again later may succeed
+        StorageReplaced         its file was deleted or replaced while it was open
 
 Every error says by its `outcome` whether the request took effect, carries the idempotency key that it was sent with,
 counts the attempts, and survives pickling. None of them shows the secret key or what the shopper typed.
@@ -32,6 +36,7 @@ __all__ = [
     "APIError",
     "BadRequest",
     "ChargeDeclined",
+    "ConfigurationError",
     "Conflict",
     "ConnectFailed",
     "ConnectionLost",
@@ -42,6 +47,9 @@ __all__ = [
     "Outcome",
     "RateLimited",
     "ServerError",
+    "StorageError",
+    "StorageReplaced",
+    "StorageUnavailable",
     "TimedOut",
     "TransportError",
     "Unauthorized",
@@ -263,3 +271,38 @@ class UnexpectedResponse(NexiError):
         self.body = body
         self.faults = tuple(Fault(*fault) for fault in faults)
         super().__init__(message)
+
+
+class ConfigurationError(NexiError, ValueError):
+    """A setting can't be used, whatever is asked for; nothing was sent.
+
+    Attributes:
+        faults: every fault that was found, as (name of the setting, text).
+    """
+
+    outcome = Outcome.NOT_SENT
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = tuple(Fault(*fault) for fault in faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StorageError(NexiError):
+    """The database of a ledger or an inbox failed; its text shows neither what was written nor the password.
+
+    The transaction that met it was rolled back, unless the connection broke while it was being committed.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StorageUnavailable(StorageError):
+    """The database can't be reached, is restarting, full or overloaded; the same transaction may succeed later."""
+
+
+class StorageReplaced(StorageError):
+    """The file of the database was deleted or replaced while it was open; trying again can't succeed."""

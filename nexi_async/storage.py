@@ -7,21 +7,24 @@ and survives a crash of the process and of the machine. SQL itself is written wh
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import anyio
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from nexi_async.errors import InvalidRequest
+from nexi_async.errors import ConfigurationError, StorageError, StorageReplaced, StorageUnavailable
 
 try:
     from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, make_url, select
-    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+    from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("SQL storage needs SQLAlchemy: pip install 'nexi-async[storage]'") from missing
 
-__all__ = ["Database", "GroupCommit", "lock"]
+__all__ = ["Database", "GroupCommit", "StorageError", "StorageReplaced", "StorageUnavailable", "lock"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,14 +59,15 @@ class Database:
         connections: how many transactions may run at once on PostgreSQL.
 
     Raises:
-        InvalidRequest: the URL can't be used.
+        ConfigurationError: the URL can't be used; the password in it is not repeated.
         ModuleNotFoundError: the driver is not installed; says how to install it.
     """
 
     def __init__(self, url: str, *, connections: int = 4) -> None:
         parsed = _usable(url)
-        self._engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed, connections)
-        self._threads = CapacityLimiter(1 if self._engine.dialect.name == "sqlite" else connections)
+        self._file = _File(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+        self._engine = _postgres(parsed, connections) if self._file is None else _sqlite(parsed, self._file)
+        self._threads = CapacityLimiter(connections if self._file is None else 1)
 
     def __repr__(self) -> str:
         return f"Database({self._engine.url!r})"  # with the password hidden
@@ -72,6 +76,12 @@ class Database:
         """Run `work(connection, ...)` in a transaction: committed when it returns, rolled back if it raises.
 
         A cancellation takes effect before it begins or after it has ended, never in between.
+
+        Raises:
+            StorageUnavailable: the database is away; the same may succeed later.
+            StorageReplaced: the file of the database is no longer the one that was opened.
+            StorageError: the database refused.
+            Exception: what `work` raised.
         """
         transaction = functools.partial(self._transact, work, *args, **kwargs)
         return await to_thread.run_sync(transaction, limiter=self._threads)
@@ -86,8 +96,14 @@ class Database:
             await to_thread.run_sync(self._engine.dispose, limiter=self._threads)
 
     def _transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._engine.begin() as connection:
-            return work(connection, *args, **kwargs)
+        try:
+            with self._engine.begin() as connection:
+                result = work(connection, *args, **kwargs)
+        except (DBAPIError, NoConnectionInTime, self._engine.dialect.loaded_dbapi.Error) as error:
+            raise _failure_of(error) from None  # what the driver says may repeat what was written
+        if self._file is not None:
+            self._file.check()  # else what was committed is in a file that nobody will ever find
+        return result
 
 
 def lock(connection: Connection, name: str) -> None:
@@ -166,30 +182,106 @@ class _Group(Generic[Item, Result]):
         return self.results[place]
 
 
+# --- failures ------------------------------------------------------------------------------------------------------
+
+_AWAY_ON_SQLITE = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
+_AWAY_ON_POSTGRES = ("08", "25P03", "25006", "40", "53", "55P03", "57", "58")
+"""SQLSTATEs, or their first characters: connections, standby servers, deadlocks, resources, time limits, shutdowns."""
+_WRONG_FOR_GOOD = ("authentication failed", "does not exist", "no pg_hba.conf entry", "could not translate host name")
+"""Why connecting can fail with no SQLSTATE, although the server is there."""
+
+
+def _failure_of(error: Exception) -> StorageError:
+    """The error for what a driver raised; of what it says only what can't hold a value that was written."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    if code is None:  # no answer from a server, mostly
+        text = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        is_away = not any(reason in text for reason in _WRONG_FOR_GOOD)
+    elif code.startswith("SQLITE"):
+        text, is_away = str(cause), code.startswith(_AWAY_ON_SQLITE)
+    else:
+        text, is_away = f"{type(cause).__name__}, SQLSTATE {code}", code.startswith(_AWAY_ON_POSTGRES)
+    return StorageUnavailable(f"the database is away: {text}") if is_away else StorageError(f"the database: {text}")
+
+
 # --- engines -------------------------------------------------------------------------------------------------------
+
+
+class _File:
+    """The file of an SQLite database: for its owner's eyes only when it is made, and the same one from then on."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path).absolute()
+        self._identity: tuple[int, int] | None = None
+
+    def open(self) -> None:
+        """Make the file if it was never there; one that was open and has gone is not made again."""
+        if self._identity is not None:
+            self.check()
+            return
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._identity = self._found()
+        except OSError as error:
+            raise StorageError(f"the file {self._path} can't be opened: {error.strerror}") from None
+
+    def check(self) -> None:
+        """See that it is still there.
+
+        Raises:
+            StorageReplaced: it was deleted or replaced.
+            StorageUnavailable: nobody can say.
+        """
+        try:
+            found = self._found()
+        except FileNotFoundError:
+            raise StorageReplaced(f"the file {self._path} was deleted while it was open") from None
+        except OSError as error:
+            raise StorageUnavailable(f"the file {self._path} is away: {error.strerror}") from None
+        if found != self._identity:
+            raise StorageReplaced(f"the file {self._path} was replaced while it was open")
+
+    def _found(self) -> tuple[int, int]:
+        status = self._path.stat()
+        return status.st_dev, status.st_ino
+
+
+_USABLE = "sqlite:///file.db or postgresql://user:password@host/name"
 
 
 def _usable(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise _unusable("is not a URL such as sqlite:///file.db or postgresql://user:password@host/name") from None
+    except (ArgumentError, ValueError):  # of which the second is about the port
+        raise _unusable(f"is not a URL such as {_USABLE}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
-            raise _unusable("names no file: a database in memory would forget everything, say sqlite:///file.db")
-        return parsed.set(drivername="sqlite+pysqlite")
+        return _usable_file(parsed)
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
-    raise _unusable(f"is for {backend}, use sqlite:///file.db or postgresql://user:password@host/name")
+    raise _unusable(f"is for {backend}, use {_USABLE}")
 
 
-def _unusable(text: str) -> InvalidRequest:
-    return InvalidRequest([("url", text)])
+def _usable_file(url: URL) -> URL:
+    path = url.database
+    if path in (None, "", ":memory:"):
+        raise _unusable("names no file: a database in memory would forget everything, say sqlite:///file.db")
+    if path.startswith("file:"):
+        raise _unusable("is a file: URI of SQLite, say sqlite:///file.db")
+    return url.set(drivername="sqlite+pysqlite", database=str(Path(path).absolute()))
 
 
-def _sqlite(url: URL) -> Engine:
+def _unusable(text: str) -> ConfigurationError:
+    return ConfigurationError([("url", text)])
+
+
+def _sqlite(url: URL, file: _File) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SECONDS_TO_WAIT})
+
+    @event.listens_for(engine, "do_connect")
+    def open_file(*_: object) -> None:
+        file.open()
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
@@ -198,6 +290,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        file.check()
         # a transaction that begins by reading could not become a writer once another process has written
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

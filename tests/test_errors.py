@@ -10,12 +10,14 @@ from nexi_async.errors import (
     APIError,
     BadRequest,
     ChargeDeclined,
+    ConfigurationError,
     ConnectFailed,
     ConnectionLost,
     InvalidRequest,
     NexiError,
     Outcome,
     RateLimited,
+    StorageUnavailable,
     TimedOut,
     UnexpectedResponse,
 )
@@ -27,6 +29,8 @@ def every_kind() -> list[NexiError]:
     bad.errors = {"amount": ("wrong",)}
     return [
         InvalidRequest([("order.amount", "is wrong")]),
+        ConfigurationError([("ledger", "is wrong")]),
+        StorageUnavailable("the database is away"),
         APIError("GET /x answered 405", status=405),
         bad,
         ChargeDeclined("POST /x answered 402", status=402, code="51", text="no money", source="Issuer", body=b"{}"),

@@ -9,7 +9,6 @@ from typing import Self
 
 import anyio
 import attrs
-from sqlalchemy.exc import DBAPIError
 
 from nexi_async.batch import ledger_bulks, ledger_dunning, ledger_plan, ledger_report, ledger_work, shards
 from nexi_async.batch.dunning import Dunning
@@ -21,7 +20,7 @@ from nexi_async.batch.ledger_tables import migrate
 from nexi_async.batch.ledger_work import Assignment, KindName, Run, Scope
 from nexi_async.batch.results import Ending, JobResult
 from nexi_async.batch.summary import Summary
-from nexi_async.errors import Fault, InvalidRequest
+from nexi_async.errors import ConfigurationError, Fault, InvalidRequest, StorageError, StorageUnavailable
 from nexi_async.storage import Database
 
 __all__ = ["Ledger", "Planned"]
@@ -68,7 +67,8 @@ class Ledger:
             now: seconds since 1970.
 
         Raises:
-            InvalidRequest: the ledger can't be opened, or was made by a newer version of this package.
+            ConfigurationError: the ledger can't be opened, or was made by a newer version of this package.
+            StorageUnavailable: the database is away.
         """
         database = Database(url)
         try:
@@ -260,8 +260,10 @@ class Ledger:
 async def _migrated(database: Database) -> None:
     try:
         await database.run(migrate)
-    except DBAPIError as error:
-        raise InvalidRequest([("ledger", f"can't be opened: {str(error.orig).strip()}")]) from error
+    except StorageUnavailable:
+        raise
+    except StorageError as error:
+        raise ConfigurationError([("ledger", f"can't be opened: {error}")]) from None
 
 
 class _Planning:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from nexi_async.errors import InvalidRequest
+from nexi_async.errors import ConfigurationError
 from nexi_async.storage import lock
 
 __all__ = ["ATTEMPTS", "BULKS", "IS_OPEN", "JOBS", "MEMBERS", "PLANS", "RUNS", "migrate"]
@@ -132,14 +132,14 @@ def migrate(connection: Connection) -> None:
     """Bring the ledger to the version of this package; several processes may do so at once.
 
     Raises:
-        InvalidRequest: it was made by a newer version of this package.
+        ConfigurationError: it was made by a newer version of this package.
     """
     lock(connection, SCHEMA.name)
     there = inspect(connection).has_table(SCHEMA.name)
     version = connection.execute(select(SCHEMA.c.version)).scalar_one() if there else 0
     if version > len(STEPS):
         text_ = f"has version {version}, made by a newer nexi-async; this one knows versions up to {len(STEPS)}"
-        raise InvalidRequest([("ledger", text_)])
+        raise ConfigurationError([("ledger", text_)])
     for step in STEPS[version:]:
         step(connection)
     if version < len(STEPS):

@@ -54,6 +54,7 @@ class SQLInbox:
 
     Raises:
         InvalidRequest: an option can't be used; says which and why.
+        ConfigurationError: the URL can't be used.
         ModuleNotFoundError: the driver is not installed; says how to install it.
     """
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import anyio.lowlevel
 import attrs
 import pytest
 from sqlalchemy import text, update
 
-from nexi_async import Fault, InvalidRequest, Notifications
+from nexi_async import (
+    ConfigurationError,
+    Fault,
+    InvalidRequest,
+    Notifications,
+    StorageReplaced,
+    StorageUnavailable,
+)
 from nexi_async.batch import ChargeJob, Ledger, ledger_plan, ledger_tables
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.ledger import Planned
@@ -302,7 +310,7 @@ async def test_a_newer_ledger_is_refused(url: str) -> None:
     await database.run(lambda connection: connection.execute(update(SCHEMA).values(version=99)))
     await database.close()
 
-    with pytest.raises(InvalidRequest, match="version 99, made by a newer"):
+    with pytest.raises(ConfigurationError, match="version 99, made by a newer"):
         async with Ledger.open(url):
             pass
 
@@ -333,9 +341,35 @@ async def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
         assert (await ledger.plan("r", [job("1")])).already == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql://nobody@/x?host=/nowhere"])
-async def test_a_ledger_that_cannot_be_opened_is_refused(url: str) -> None:
-    """With the database's own words."""
-    with pytest.raises(InvalidRequest, match="ledger: can't be opened: "):
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("sqlite:////nowhere/at/all.db", "^ledger: can't be opened: the file /nowhere/at/all.db"),
+        ("mysql://root:geheim@localhost/shop", "^url: is for mysql"),
+        ("postgresql://shop:geheim@localhost:port/shop", "^url: is not a URL"),
+    ],
+)
+async def test_a_ledger_that_cannot_be_opened_is_refused(url: str, text: str) -> None:
+    """It is a setting that is wrong, no request; the password is not repeated."""
+    with pytest.raises(ConfigurationError, match=text) as refusal:
         async with Ledger.open(url):
             pass
+    assert not isinstance(refusal.value, InvalidRequest)
+    assert "before sending" not in str(refusal.value)
+    assert "geheim" not in str(refusal.value)
+
+
+async def test_a_ledger_that_is_away_may_come_back() -> None:
+    """Opening it says that waiting may help."""
+    with pytest.raises(StorageUnavailable, match=r"^the database is away: "):
+        async with Ledger.open("postgresql://nobody@/x?host=/nowhere"):
+            pass
+
+
+async def test_a_ledger_that_was_deleted_is_noticed(sqlite_url: str, tmp_path: Path) -> None:
+    """Nothing more is taken from it."""
+    async with Ledger.open(sqlite_url) as ledger:
+        await ledger.plan("r", [job("1")])
+        (tmp_path / "ledger.db").unlink()
+        with pytest.raises(StorageReplaced):
+            await take(ledger)
