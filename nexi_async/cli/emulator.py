@@ -28,12 +28,22 @@ def emulator(
         bool,
         typer.Option("--beyond-loopback", help="Say it twice: let --host be an address that other machines reach."),
     ] = False,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where shoppers reach its pages, if not where it listens.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A further name or address to be called by; repeat it for more.")
+    ] = None,
 ) -> None:
     """Serve the emulator: the API, the hosted page, webhooks, and controls under /emulator.
 
     Point the SDK at it with NEXI_BASE_URL and NEXI_SECRET_KEY. It stops on Ctrl-C.
     """
-    app = CheckoutEmulator(seed=seed)
+    try:
+        app = CheckoutEmulator(seed=seed, public_url=public_url, hosts=allow_host or ())
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNUSABLE) from None
     serving = functools.partial(serve, app, host=host, port=port, tls=tls, beyond_loopback=beyond_loopback)
     problem = anyio.run(_serve_until_stopped, app, serving)
     if problem is not None:

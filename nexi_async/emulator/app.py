@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nexi_async.emulator import control, pages
+from nexi_async.emulator import access, control, pages
 from nexi_async.emulator.answers import Answer
 from nexi_async.emulator.calls import CALLS, WireCall
 from nexi_async.emulator.dice import normal_id
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from nexi_async.emulator.emulator import CheckoutEmulator
 
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+_UNKNOWN_HOST = JSONResponse(
+    {"message": "The emulator has no such Host; to be called by another name it takes --allow-host, or hosts=[...]"},
+    status_code=421,
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -38,7 +43,9 @@ def build(emulator: CheckoutEmulator) -> ASGIApp:
     router = Router([*calls, *extras, *lacking], redirect_slashes=False)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await router(_with_plain_path(scope), receive, send)
+        is_known = scope["type"] != "http" or access.may_be_called(scope, emulator.hosts)
+        serve = router if is_known else _UNKNOWN_HOST
+        await serve(_with_plain_path(scope), receive, send)
 
     return app
 
@@ -70,7 +77,7 @@ def _endpoint(emulator: CheckoutEmulator, wire: WireCall) -> Endpoint:
         fault = emulator.strike(wire.method, request.scope["path"])
         if fault is not None and fault.fault == "status":
             return _response(fault.answer)
-        call, problem = _read(request, body)
+        call, problem = _read(emulator, request, body)
         answer = problem or emulator.answer(wire, call)
         await _hold_back(emulator, wire, call, answer, fault)
         return _spoilt(_response(answer), fault)
@@ -78,11 +85,11 @@ def _endpoint(emulator: CheckoutEmulator, wire: WireCall) -> Endpoint:
     return endpoint
 
 
-def _read(request: Request, body: bytes) -> tuple[Call, Answer | None]:
+def _read(emulator: CheckoutEmulator, request: Request, body: bytes) -> tuple[Call, Answer | None]:
     """The call a request makes, or why it cannot be read."""
     document: Any = None
     problem = None
-    if body and not _is_json(request.headers.get("content-type", "application/json")):
+    if body and not access.is_json(request.headers.get("content-type", "application/json")):
         problem = Answer(415)
     elif body:
         try:
@@ -94,7 +101,7 @@ def _read(request: Request, body: bytes) -> tuple[Call, Answer | None]:
         query=_query(request),
         body=document,
         key=request.headers.get("idempotency-key"),
-        base_url=str(request.base_url).rstrip("/"),
+        base_url=access.base_url(request.scope, emulator.public_url),
     )
     return call, problem
 
@@ -106,12 +113,6 @@ def _query(request: Request) -> dict[str, str]:
         folded = name.lower()
         query[folded] = f"{query[folded]},{value}" if folded in query else value
     return query
-
-
-def _is_json(content_type: str) -> bool:
-    """`application/json`, `text/json`, anything `+json`; with or without a charset."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in ("application/json", "text/json") or kind.endswith("+json")
 
 
 async def _hold_back(

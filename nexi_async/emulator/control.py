@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nexi_async.emulator import cards, settings
+from nexi_async.emulator import access, cards, settings
 from nexi_async.emulator.answers import Refusal
 from nexi_async.emulator.books import KINDS
 from nexi_async.emulator.checkout import Outcome
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 Act = Callable[[Request, JSON], Awaitable[JSON]]
 _MOST_SIGN_UPS = 1_000_000
+_READING = ("GET", "HEAD")
 
 
 def routes(emulator: CheckoutEmulator) -> list[Route]:
@@ -109,8 +109,9 @@ class _Controls:
 def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
     @wraps(act)
     async def endpoint(request: Request) -> Response:
-        if not is_local(request):
-            return Response(status_code=403)
+        refused = _refusal(request)
+        if refused is not None:
+            return refused
         try:
             body = await request.body()
             result = await act(request, orjson.loads(body) if body else None)
@@ -124,16 +125,15 @@ def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def is_local(request: Request) -> bool:
-    """Whether the caller is on this machine; a Unix socket or an in-process transport has no address."""
-    if request.client is None:
-        return True
-    try:
-        address = ipaddress.ip_address(request.client.host)
-    except ValueError:
-        return request.client.host == "testclient"
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+def _refusal(request: Request) -> Response | None:
+    """Why a caller is turned away, if so."""
+    if not access.is_local(request):
+        return _json(403, {"message": "The controls are for callers on this machine"})
+    if not access.is_own_page(request):
+        return _json(403, {"message": "The controls are not for pages of other sites: another Origin"})
+    if request.method not in _READING and not access.is_json(request.headers.get("content-type", "")):
+        return _json(415, {"message": "The controls want Content-Type: application/json"})
+    return None
 
 
 def _only(wishes: JSON, **kinds: JSON) -> dict[str, Any]:

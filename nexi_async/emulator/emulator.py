@@ -10,7 +10,7 @@ import httpx
 from attrs import evolve
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nexi_async.emulator import app, cards, checkout, idempotency, refunds, statement, subscriptions
+from nexi_async.emulator import access, app, cards, checkout, idempotency, refunds, statement, subscriptions
 from nexi_async.emulator.answers import Answer, Refusal, not_found
 from nexi_async.emulator.books import KINDS, Books, Payment
 from nexi_async.emulator.calls import WireCall
@@ -39,6 +39,11 @@ class CheckoutEmulator:
         time_scale: 1 is real time, 3600 makes an hour of every second, 0 stands still until `advance`.
         webhook_transport: How webhooks are sent; the network by default.
         clock: A clock to use instead of a new one of `time_scale`.
+        public_url: Where shoppers reach its pages, if not where it listens, e.g. "https://pay.example:8400".
+        hosts: Names and addresses to be called by, besides `public_url`, this machine, and where it listens.
+
+    Raises:
+        ValueError: `public_url` is no http or https address.
     """
 
     def __init__(
@@ -51,9 +56,13 @@ class CheckoutEmulator:
         time_scale: float = 1.0,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
+        public_url: str | None = None,
+        hosts: Iterable[str] = (),
     ) -> None:
         self.secret_key = secret_key
         self.checkout_key = checkout_key
+        self.public_url = None if public_url is None else access.read_public_url(public_url)
+        self.hosts = access.own_hosts(public_url, hosts)
         self.clock = clock or Clock(time_scale=time_scale)
         self._first_settings = self._settings = settings
         self._dice = Dice(seed)

@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from nexi_async.emulator import cards, checkout, timestamps, views
+from nexi_async.emulator import access, cards, checkout, timestamps, views
 from nexi_async.emulator.answers import Refusal
 from nexi_async.emulator.books import Payment
 from nexi_async.emulator.checkout import Outcome
-from nexi_async.emulator.control import is_local
 from nexi_async.emulator.dice import normal_id
 from nexi_async.emulator.wire import Document
 
@@ -31,6 +30,7 @@ _TEXTS = {
 }
 _UNKNOWN = "There is no such payment."
 _CLOSED = "This payment is closed."
+_FOREIGN = "Only this page's own buttons can be pressed."
 _SHOWN_IN_PORTAL = 100
 _SCRIPTS = files("nexi_async.emulator") / "scripts"
 
@@ -71,6 +71,8 @@ class _Pages:
 
     async def act_hosted(self, request: Request) -> Response:
         """The shopper pressed a button: on to the shop, or the form again."""
+        if not access.is_own_page(request):
+            return self._notice(_FOREIGN, 403)
         payment = self._payment(request, "pid")
         if payment is None:
             return self._notice(_UNKNOWN, 404)
@@ -83,6 +85,8 @@ class _Pages:
 
     async def act_embedded(self, request: Request) -> Response:
         """The shopper pressed a button inside the iframe, whose script wants JSON."""
+        if not access.is_own_page(request):
+            return _json({"result": "refused", "message": _FOREIGN}, 403)
         payment = self._payment(request, "paymentId")
         if payment is None:
             return _json({"result": "refused", "message": _UNKNOWN}, 404)
@@ -103,7 +107,7 @@ class _Pages:
 
     async def show_portal(self, request: Request) -> Response:
         """The newest payments, events and deliveries, for this machine only."""
-        if not is_local(request):
+        if not (access.is_local(request) and access.is_own_page(request)):
             return Response(status_code=403)
         moment = self._emulator.present()
         kept = moment.books
@@ -175,7 +179,7 @@ class _Pages:
         )
 
     def _portal_row(self, request: Request, payment: Payment) -> Document:
-        page = views.hosted_url(str(request.base_url).rstrip("/"), self._emulator.present(), payment.id)
+        base_url = access.base_url(request.scope, self._emulator.public_url)
         return {
             "id": payment.id,
             "created": payment.created,
@@ -188,7 +192,7 @@ class _Pages:
             "refunded": payment.refunded,
             "cancelled": payment.cancelled + payment.released,
             "open": not self._is_closed(payment),
-            "page": page,
+            "page": views.hosted_url(base_url, self._emulator.present(), payment.id),
         }
 
     def _notice(self, text: str, status: int) -> Response:

@@ -157,6 +157,8 @@ def _plain(maximum: int = 128, *, minimum: int = 0) -> Text:
 _COUNTRY = Text(maximum=3, pattern=_ALPHA3)
 _COUNTRIES = Many(table({"countryCode": Needed(_COUNTRY)}))
 _URL = Text(maximum=256, forbidden=_URL_BAD)
+# Where shoppers are sent; javascript: and data: would be run instead of opened.
+_WAY_BACK = Text(maximum=256, forbidden=_URL_BAD, pattern=re.compile(r"https?://\S.*", re.IGNORECASE | re.DOTALL))
 _MY_REFERENCE = Text(maximum=36)
 _COMPANY_NAME = _plain(minimum=1)
 _KEY_LIKE = _plain(64, minimum=1)
@@ -226,8 +228,8 @@ CHECKOUT = table(
     {
         "integrationType": Choice(["EmbeddedCheckout", "HostedPaymentPage"]),
         "url": _URL,
-        "returnUrl": _URL,
-        "cancelUrl": _URL,
+        "returnUrl": _WAY_BACK,
+        "cancelUrl": _WAY_BACK,
         "termsUrl": Needed(Text(maximum=256, minimum=1, forbidden=_URL_BAD)),
         "merchantTermsUrl": _URL,
         "consumer": _consumer(names_needed=False),

@@ -40,7 +40,7 @@ class EmulatorProcess:
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
         """Use a control endpoint."""
-        answer = self.controls.request(method, f"/emulator/{name}", json=body)
+        answer = self.controls.request(method, f"/emulator/{name}", json={} if body is None else body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

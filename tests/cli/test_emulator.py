@@ -79,3 +79,19 @@ def test_a_taken_port_is_said() -> None:
 
     assert result.returncode == 2
     assert result.stderr.startswith(f"The emulator can't listen at 127.0.0.1, port {port}: Address already in use")
+
+
+def test_it_is_told_how_it_is_called() -> None:
+    """Its pages are at the public address, and a further name is served; any other is not."""
+    with running("--public-url", "https://pay.example/nexi", "--allow-host", "emulator") as (_, said):
+        url = f"{said['Emulator at']}/emulator/settings"
+        for host, status in [("emulator:8400", 200), ("pay.example", 200), ("other", 421)]:
+            assert httpx.get(url, headers={"Host": host}, trust_env=False).status_code == status
+
+
+def test_a_public_url_that_is_none_is_refused() -> None:
+    """It names what is wrong, and what it would take."""
+    result = run("emulator", "--public-url", "pay.example")
+
+    assert result.returncode == 2
+    assert "public_url" in result.stderr

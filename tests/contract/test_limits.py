@@ -28,8 +28,7 @@ ONLY_THE_SDK_REFUSES = {
     "items[].quantity",  # more than 32 bits
     "orderItems[].quantity",
     "fee.quantity",
-    "checkout.cancelUrl",  # empty
-    "checkout.merchantTermsUrl",
+    "checkout.merchantTermsUrl",  # empty
     "phoneNumber.number",
     "riverty.orderReference",
     "payPal.orderReference",
@@ -41,6 +40,8 @@ ONLY_THE_SDK_REFUSES = {
     "externalBulkVerificationId",
 }
 ONLY_THE_EMULATOR_REFUSES = {
+    "checkout.returnUrl",  # neither http nor https
+    "checkout.cancelUrl",
     "consumer.email",  # a host without a dot
     "webHooks[].eventName",  # no event that is known today
     "paymentMethodsConfiguration[].name",  # no method or type that is known today

@@ -62,8 +62,8 @@ class Wire:
         return await self.client.get(path, headers=_headers(headers))
 
     async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
-        """POST a JSON body."""
-        return await self.client.post(path, json=body, headers=_headers(headers))
+        """POST a JSON body; without one it is an empty object."""
+        return await self.client.post(path, json={} if body is None else body, headers=_headers(headers))
 
     async def put(self, path: str, body: object = None) -> httpx.Response:
         """PUT a JSON body."""

@@ -154,4 +154,5 @@ async def test_bad_controls_say_why(wire: Wire, method: str, path: str, body: An
 
 async def test_broken_json_is_400(wire: Wire) -> None:
     """A body that is no JSON is refused."""
-    assert (await wire.client.post("/emulator/clock", content=b"{")).status_code == 400
+    headers = {"Content-Type": "application/json"}
+    assert (await wire.client.post("/emulator/clock", content=b"{", headers=headers)).status_code == 400
