@@ -3,8 +3,9 @@
 from nexi_async.emulator.answers import Refusal
 from nexi_async.emulator.checkout import Outcome
 from nexi_async.emulator.clock import Clock
+from nexi_async.emulator.delivery import NotDelivered
 from nexi_async.emulator.emulator import CheckoutEmulator
 from nexi_async.emulator.faults import Fault
 from nexi_async.emulator.settings import Settings
 
-__all__ = ["CheckoutEmulator", "Clock", "Fault", "Outcome", "Refusal", "Settings"]
+__all__ = ["CheckoutEmulator", "Clock", "Fault", "NotDelivered", "Outcome", "Refusal", "Settings"]

@@ -1,6 +1,7 @@
 """Delivering events: ten attempts with growing delays, and only a 200 counts."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import httpx
@@ -11,6 +12,39 @@ from nexi_async.emulator.clock import Bell, Clock
 from nexi_async.emulator.moment import Moment
 
 AT_ONCE = 16
+_MOST_NAMED = 10
+_HINTS = {
+    401: "another Authorization than the receiver accepts",
+    403: "the receiver takes nothing from the sender's address, see its networks=",
+    500: "the handler failed, or there is none for the event: see the receiver's log",
+}
+
+
+class NotDelivered(TimeoutError):
+    """Webhooks are still pending; the text names each with what its receiver answered.
+
+    Attributes:
+        deliveries: A line for each of them.
+    """
+
+    def __init__(self, why: str, deliveries: list[str]) -> None:
+        super().__init__(why, deliveries)
+        self.deliveries = deliveries
+
+    def __str__(self) -> str:
+        why, lines = self.args
+        more = len(lines) - _MOST_NAMED
+        return "\n  ".join([why, *lines[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def described(moment: Moment, delivery: Delivery) -> str:
+    """What is on its way where, what was answered so far, and what happens next."""
+    event, results = delivery.event, [attempt.result for attempt in delivery.attempts]
+    answered = "answered " + ", ".join(map(str, results)) if results else "not sent yet"
+    hint = f" ({_HINTS[results[-1]]})" if results and results[-1] in _HINTS else ""
+    seconds = max(0.0, delivery.due - moment.now)
+    then = f"sent again in {seconds:.1f} s of the emulator's clock" if delivery.state == "pending" else delivery.state
+    return f"{event.name} of payment {event.payment_id} to {delivery.hook.url}: {answered}{hint}, {then}"
 
 
 def record(moment: Moment, delivery: Delivery, result: int | str) -> None:
@@ -54,20 +88,53 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        if self._transport is not None:
-            await self._deliver_with(self._transport)
-        async with httpx.AsyncHTTPTransport() as transport:
+        async with self._sending() as transport:
             await self._deliver_with(transport)
 
-    async def wait_delivered(self, seconds: float) -> None:
+    async def deliver_due(self) -> int:
+        """Send what is due now, and what becomes due by that, one after the other; returns how many were delivered.
+
+        Raises:
+            NotDelivered: Some were not answered 200.
+        """
+        tried: list[Delivery] = []
+        async with self._sending() as transport:
+            while (moment := self._present()).books.outbox.is_due(moment.now):
+                _, delivery = moment.books.outbox.take()
+                await self._send(transport, delivery)
+                tried.append(delivery)
+        moment = self._present()
+        missed = [described(moment, delivery) for delivery in dict.fromkeys(tried) if delivery.state != "delivered"]
+        if missed:
+            raise NotDelivered("not delivered:", missed)
+        return len(tried)
+
+    async def wait_delivered(self, seconds: float, hint: Callable[[], str]) -> None:
         """Wait until nothing is on its way.
 
         Raises:
-            TimeoutError: Something still was after so many real seconds.
+            NotDelivered: Something still was after so many real seconds; `hint` says what may be missing.
         """
-        with anyio.fail_after(seconds):
+        with anyio.move_on_after(seconds):
             while self._present().books.undelivered:
                 await self._progress.wait()
+        moment = self._present()
+        if moment.books.undelivered:
+            pending = [entry for entry in moment.books.deliveries if entry.state == "pending"]
+            why = f"still pending after {seconds:g} s{hint()}:"
+            raise NotDelivered(why, [described(moment, delivery) for delivery in pending])
+
+    @asynccontextmanager
+    async def _sending(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """The transport, which is only closed afterwards if it is the courier's own."""
+        if self._transport is not None:
+            yield self._transport
+            return
+        transport = httpx.AsyncHTTPTransport()
+        try:
+            yield transport
+        finally:
+            await transport.aclose()
 
     async def _deliver_with(self, transport: httpx.AsyncBaseTransport) -> None:
         free = anyio.Semaphore(AT_ONCE)
@@ -86,14 +153,18 @@ class Courier:
         return self._clock.real_seconds_until(min(times)) if times else None
 
     async def _attempt(self, transport: httpx.AsyncBaseTransport, delivery: Delivery, free: anyio.Semaphore) -> None:
+        try:
+            await self._send(transport, delivery)
+        finally:
+            free.release()
+
+    async def _send(self, transport: httpx.AsyncBaseTransport, delivery: Delivery) -> None:
         moment = self._present()
         try:
             result = await _post(transport, delivery, moment.settings.delivery_timeout)
         except anyio.get_cancelled_exc_class():
             moment.books.outbox.add(delivery.due, delivery)  # for whoever delivers next
             raise
-        finally:
-            free.release()
         record(evolve(self._present(), books=moment.books), delivery, result)
         self.look_again()
 

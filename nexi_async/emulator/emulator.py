@@ -1,17 +1,19 @@
 """`CheckoutEmulator`: the emulator as one object, an ASGI app that is also steered from Python."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import anyio
 import httpx
+from anyio.from_thread import BlockingPortal
 from attrs import evolve
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexi_async.emulator import access, app, cards, checkout, idempotency, refunds, statement, subscriptions
 from nexi_async.emulator.answers import Answer, Refusal, not_found
+from nexi_async.emulator.background import BackgroundTask
 from nexi_async.emulator.books import KINDS, Books, Payment
 from nexi_async.emulator.calls import WireCall
 from nexi_async.emulator.checkout import Outcome
@@ -28,8 +30,8 @@ class CheckoutEmulator:
     """An emulated Nexi Checkout: the Payment and Reporting APIs, the hosted page, webhooks, and controls.
 
     It is an ASGI app, for `httpx.ASGITransport` or any ASGI server. Webhooks are delivered while its lifespan
-    runs or inside `async with`; without either they queue. It belongs to one event loop and is not
-    thread-safe.
+    runs or inside `async with`, which may be left by another task than entered it; without either they queue,
+    until `deliver_all`. It belongs to one event loop and is not thread-safe.
 
     Args:
         secret_key: The key that API calls must have in `Authorization`; any other gets 401.
@@ -70,7 +72,7 @@ class CheckoutEmulator:
         self._faults = FaultPlan()
         self._courier = Courier(self.clock, self.present, webhook_transport)
         self._app: ASGIApp = app.build(self)
-        self._running: AsyncExitStack | None = None
+        self._running: BackgroundTask | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -83,8 +85,7 @@ class CheckoutEmulator:
         if self._running is not None:
             msg = "the emulator is already running"
             raise RuntimeError(msg)
-        self._running = AsyncExitStack()
-        await self._running.enter_async_context(self._delivering())
+        self._running = BackgroundTask(self._courier.run)
         return self
 
     async def __aexit__(
@@ -92,7 +93,7 @@ class CheckoutEmulator:
     ) -> None:
         running, self._running = self._running, None
         if running is not None:
-            await running.__aexit__(kind, error, trace)
+            await running.stop()
 
     @property
     def settings(self) -> Settings:
@@ -187,9 +188,27 @@ class CheckoutEmulator:
             timeout: Real seconds.
 
         Raises:
-            TimeoutError: Something was still on its way.
+            NotDelivered: Something was still on its way, a `TimeoutError`; it says what, and what was answered.
         """
-        await self._courier.wait_delivered(timeout)
+        await self._courier.wait_delivered(timeout, self._why_nothing_is_sent)
+
+    def deliver_all(self, portal: BlockingPortal | None = None) -> int:
+        """Deliver what is due now, from synchronous code; returns how many events were delivered.
+
+            with TestClient(app) as client:
+                ...
+                emulator.deliver_all(client.portal)
+
+        Args:
+            portal: Into the event loop that the receiving app runs on, as Starlette's TestClient has it; without one
+                the app gets an event loop for this call.
+
+        Raises:
+            NotDelivered: Some were not answered 200; they are sent again when they are due.
+        """
+        if portal is not None:
+            return portal.call(self._courier.deliver_due)
+        return anyio.run(self._courier.deliver_due)
 
     def present(self) -> Moment:
         """The moment that is now, with everything done that was due."""
@@ -246,14 +265,8 @@ class CheckoutEmulator:
             replay_rejections=self._settings.replay_rejections,
         )
 
-    @asynccontextmanager
-    async def _delivering(self) -> AsyncIterator[None]:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._courier.run)
-            try:
-                yield
-            finally:
-                tasks.cancel_scope.cancel()
+    def _why_nothing_is_sent(self) -> str:
+        return "" if self.is_running else ", for nothing is sent outside `async with emulator`"
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

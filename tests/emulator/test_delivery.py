@@ -1,15 +1,17 @@
 """Deliveries: ten attempts on the schedule, 200 ends them, and what arrives."""
 
+import functools
 from typing import Any
 
 import anyio
 import httpx
 import orjson
 import pytest
+from anyio import from_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from nexi_async.emulator import CheckoutEmulator, Clock, Settings
+from nexi_async.emulator import CheckoutEmulator, Clock, NotDelivered, Settings
 from nexi_async.emulator.books import Delivery, Event, Hook
 from nexi_async.emulator.delivery import record
 from nexi_async.emulator.settings import RETRY_DELAYS
@@ -287,3 +289,111 @@ async def test_reset_forgets_what_is_on_its_way() -> None:
         await pay(emulator, notifications=hooks("payment.created"))
         await emulator.wait_delivered()
     assert [delivery["state"] for delivery in emulator.books()["deliveries"]] == ["delivered"]
+
+
+async def test_delivering_is_ended_by_any_task() -> None:
+    """A fixture may begin in one task and end in another, as those of pytest-asyncio do."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+
+    async def begin() -> None:
+        await emulator.__aenter__()
+
+    async def end() -> None:
+        await emulator.__aexit__(None, None, None)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(begin)
+    await pay(emulator, notifications=hooks("payment.checkout.completed"))
+    await emulator.wait_delivered()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(end)
+    assert not emulator.is_running
+    assert len(receiver.bodies) == 1
+
+
+async def test_waiting_in_vain_says_for_what() -> None:
+    """What is pending, for whom, what was answered, and what to look at; the secret is not told."""
+    emulator = emulator_for(Receiver(403, 500))
+    async with emulator:
+        payment_id = await pay(emulator, notifications=hooks("payment.checkout.completed", "payment.created"))
+        with pytest.raises(TimeoutError) as waited:
+            await emulator.wait_delivered(0.05)
+    assert isinstance(waited.value, NotDelivered)
+    text = str(waited.value)
+    assert text.startswith("still pending after 0.05 s:")
+    first, second = waited.value.deliveries
+    assert f"payment.created of payment {payment_id} to https://shop.test/hooks: answered 403" in first
+    assert "networks=" in first
+    assert "sent again in 5.0 s" in first
+    assert "answered 500" in second
+    assert "q7Lw2ZtB9fKx4RdN" not in text
+
+
+async def test_waiting_without_delivering_says_so() -> None:
+    """Outside its block nothing is sent, and that is the first thing to know."""
+    emulator = emulator_for(Receiver())
+    await pay(emulator, notifications=hooks("payment.created"))
+    with pytest.raises(NotDelivered, match="nothing is sent outside `async with emulator`") as waited:
+        await emulator.wait_delivered(0.01)
+    assert "not sent yet" in str(waited.value)
+
+
+async def test_many_pending_are_counted() -> None:
+    """The text stays short."""
+    emulator = emulator_for(Receiver())
+    for _ in range(12):
+        await pay(emulator, notifications=hooks("payment.created"))
+    with pytest.raises(NotDelivered) as waited:
+        await emulator.wait_delivered(0.01)
+    assert str(waited.value).endswith("\n  and 2 more")
+    assert len(waited.value.deliveries) == 12
+
+
+def test_synchronous_code_delivers_all() -> None:
+    """Without an event loop of its own, what is due is delivered in one call, also what became due by it."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+    anyio.run(functools.partial(pay, emulator, notifications=hooks("payment.created", "payment.checkout.completed")))
+    assert receiver.bodies == []
+    assert emulator.deliver_all() == 2
+    assert [body["event"] for body in receiver.bodies] == ["payment.created", "payment.checkout.completed"]
+    assert emulator.deliver_all() == 0
+
+
+def test_delivering_all_goes_through_the_loop_of_the_app() -> None:
+    """The app is called on the event loop that it runs on."""
+    receiver = Receiver()
+    emulator = emulator_for(receiver)
+    with from_thread.start_blocking_portal() as portal:
+        portal.call(functools.partial(pay, emulator, notifications=hooks("payment.created")))
+        assert emulator.deliver_all(portal) == 1
+
+
+def test_what_was_not_taken_is_told_and_sent_again() -> None:
+    """A refusal is an error, and the event is not lost by it."""
+    receiver = Receiver(401)
+    emulator = emulator_for(receiver)
+    anyio.run(functools.partial(pay, emulator, notifications=hooks("payment.created")))
+    with pytest.raises(NotDelivered, match=r"payment\.created .* answered 401 \(another Authorization"):
+        emulator.deliver_all()
+    emulator.advance(5)
+    assert emulator.deliver_all() == 1
+
+
+async def test_without_a_transport_it_is_sent_over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network's transport is closed again."""
+    closed: list[bool] = []
+
+    class Network(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, request=request)
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", Network)
+    async with CheckoutEmulator() as emulator:
+        await pay(emulator, notifications=hooks("payment.created"))
+        await emulator.wait_delivered()
+    assert closed == [True]
