@@ -34,6 +34,7 @@ from nexi_async.transport.hooks import Hooks
 from nexi_async.transport.lifetime import Lifetime
 from nexi_async.transport.network import new_carrier, proxy_of_environment
 from nexi_async.transport.origin import Origin
+from nexi_async.transport.pause import Pause
 from nexi_async.transport.retry import RetryPolicy
 from nexi_async.transport.session import Session
 
@@ -110,11 +111,13 @@ class AsyncCheckout:
         self._lifetime = Lifetime(
             new_carrier(transport, max_connections=max_connections, ssl_context=ssl_context, proxy=proxy)
         )
+        key = _secret_key(secret_key)
         self._session = Session(
             lifetime=self._lifetime,
             origin=origin,
             root=urlsplit(address).path,
-            headers=_headers(_secret_key(secret_key), platform_tag),
+            headers=_headers(key, platform_tag),
+            pause=Pause(key),
             timeout=timeout,
             retry=retry or RetryPolicy(),
             merchant_number=_merchant_number(merchant_number),
@@ -143,7 +146,8 @@ class AsyncCheckout:
     ) -> AsyncCheckout:
         """A cheap copy with other settings that shares the connections, and lives as long as this client.
 
-        A platform serves many merchants this way. What is left out stays as it is.
+        A platform serves many merchants this way: a wait that the API asks of one key holds up no other. What is left
+        out stays as it is.
 
         Raises:
             InvalidRequest: a setting can't be right.
@@ -158,6 +162,7 @@ class AsyncCheckout:
         if secret_key is not None:
             key = _secret_key(secret_key)
             changes["headers"] = tuple((n, key if n == "Authorization" else value) for n, value in session.headers)
+            changes["pause"] = session.pause.of_key(key)
         if merchant_number is not None:
             changes["merchant_number"] = _merchant_number(merchant_number)
         copy = object.__new__(AsyncCheckout)

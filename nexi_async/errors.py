@@ -172,8 +172,6 @@ class APIError(NexiError):
         retry_after: seconds to wait as the server said, or None.
     """
 
-    retry_after: float | None = None
-
     def __init__(
         self,
         message: str,
@@ -184,6 +182,7 @@ class APIError(NexiError):
         source: str | None = None,
         body: bytes = b"",
         request_id: str | None = None,
+        retry_after: float | None = None,
         outcome: Outcome = Outcome.REJECTED,
     ) -> None:
         super().__init__(message, outcome=outcome)
@@ -193,6 +192,7 @@ class APIError(NexiError):
         self.source = source
         self.body = body
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class BadRequest(APIError):
@@ -202,7 +202,9 @@ class BadRequest(APIError):
         errors: the API's complaints, member path to texts.
     """
 
-    errors: Mapping[str, tuple[str, ...]]
+    def __init__(self, message: str, *, errors: Mapping[str, tuple[str, ...]] | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.errors: Mapping[str, tuple[str, ...]] = dict(errors or {})
 
 
 class Unauthorized(APIError):

@@ -25,14 +25,13 @@ from nexi_async.errors import (
 
 def every_kind() -> list[NexiError]:
     """One error of each shape."""
-    bad = BadRequest("POST /x answered 400", status=400)
-    bad.errors = {"amount": ("wrong",)}
     return [
         InvalidRequest([("order.amount", "is wrong")]),
         ConfigurationError([("ledger", "is wrong")]),
         StorageUnavailable("the database is away"),
         APIError("GET /x answered 405", status=405),
-        bad,
+        BadRequest("POST /x answered 400", status=400, errors={"amount": ("wrong",)}),
+        BadRequest("POST /x answered 400", status=400),
         ChargeDeclined("POST /x answered 402", status=402, code="51", text="no money", source="Issuer", body=b"{}"),
         RateLimited("GET /x answered 429", status=429),
         ConnectFailed("no connection"),
@@ -58,6 +57,11 @@ def test_text_says_what_happened_to_the_money() -> None:
     assert str(error) == (
         "POST /v1/x was not answered (outcome unknown: it may have happened, after 2 attempts, idempotency key abc)"
     )
+
+
+def test_bad_request_without_complaints() -> None:
+    """One that a user makes for a test has none, not no attribute."""
+    assert BadRequest("POST /x answered 400", status=400).errors == {}
 
 
 def test_invalid_request_lists_every_fault() -> None:

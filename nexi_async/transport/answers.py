@@ -35,9 +35,6 @@ _KINDS: Mapping[int, type[APIError]] = {
     409: Conflict,
     429: RateLimited,
 }
-_REFUSED_UNREAD = frozenset({408, 429})
-"""The server says that it did not begin to work on the request."""
-
 _DECIDED = frozenset({400, 402, 404})
 _PERHAPS_OUR_OWN_DOING = frozenset({"1001", "1008", "1009", "1023", "1026", "1027"})
 """Over-charged, already charged, refunded too much, already refunded: also what a first attempt that went through would
@@ -50,10 +47,10 @@ _LONGEST_TEXT = 300
 def failure_of(call: Call, answer: Answer) -> APIError:
     """The error that an answer other than 2xx stands for."""
     members = _members(answer.body)
-    retry_after = _retry_after(answer.header("retry-after"))
     code, text, source = (_text(members.get(name)) for name in ("code", "message", "source"))
     complaints = _complaints(members)
-    error = _KINDS.get(answer.status, ServerError if answer.status >= 500 else APIError)(
+    kind = _KINDS.get(answer.status, ServerError if answer.status >= 500 else APIError)
+    return kind(
         _summary(call, answer.status, code, text, complaints),
         status=answer.status,
         code=code,
@@ -61,12 +58,10 @@ def failure_of(call: Call, answer: Answer) -> APIError:
         source=source,
         body=answer.body,
         request_id=next(filter(None, map(answer.header, _REQUEST_ID_HEADERS)), None),
-        outcome=_outcome(call, answer.status, code, retry_after),
+        retry_after=_retry_after(answer.header("retry-after")),
+        outcome=_outcome(call, answer.status, code),
+        **({"errors": complaints} if kind is BadRequest else {}),
     )
-    if isinstance(error, BadRequest):
-        error.errors = complaints
-    error.retry_after = retry_after
-    return error
 
 
 def outcome_after_unknown(call: Call, failure: APIError) -> Outcome:
@@ -85,9 +80,7 @@ def _is_perhaps_our_own_doing(failure: APIError) -> bool:
     return failure.code in _PERHAPS_OUR_OWN_DOING or (failure.status == 402 and failure.code is None)
 
 
-def _outcome(call: Call, status: int, code: str | None, retry_after: float | None) -> Outcome:
-    if status in _REFUSED_UNREAD or (status == 503 and retry_after is not None):
-        return Outcome.REJECTED
+def _outcome(call: Call, status: int, code: str | None) -> Outcome:
     if status == 409 and call.key is not None and code is None:
         return Outcome.UNKNOWN  # the same key is being worked on right now
     return Outcome.REJECTED if 400 <= status < 500 else Outcome.UNKNOWN

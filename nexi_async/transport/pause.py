@@ -1,30 +1,45 @@
-"""The wait that a server asks of everybody."""
+"""The wait that a server asks of everybody who calls with the same secret key."""
 
 from __future__ import annotations
 
 import math
+from typing import Self
 
 __all__ = ["Pause"]
 
 
 class Pause:
-    """Until when the calls of one client wait, because a 429 or 503 named a time to come back."""
+    """Until when the calls with one secret key wait, because a 429 or 503 named a time to come back.
 
-    def __init__(self) -> None:
-        self._until = -math.inf
+    The API counts requests by merchant, so one that sends too many must not hold up the others of a platform. Copies of
+    a client with the same key share the wait, also if the copy that caused it is gone by then.
+    """
 
-    def extend(self, until: float) -> None:
-        """Wait until this moment of the clock, or longer if that was asked before."""
-        self._until = max(self._until, until)
+    def __init__(self, secret_key: str = "", ends: dict[str, float] | None = None) -> None:
+        """No wait; `ends` holds those of all keys of a client, as long as they are on."""
+        self._key = secret_key
+        self._ends = {} if ends is None else ends
+
+    def of_key(self, secret_key: str) -> Self:
+        """The wait of another key of the same client."""
+        return type(self)(secret_key, self._ends)
+
+    def extend(self, until: float, now: float) -> None:
+        """Wait until this moment of the clock, or longer if that was asked before; forget waits that are over."""
+        for key in [key for key, end in self._ends.items() if end <= now]:
+            del self._ends[key]
+        if until > now:
+            self._ends[self._key] = max(self._ends.get(self._key, -math.inf), until)
 
     @property
     def is_on(self) -> bool:
-        """Whether there was a pause that nobody has seen the end of."""
-        return self._until > -math.inf
+        """Whether there was a wait that nobody has seen the end of."""
+        return self._key in self._ends
 
     def left(self, now: float) -> float:
-        """Seconds still to wait; once there are none, the pause is off."""
-        if self._until <= now:
-            self._until = -math.inf
+        """Seconds still to wait; once there are none, the wait is forgotten."""
+        left = self._ends.get(self._key, -math.inf) - now
+        if left <= 0:
+            self._ends.pop(self._key, None)
             return 0.0
-        return self._until - now
+        return left

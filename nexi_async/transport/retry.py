@@ -2,11 +2,14 @@
 
 what happened                                the API may have acted?   with a key, GET, PUT     POST without a key
 no connection                                no                        again                    again
-408, 429, 503 with Retry-After               no                        again, after the delay   again, after the delay
+408, 429                                     no                        again, after the delay   again, after the delay
 connection lost, time ran out                yes                       again, same key & bytes  never
-500, 502, 504, 503 without Retry-After       yes                       again, same key & bytes  never
+500, 502, 503, 504                           yes                       again, same key & bytes  never
 409 without a code, sent with a key          working on it now         again, same key & bytes  -
 400, 401, 402, 404, 405, 409 with a code     decided                   never                    never
+
+A delay that the server names by `Retry-After` is kept whatever the status. It does not tell whether the server acted:
+a gateway answers 503 with `Retry-After` also when what stands behind it broke off half-way.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ __all__ = ["RetryPolicy", "delay_before_next"]
 MOST_DOUBLINGS = 64
 """More than any sensible limit needs, and a power that a float still holds."""
 
+SHORTEST_ATTEMPT = 3.0
+"""Seconds; an attempt with less time than this would rather lose its answer than hear it."""
+
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
@@ -32,13 +38,20 @@ class RetryPolicy:
             every further attempt.
         longest_delay: seconds, where doubling stops.
         deadline: seconds that the attempts and the waits of one call may take together. A server that asks for a longer
-            wait than is left is not waited for: the error comes at once and carries `retry_after`.
+            wait than is left is not waited for: the error comes at once and carries `retry_after`. No further attempt
+            is begun in the last 3 seconds, or the last tenth if that is shorter: cut off by the deadline, it would turn
+            a known refusal into an unknown outcome.
     """
 
     attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     first_delay: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
     longest_delay: float = attrs.field(default=8.0, validator=attrs.validators.ge(0))
     deadline: float = attrs.field(default=90.0, validator=attrs.validators.gt(0))
+
+    @property
+    def last_start(self) -> float:
+        """Seconds after which no attempt is begun any more."""
+        return self.deadline - min(SHORTEST_ATTEMPT, self.deadline / 10)
 
 
 def delay_before_next(
@@ -58,7 +71,7 @@ def delay_before_next(
         return None
     asked = failure.retry_after if isinstance(failure, APIError) else None
     delay = _backoff(policy, attempt) * draw if asked is None else asked
-    return delay if elapsed + delay < policy.deadline else None
+    return delay if elapsed + delay <= policy.last_start else None
 
 
 def _may_be_sent_again(call: Call, failure: NexiError) -> bool:
@@ -66,9 +79,7 @@ def _may_be_sent_again(call: Call, failure: NexiError) -> bool:
         return call.may_repeat or failure.outcome is Outcome.NOT_SENT
     if not isinstance(failure, APIError):
         return False
-    if failure.status in (408, 429) or (failure.status == 503 and failure.retry_after is not None):
-        return True
-    return call.may_repeat and _is_passing(failure)
+    return failure.status in (408, 429) or (call.may_repeat and _is_passing(failure))
 
 
 def _is_passing(failure: APIError) -> bool:

@@ -38,7 +38,7 @@ __all__ = ["Session"]
 T = TypeVar("T")
 
 LONGEST_PAUSE = 3600.0
-"""Seconds that one answer may keep all calls of a client from being sent."""
+"""Seconds that one answer may keep all calls with the same secret key from being sent."""
 
 logger = logging.getLogger("nexi_async")
 
@@ -114,9 +114,9 @@ class Session:
 
     async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float) -> Answer:
         """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
-        seconds = min(self.timeout, self.retry.deadline - passed)
-        if seconds <= 0:
+        if passed > self.retry.last_start:
             raise TimedOut(f"{call} has no time left to be sent", outcome=Outcome.NOT_SENT)
+        seconds = min(self.timeout, self.retry.deadline - passed)
         if self.hooks is None or attempt is None:
             return await self._exchange(call, outgoing, seconds)
         began = self.now()
@@ -142,17 +142,17 @@ class Session:
         """
         while left := self.pause.left(self.now()):
             wait = left + self.draw() * self.retry.first_delay
-            if self.now() - began + wait >= self.retry.deadline:
+            if self.now() - began + wait > self.retry.last_start:
                 late = TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
                 self._give_up(call, late, sent, doubtful=doubtful)
             await self.sleep(wait)
         return self.now() - began
 
     def _delay(self, call: Call, failure: APIError | TransportError, number: int, began: float) -> float | None:
-        """Seconds before the next attempt, or None to give up; a wait that the server asks for is everybody's."""
+        """Seconds before the next attempt, or None to give up; a wait that the server asks for is that of all calls."""
         now = self.now()
         if call.shares_pause and isinstance(failure, APIError) and failure.status in (429, 503):
-            self.pause.extend(now + min(failure.retry_after or 0.0, LONGEST_PAUSE))
+            self.pause.extend(now + min(failure.retry_after or 0.0, LONGEST_PAUSE), now)
         elapsed = now - began
         delay = delay_before_next(self.retry, call, failure, attempt=number, elapsed=elapsed, draw=self.draw())
         if delay is not None:

@@ -87,7 +87,7 @@ def test_kind_by_status(status: int, kind: type[APIError]) -> None:
         (500, (), UNKNOWN),
         (502, (), UNKNOWN),
         (503, (), UNKNOWN),
-        (503, (("retry-after", "5"),), REJECTED),
+        (503, (("retry-after", "5"),), UNKNOWN),
         (503, (("retry-after", "soon"),), UNKNOWN),
         (504, (), UNKNOWN),
         (500, (("retry-after", "5"),), UNKNOWN),

@@ -55,12 +55,29 @@ def test_pause() -> None:
     """It ends when its time is over, and the longest that was asked for counts."""
     pause = Pause()
     assert (pause.is_on, pause.left(10.0)) == (False, 0.0)
-    pause.extend(15.0)
-    pause.extend(13.0)
+    pause.extend(15.0, 10.0)
+    pause.extend(13.0, 10.0)
     assert (pause.is_on, pause.left(10.0)) == (True, 5.0)
     assert (pause.left(15.0), pause.is_on) == (0.0, False)
-    pause.extend(-math.inf)
+    pause.extend(-math.inf, 15.0)
+    pause.extend(15.0, 15.0)
     assert not pause.is_on
+
+
+def test_pause_of_another_key() -> None:
+    """Each key waits for itself, and one that comes back later still knows of its wait."""
+    pause = Pause("one")
+    pause.extend(15.0, 10.0)
+    assert not pause.of_key("two").is_on
+    assert pause.of_key("two").of_key("one").left(12.0) == 3.0
+
+
+def test_pauses_that_are_over_are_forgotten() -> None:
+    """A platform with many merchants does not fill the memory with old waits."""
+    ends: dict[str, float] = {}
+    for number in range(100):
+        Pause(str(number), ends).extend(number + 1.0, float(number))
+    assert ends == {"99": 100.0}
 
 
 async def test_everybody_waits() -> None:
@@ -75,12 +92,24 @@ async def test_everybody_waits() -> None:
 
 
 async def test_copies_wait_as_well() -> None:
-    """It is the address that is busy, not the copy of the client that was told so."""
-    async with scripted(BUSY, CHARGED, retry=RetryPolicy(attempts=1, deadline=60.0)) as (client, _, clock):
+    """It is the merchant's calls that are limited, not the copy of the client that was told so."""
+    async with scripted(BUSY, CHARGED, CHARGED, retry=RetryPolicy(attempts=1, deadline=60.0)) as (client, _, clock):
         with pytest.raises(RateLimited):
-            await charge(client)
+            await charge(client.with_options(secret_key="another-key"))
         await charge(client.with_options(secret_key="another-key", retry=POLICY))
+        await charge(client.with_options(merchant_number="1"))
     assert clock.waits == [5.0 + JITTER]
+
+
+@pytest.mark.parametrize("busy", [429, 503])
+async def test_one_merchant_does_not_stop_another(busy: int) -> None:
+    """A merchant that is told to come back in ten minutes holds up no other merchant of the same pool."""
+    told = answer(busy, headers=[("Retry-After", "600")])
+    async with scripted(told, CHARGED, retry=POLICY) as (client, api, clock):
+        with pytest.raises((RateLimited, ServerError)):
+            await charge(client.with_options(secret_key="key-of-one"))
+        await charge(client.with_options(secret_key="key-of-another"))
+    assert (clock.waits, len(api.requests)) == ([], 2)
 
 
 async def test_a_payment_asked_for_too_often_is_its_own_affair() -> None:
@@ -182,7 +211,7 @@ async def test_pause_beyond_the_deadline_after_a_doubtful_attempt() -> None:
     """That the second attempt was not sent says nothing about the first."""
 
     async def meanwhile() -> httpx.Response:
-        client._session.pause.extend(clock.now() + 3600.0)
+        client._session.pause.extend(clock.now() + 3600.0, clock.now())
         raise httpx.ReadError("lost")
 
     async with scripted(meanwhile) as (client, api, clock):

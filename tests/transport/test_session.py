@@ -24,6 +24,7 @@ from nexi_async.errors import (
     NexiError,
     NotFound,
     Outcome,
+    RateLimited,
     ServerError,
     TimedOut,
     TransportError,
@@ -216,8 +217,8 @@ async def test_no_second_post_without_a_key_after_a_lost_answer(kind: type[Excep
 
 @pytest.mark.parametrize(
     "step",
-    [answer(500), answer(502), answer(503), answer(504), silence],
-    ids=["500", "502", "503", "504", "no answer"],
+    [answer(500), answer(502), answer(503), answer(503, headers=[("Retry-After", "0")]), answer(504), silence],
+    ids=["500", "502", "503", "503 with Retry-After", "504", "no answer"],
 )
 async def test_no_second_post_without_a_key_after_a_server_failed(step: Step) -> None:
     """A server that fails, or is silent, may have acted before."""
@@ -232,7 +233,7 @@ async def test_post_without_a_key_is_sent_again_if_it_never_left(kind: type[Exce
     assert (found.attempts, len(api.requests)) == (3, 3)
 
 
-@pytest.mark.parametrize("step", [answer(429), answer(408), answer(503, headers=[("Retry-After", "0")])])
+@pytest.mark.parametrize("step", [answer(429), answer(408)])
 async def test_post_without_a_key_is_sent_again_if_it_was_turned_away(step: httpx.Response) -> None:
     """What the server did not begin to work on can be sent again."""
     found, _ = await send(BARE, step, answer(201))
@@ -452,6 +453,25 @@ async def test_nothing_is_sent_after_the_deadline() -> None:
     policy = RetryPolicy(attempts=9, first_delay=8.0, longest_delay=8.0, deadline=10.0)
     error, api = await fail(BARE, answer(429), answer(201), retry=policy, clock=clock)
     assert (type(error), error.outcome, error.attempts, len(api.requests)) == (TimedOut, NOT_SENT, 2, 1)
+
+
+async def test_no_attempt_is_begun_that_could_not_be_heard() -> None:
+    """A clean refusal is not exchanged for an attempt that the deadline cuts off with its outcome unknown."""
+    clock = Clock()
+    policy = RetryPolicy(attempts=9, deadline=10.0)
+    busy = answer(429, headers=[("Retry-After", "9")])
+    clock.oversleeps = 0.95
+    error, api = await fail(KEYED, busy, silence, retry=policy, clock=clock, patience=0.05)
+    assert (error.outcome, len(api.requests)) == (NOT_SENT, 1)
+
+
+@pytest.mark.parametrize("wait", [9.95, 9.2])
+async def test_no_attempt_is_waited_for_that_could_not_be_heard(wait: float) -> None:
+    """If the wait would leave 50 ms for the attempt, the refusal is told at once, with its outcome known."""
+    clock = Clock()
+    policy = RetryPolicy(attempts=9, first_delay=wait, longest_delay=wait, deadline=10.0)
+    error, api = await fail(KEYED, answer(429), silence, retry=policy, clock=clock, patience=0.05)
+    assert (type(error), error.outcome, clock.waits, len(api.requests)) == (RateLimited, REJECTED, [], 1)
 
 
 async def test_retry_after_is_waited_for() -> None:
