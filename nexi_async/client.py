@@ -32,9 +32,10 @@ from nexi_async.transport.call import Answer, Call
 from nexi_async.transport.carrier import Transport
 from nexi_async.transport.hooks import Hooks
 from nexi_async.transport.lifetime import Lifetime
-from nexi_async.transport.network import new_carrier, proxy_of_environment
+from nexi_async.transport.network import new_carrier
 from nexi_async.transport.origin import Origin
 from nexi_async.transport.pause import Pause
+from nexi_async.transport.proxy import check_proxy, proxy_of_environment
 from nexi_async.transport.retry import RetryPolicy
 from nexi_async.transport.session import Session
 
@@ -108,6 +109,8 @@ class AsyncCheckout:
         origin = Origin.of(address)
         if proxy is None and trust_env:
             proxy = proxy_of_environment(origin)
+        if proxy is not None:
+            check_proxy(proxy)
         self._lifetime = Lifetime(
             new_carrier(transport, max_connections=max_connections, ssl_context=ssl_context, proxy=proxy)
         )
@@ -265,6 +268,7 @@ def _headers(secret_key: str, platform_tag: str | None) -> tuple[tuple[str, str]
     headers = [
         ("Authorization", secret_key),
         ("Accept", "application/json"),
+        ("Accept-Encoding", "identity"),
         ("User-Agent", f"nexi-async/{version('nexi-async')} python/{python}"),
     ]
     if platform_tag is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeAlias, cast
 
@@ -12,9 +12,11 @@ import httpx
 
 from nexi_async.transport.call import Answer
 from nexi_async.transport.connection import StepLimits
+from nexi_async.transport.decoding import decoded
+from nexi_async.transport.http1 import MAX_BODY
 from nexi_async.transport.origin import Origin
 
-__all__ = ["BROKEN", "Carrier", "HttpxCarrier", "Outgoing", "Transport", "decoded"]
+__all__ = ["BROKEN", "Carrier", "HttpxCarrier", "Outgoing", "Transport"]
 
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What a caller may bring: anything that takes an `httpx.Request` and gives an `httpx.Response`."""
@@ -81,10 +83,12 @@ class HttpxCarrier:
         with anyio.fail_after(limits.total):
             response = await self._transport.handle_async_request(_request(outgoing, limits))
             try:
-                body = await _read(response)
+                raw = await _read(response)
             finally:
                 await _close(response)
-        return Answer(status=response.status_code, headers=tuple(response.headers.items()), body=body)
+        headers = tuple(response.headers.items())
+        body = await decoded(raw, headers) if "content-encoding" in response.headers else raw
+        return Answer(status=response.status_code, headers=headers, body=body)
 
 
 def _request(outgoing: Outgoing, limits: StepLimits) -> httpx.Request:
@@ -99,16 +103,17 @@ def _request(outgoing: Outgoing, limits: StepLimits) -> httpx.Request:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    raw = b"".join([piece async for piece in cast("httpx.AsyncByteStream", response.stream)])
-    return decoded(raw, response.headers) if "content-encoding" in response.headers else raw
-
-
-def decoded(raw: bytes, headers: httpx.Headers | list[tuple[bytes, bytes]]) -> bytes:
-    """A compressed body; as it came if its encoding can't be undone, for the status counts all the same."""
-    try:
-        return httpx.Response(200, headers=headers, content=raw).content
-    except httpx.DecodingError:
-        return raw
+    """The body as it came, no more of it than our own transport takes."""
+    pieces, size = [], 0
+    body = aiter(cast("httpx.AsyncByteStream", response.stream))
+    async for piece in body:
+        size += len(piece)
+        if size > MAX_BODY:
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()  # one that is left to the garbage collector is closed at no certain time
+            raise httpx.RemoteProtocolError(f"a body of more than {MAX_BODY} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 async def _close(response: httpx.Response) -> None:

@@ -6,22 +6,22 @@ import functools
 import ssl
 from collections.abc import Iterable
 from typing import cast
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import attrs
 import httpx
 
 from nexi_async.transport.call import Answer
-from nexi_async.transport.carrier import Carrier, HttpxCarrier, Outgoing, decoded
+from nexi_async.transport.carrier import Carrier, HttpxCarrier, Outgoing
 from nexi_async.transport.connection import StepLimits, connect
+from nexi_async.transport.decoding import decoded
 from nexi_async.transport.http1 import ReplyReader, request_head
 from nexi_async.transport.origin import Origin
 from nexi_async.transport.pool import Pool
 from nexi_async.transport.tls import new_context
 from nexi_async.transport.watch import Watch
 
-__all__ = ["CheckoutTransport", "new_carrier", "proxy_of_environment"]
+__all__ = ["CheckoutTransport", "new_carrier"]
 
 IDLE_SECONDS = 50.0
 """Servers commonly close what has been idle for a minute."""
@@ -63,7 +63,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         head = _head(outgoing.method, outgoing.origin, outgoing.target, outgoing.headers, outgoing.body)
         reply = await self._exchange(outgoing.origin, head + (outgoing.body or b""), limits, method=outgoing.method)
         headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers)
-        body = decoded(reply.body, reply.headers) if reply.is_encoded else reply.body
+        body = await decoded(reply.body, headers) if reply.is_encoded else reply.body
         return Answer(status=reply.status, headers=headers, body=body)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -124,12 +124,3 @@ def new_carrier(
     if transport is None:
         transport = CheckoutTransport(max_connections=max_connections, ssl_context=ssl_context)
     return transport if isinstance(transport, CheckoutTransport) else HttpxCarrier(transport)
-
-
-def proxy_of_environment(origin: Origin) -> str | None:
-    """The proxy that HTTPS_PROXY, ALL_PROXY and NO_PROXY name for an address; theirs often lack a scheme."""
-    if proxy_bypass(origin.host) or proxy_bypass(f"{origin.host}:{origin.port}"):
-        return None
-    proxies = getproxies()
-    found = proxies.get(origin.scheme) or proxies.get("all")
-    return found if found is None or "://" in found else f"http://{found}"

@@ -6,6 +6,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import attrs
+import httpx
 
 __all__ = ["Origin"]
 
@@ -30,8 +31,14 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """The origin of an address, with its scheme's port if it names none."""
+        """The origin of an address, with its scheme's port if it names none.
+
+        Raises:
+            httpx.UnsupportedProtocol: neither http nor https.
+        """
         parts = urlsplit(url)
+        if parts.scheme not in _PORTS:
+            raise httpx.UnsupportedProtocol(f"only http and https are spoken, not {parts.scheme!r}")
         host = parts.hostname or ""
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
         return cls(parts.scheme, host, port, host)

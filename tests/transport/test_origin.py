@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from nexi_async.transport.origin import Origin
@@ -36,3 +37,11 @@ def test_equal_origins_share_connections() -> None:
 def test_server_name_tells_origins_apart() -> None:
     """A connection is not shared with somebody who expects another certificate."""
     assert Origin("https", "10.0.0.1", 443, "a.test") != Origin("https", "10.0.0.1", 443, "b.test")
+
+
+@pytest.mark.parametrize("url", ["ftp://shop:s3cret@api.test/", "api.test", "", "ws://api.test"])
+def test_other_schemes(url: str) -> None:
+    """What is neither http nor https is refused as httpx does it, without a word of what else stands there."""
+    with pytest.raises(httpx.UnsupportedProtocol, match="only http and https are spoken") as caught:
+        Origin.of(url)
+    assert "s3cret" not in str(caught.value)

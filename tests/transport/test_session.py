@@ -602,6 +602,14 @@ async def test_refusal_in_a_broken_encoding() -> None:
     assert (type(error), error.outcome) == (BadRequest, REJECTED)
 
 
+async def test_more_than_an_answer_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body without an end is given up at the limit of our own transport, whoever carries it."""
+    monkeypatch.setattr(carrier_module, "MAX_BODY", 1000)
+    body = Body(*[b" " * 100] * 11, None)
+    error, _ = await fail(BARE, httpx.Response(201, stream=body))
+    assert (type(error), error.outcome, body.closed) == (ConnectionLost, UNKNOWN, True)
+
+
 async def test_unreadable_success_is_not_sent_again() -> None:
     """What has happened is not asked for a second time."""
     api = ScriptedAPI(httpx.Response(201, content=b"<html>"), answer(201, {"chargeId": "c"}))

@@ -1,9 +1,10 @@
-"""Tests of proxies, through a real one that tunnels with CONNECT."""
+"""Tests of nexi_async.transport.proxy, and of proxies, through a real one that tunnels with CONNECT."""
 
 from __future__ import annotations
 
 import base64
 import ssl
+import traceback
 from typing import Any
 
 import anyio
@@ -11,9 +12,9 @@ import pytest
 import trustme
 from anyio.abc import ByteStream
 
-from nexi_async import AsyncCheckout, ConnectFailed, NexiError, Outcome, RetryPolicy, TimedOut
-from nexi_async.transport.network import proxy_of_environment
+from nexi_async import AsyncCheckout, ConnectFailed, InvalidRequest, NexiError, Outcome, RetryPolicy, TimedOut
 from nexi_async.transport.origin import Origin
+from nexi_async.transport.proxy import check_proxy, proxy_of_environment
 from nexi_async.transport.tls import new_context
 from tests.scripted import KEY
 from tests.transport.servers import client_context, read_request, response, server_context, serving
@@ -250,3 +251,58 @@ def test_which_proxy(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert proxy_of_environment(Origin.of(url)) == expected
+
+
+# --- passwords --------------------------------------------------------------------------------------------------------
+
+NO_ADDRESSES = [
+    "shop:s3cret@proxy.test:3128",
+    "http://shop:s3cret@proxy.test:port",
+    "http://shop:s3cret@proxy.test:99999",
+    "http://shop:s3cret@proxy.test:0",
+    "http://shop:s3cret@[::1",
+    "http://shop:s3cret@",
+    "ftp://shop:s3cret@proxy.test",
+    "http://shop:s3cret/@proxy.test:3128",
+    "http://shop:1/s3cret@proxy.test:3128",
+    "http://shop:1#s3cret@proxy.test:3128",
+    "http://shop:1?s3cret@proxy.test:3128",
+    "http://shop:@s3cret@proxy.test:3128",
+    "http://shop:s3cret@proxy.test\n:3128",
+    "s3cret",
+]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_password_of_a_proxy_is_in_no_error(address: str) -> None:
+    """What is no address is refused before anything is opened, and nothing of it is repeated, however it is wrong."""
+    with pytest.raises(InvalidRequest) as caught:
+        checkout("https://api.test", proxy=address)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    assert [fault.path for fault in caught.value.faults] == ["proxy"]
+
+
+@pytest.mark.parametrize("address", [*NO_ADDRESSES[1:2], "shop:s3cret@proxy.test:port"])
+def test_password_of_the_environments_proxy_is_in_no_error(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """The variables are read as carefully as the option."""
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    with pytest.raises(InvalidRequest) as caught:
+        checkout("https://api.test", trust_env=True)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://proxy.test", "http://proxy.test:3128/", "https://shop:s3%2Fcret%40@[::1]:3128", "socks5://127.0.0.1:1080"],
+)
+def test_addresses_of_proxies(address: str) -> None:
+    """Every address that httpx can use is taken."""
+    check_proxy(address)
+
+
+async def test_password_of_a_proxy_that_is_away() -> None:
+    """That the proxy can't be reached is told without its password."""
+    async with checkout("https://api.test", proxy="http://shop:s3cret@127.0.0.1:1") as client:
+        with pytest.raises(ConnectFailed) as caught:
+            await client.charges.retrieve("c1")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
