@@ -232,6 +232,7 @@ def test_an_unknown_event_need_not_be_about_a_payment(data: dict[str, Any] | Non
         (b'"payment.created"', "body"),
         (b"[" * 60_000, "body"),
     ],
+    ids=["empty", "opened", "cut off", "not UTF-8", "array", "null", "text", "deep"],
 )
 def test_what_is_no_object_is_no_event(body: bytes, path: str) -> None:
     """Truncated, not JSON, or another kind of JSON: refused by one error."""

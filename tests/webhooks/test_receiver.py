@@ -249,7 +249,9 @@ async def test_two_authorizations_are_refused(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", deliveries.sample("payment.created")[:-5], b'{"event": "payment.created"}']
+    "body",
+    [b"", b"{", deliveries.sample("payment.created")[:-5], b'{"event": "payment.created"}'],
+    ids=["empty", "opened", "cut off", "no id"],
 )
 async def test_what_is_no_event_is_refused(shop: Shop, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """Truncated or foreign bodies get 400, and the log says what is wrong with them."""
