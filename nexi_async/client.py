@@ -49,6 +49,9 @@ _ADDRESS = re.compile(
 _PATH = re.compile(r"/[!\"$-~]*")
 """Printable ASCII without a fragment, which would not travel."""
 
+_MOVES_MONEY = re.compile(r"/v1/([^/]+/[^/]+/(charges|refunds)|cardpayments)")
+"""Charges, refunds and card payments; bulk charges have a name of the caller's instead of a key."""
+
 
 class AsyncCheckout:
     """The client of the Nexi Checkout API; use it as `async with AsyncCheckout(...) as checkout:`.
@@ -82,6 +85,7 @@ class AsyncCheckout:
         platform_tag: str | None = None,
         merchant_number: str | None = None,
         hooks: Hooks | None = None,
+        require_idempotency_keys: bool = False,
     ) -> None:
         """Check the settings; nothing is sent and no connection is made.
 
@@ -99,6 +103,9 @@ class AsyncCheckout:
             platform_tag: names the shop platform to Nexi, e.g. "Acme 2.1".
             merchant_number: for partners, the merchant to act for in all calls that take one; digits.
             hooks: functions that are told of every attempt; see `Hooks`, and `nexi_async.telemetry` for OpenTelemetry.
+            require_idempotency_keys: refuse charges, refunds and card payments to which the caller gives no key of its
+                own, since a key that is made for each call can't tell a second click from a second purchase; see
+                `derive_key`.
 
         Raises:
             InvalidRequest: a setting is missing or can't be right; the key itself is never repeated.
@@ -125,6 +132,7 @@ class AsyncCheckout:
             retry=retry or RetryPolicy(),
             merchant_number=_merchant_number(merchant_number),
             hooks=hooks,
+            requires_keys=require_idempotency_keys,
         )
         self._build_groups()
 
@@ -201,10 +209,13 @@ class AsyncCheckout:
         """
         if not _PATH.fullmatch(path):
             raise InvalidRequest([("path", "must begin with / and be quoted, e.g. /v1/payments")])
+        method = method.upper()
+        if method == "POST" and _MOVES_MONEY.fullmatch(path):
+            self._session.require_key(idempotency_key)
         return await self._session.send(
             Call(
                 operation="request",
-                method=method.upper(),
+                method=method,
                 path=path,
                 query=tuple((query or {}).items()),
                 body=None if json is None else codec.as_json(json),

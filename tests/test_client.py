@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import traceback
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +12,17 @@ import anyio
 import httpx
 import pytest
 
-from nexi_async import AsyncCheckout, InvalidRequest, NotFound, Outcome, RetryPolicy, ServerError, Unauthorized
+from nexi_async import (
+    AsyncCheckout,
+    InvalidRequest,
+    NotFound,
+    Order,
+    OrderItem,
+    Outcome,
+    RetryPolicy,
+    ServerError,
+    Unauthorized,
+)
 from tests.scripted import KEY, SWIFT, ScriptedAPI, answer, client
 
 FOUND = answer(200, {"chargeId": "c1", "amount": 100})
@@ -393,6 +404,56 @@ def test_senseless_options(options: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         checkout().with_options(**options)
     assert paths(caught.value) == [path]
+
+
+# --- keys of the caller's own -----------------------------------------------------------------------------------------
+
+ITEM = OrderItem.of(reference="s", name="Socks", unit_price=100, tax_rate=0)
+ORDER = Order.of(currency="NOK", items=[ITEM])
+
+MOVES_MONEY: dict[str, Callable[[AsyncCheckout, str | None], Awaitable[object]]] = {
+    "charge": lambda api, key: api.payments.charge("p1", amount=100, idempotency_key=key),
+    "refund": lambda api, key: api.payments.refund("p1", amount=100, idempotency_key=key),
+    "refund of a charge": lambda api, key: api.charges.refund("c1", amount=100, idempotency_key=key),
+    "subscription": lambda api, key: api.subscriptions.charge("s1", order=ORDER, idempotency_key=key),
+    "unscheduled": lambda api, key: api.unscheduled_subscriptions.charge("s1", order=ORDER, idempotency_key=key),
+    "raw charge": lambda api, key: api.request("post", "/v1/payments/p1/charges", idempotency_key=key),
+    "raw refund": lambda api, key: api.request("POST", "/v1/charges/c1/refunds", idempotency_key=key),
+    "raw card payment": lambda api, key: api.request("POST", "/v1/cardpayments", idempotency_key=key),
+}
+
+
+@pytest.mark.parametrize("call", MOVES_MONEY.values(), ids=MOVES_MONEY)
+async def test_keys_that_are_required(call: Callable[[AsyncCheckout, str | None], Awaitable[object]]) -> None:
+    """A client that was told to sends no money anywhere without a key of the caller's own, and says which to use."""
+    api = ScriptedAPI(answer(201, {"chargeId": "c1", "paymentId": "p1", "refundId": "r1"}))
+    async with checkout(transport=api, require_idempotency_keys=True) as original:
+        strict = original.with_options(secret_key="of-another")
+        with pytest.raises(InvalidRequest, match=r"require_idempotency_keys=True: pass derive_key\(") as caught:
+            await call(strict, None)
+        assert (paths(caught.value), api.requests) == (["idempotency_key"], [])
+        await call(strict, "k1")
+    assert api.keys == ["k1"]
+
+
+@pytest.mark.parametrize("call", MOVES_MONEY.values(), ids=MOVES_MONEY)
+async def test_keys_are_made_by_default(call: Callable[[AsyncCheckout, str | None], Awaitable[object]]) -> None:
+    """Without the option a key of one's own is no must."""
+    api = ScriptedAPI(answer(201, {"chargeId": "c1", "paymentId": "p1", "refundId": "r1"}))
+    async with checkout(transport=api) as client:
+        await call(client, None)
+    assert len(api.requests) == 1
+
+
+async def test_what_needs_no_key() -> None:
+    """What moves no money, or has a name of its own, goes without a key also where keys are required."""
+    api = ScriptedAPI(answer(204), answer(202, {"bulkId": "b1"}), answer(200, {}), FOUND)
+    async with checkout(transport=api, require_idempotency_keys=True) as client:
+        await client.payments.cancel("p1", amount=100)
+        await client.request("POST", "/v1/subscriptions/charges", json={})
+        await client.request("POST", "/v1/payments", json={})
+        await client.charges.retrieve("c1")
+    assert len(api.requests) == 4
 
 
 # --- the raw door -----------------------------------------------------------------------------------------------------

@@ -58,5 +58,5 @@ class CardPayments:
             my_reference=my_reference,
             merchant_number=merchant_number or self._session.merchant_number,
         )
-        call = keyed("card_payments.create", "/v1/cardpayments", request, idempotency_key)
+        call = keyed(self._session, "card_payments.create", "/v1/cardpayments", request, idempotency_key)
         return await fetch_receipt(self._session, call, CardPaymentReceipt)

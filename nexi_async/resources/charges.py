@@ -63,7 +63,7 @@ class Charges:
         Official reference: POST /v1/charges/{chargeId}/refunds
         """
         request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
-        call = keyed("charges.refund", _path(charge_id) + "/refunds", request, idempotency_key)
+        call = keyed(self._session, "charges.refund", _path(charge_id) + "/refunds", request, idempotency_key)
         return await fetch_receipt(self._session, call, RefundReceipt)
 
 

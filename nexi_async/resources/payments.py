@@ -207,8 +207,8 @@ class Payments:
             my_reference: the merchant's own text, at most 36 characters.
             payment_method_reference: the merchant's own invoice number at Riverty, unique, at most 20 characters.
             idempotency_key: one per charge, at most 63 characters; made when left out. After an unknown outcome call
-                again with the key of the error. A cancelled call has no error to tell its key, so pass one if the call
-                may be cancelled.
+                again with the key of the error, or of the note on the cancellation. Pass `derive_key(...)` if a charge
+                may be asked for twice, as by a second click, or be cancelled.
 
         Raises:
             ChargeDeclined: the acquirer or a business rule said no; see `.decline` and `.code`.
@@ -224,7 +224,7 @@ class Payments:
             my_reference=my_reference,
             payment_method_reference=payment_method_reference,
         )
-        call = keyed("payments.charge", _path(payment_id, "charges"), request, idempotency_key)
+        call = keyed(self._session, "payments.charge", _path(payment_id, "charges"), request, idempotency_key)
         return await fetch_receipt(self._session, call, ChargeReceipt)
 
     async def refund(
@@ -251,7 +251,7 @@ class Payments:
         Official reference: POST /v1/payments/{paymentId}/refunds
         """
         request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
-        call = keyed("payments.refund", _path(payment_id, "refunds"), request, idempotency_key)
+        call = keyed(self._session, "payments.refund", _path(payment_id, "refunds"), request, idempotency_key)
         return await fetch_receipt(self._session, call, RefundReceipt)
 
     async def _put(self, operation: str, payment_id: str, what: str, request: object) -> None:

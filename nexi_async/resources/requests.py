@@ -27,10 +27,20 @@ def checked(request: object) -> bytes:
 
 
 def keyed(
-    operation: str, path: str, request: object, key: str | None, *, headers: tuple[tuple[str, str], ...] = ()
+    session: Session,
+    operation: str,
+    path: str,
+    request: object,
+    key: str | None,
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> Call:
-    """A POST that carries an idempotency key, the caller's or a new one."""
-    key = new_key() if key is None else check_key(key)
+    """A POST that carries an idempotency key, the caller's or, unless the client requires that, a new one."""
+    if key is None:
+        session.require_key(None)
+        key = new_key()
+    else:
+        check_key(key)
     return Call(operation=operation, method="POST", path=path, body=checked(request), key=key, headers=headers)
 
 

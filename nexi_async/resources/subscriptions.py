@@ -142,8 +142,8 @@ class Subscriptions(Generic[Agreement]):
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
         """
         request = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
-        path = self._path(subscription_id) + "/charges"
-        call = keyed(self._named("charge"), path, request, idempotency_key, headers=self._partner_headers("charge"))
+        path, headers = self._path(subscription_id) + "/charges", self._partner_headers("charge")
+        call = keyed(self._session, self._named("charge"), path, request, idempotency_key, headers=headers)
         return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
 
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:

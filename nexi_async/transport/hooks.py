@@ -45,7 +45,8 @@ class Hooks:
 
     Attributes:
         on_request: before each attempt.
-        on_response: after each attempt: the answer, the failure, or None if it was cancelled; and the seconds it took.
+        on_response: after each attempt: the answer, the failure, or None if it was cancelled, its outcome unknown; and
+            the seconds it took.
         on_retry: before the wait for another attempt: the failure, and the seconds to wait.
     """
 

@@ -17,6 +17,7 @@ from nexi_async.errors import (
     APIError,
     ConnectFailed,
     ConnectionLost,
+    InvalidRequest,
     NexiError,
     Outcome,
     TimedOut,
@@ -40,6 +41,11 @@ T = TypeVar("T")
 LONGEST_PAUSE = 3600.0
 """Seconds that one answer may keep all calls with the same secret key from being sent."""
 
+MISSING_KEY = (
+    "is missing, and this client has require_idempotency_keys=True: pass derive_key(run, reference, attempt), which is "
+    "the same however often the same thing is asked for"
+)
+
 logger = logging.getLogger("nexi_async")
 
 
@@ -55,6 +61,8 @@ class Session:
     timeout: float
     retry: RetryPolicy
     merchant_number: str | None = None
+    requires_keys: bool = False
+    """Whether calls that move money are refused without the caller's own idempotency key."""
     hooks: Hooks | None = attrs.field(default=None, repr=False)
     pause: Pause = attrs.field(factory=Pause, repr=False)
     now: Callable[[], float] = attrs.field(default=anyio.current_time, repr=False)
@@ -65,6 +73,11 @@ class Session:
     def base_url(self) -> str:
         """Where the API is."""
         return f"{self.origin}{self.root}"
+
+    def require_key(self, key: str | None) -> None:
+        """Refuse a call that moves money without the caller's own key, if the client was told to."""
+        if self.requires_keys and key is None:
+            raise InvalidRequest([("idempotency_key", MISSING_KEY)])
 
     async def fetch(self, call: Call, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
         """Send a call whose answer is a model.
@@ -90,27 +103,30 @@ class Session:
             ).settled(outcome=Outcome.ACCEPTED, idempotency_key=call.key, attempts=answer.attempts) from None
 
     async def send(self, call: Call) -> Answer:
-        """Send a call until it is answered with 2xx, refused for good, or time runs out."""
+        """Send a call until it is answered with 2xx, refused for good, or time runs out.
+
+        What interrupts it (a cancellation, which is how a caller's own time limit ends it, or Ctrl-C) passes on as it
+        is, with a note that tells the outcome and the key.
+        """
         outgoing = self._outgoing(call)
-        began = self.now()
-        number, doubtful = 0, False
-        while True:
-            number += 1
-            passed = 0.0 if number == 1 else self.now() - began
-            if self.pause.is_on:
-                passed = await self._wait_with_all(call, began, sent=number - 1, doubtful=doubtful)
-            attempt = None if self.hooks is None else self._described(call, number)
-            try:
-                answer = await self._attempt(call, outgoing, attempt, passed)
-                return answer if number == 1 else attrs.evolve(answer, attempts=number)
-            except (APIError, TransportError) as failure:
-                delay = self._delay(call, failure, number, began)
-                doubtful = doubtful or failure.outcome is Outcome.UNKNOWN
-                if delay is None:
-                    self._give_up(call, failure, number, doubtful=doubtful)
-                if self.hooks is not None and attempt is not None:
-                    self.hooks.retry(attempt, failure, delay)
-            await self.sleep(delay)
+        progress = _Progress(self.now())
+        try:
+            while True:
+                passed = 0.0 if progress.attempts == 0 else self.now() - progress.began
+                if self.pause.is_on:
+                    passed = await self._wait_with_all(call, progress)
+                progress.begin_attempt()
+                attempt = None if self.hooks is None else self._described(call, progress.attempts)
+                try:
+                    answer = await self._attempt(call, outgoing, attempt, passed)
+                    return answer if progress.attempts == 1 else attrs.evolve(answer, attempts=progress.attempts)
+                except (APIError, TransportError) as failure:
+                    delay = self._delay(call, failure, progress, attempt)
+                await self.sleep(delay)
+        except BaseException as interruption:
+            if call.method != "GET" and not isinstance(interruption, Exception):
+                _tell_outcome(call, interruption, progress)
+            raise
 
     async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float) -> Answer:
         """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
@@ -135,36 +151,42 @@ class Session:
         origin = self.origin
         return Attempt(call.operation, call.method, call.path, origin.host, origin.port, number, call.key)
 
-    async def _wait_with_all(self, call: Call, began: float, *, sent: int, doubtful: bool) -> float:
+    async def _wait_with_all(self, call: Call, progress: _Progress) -> float:
         """Keep a pause that the server asked for, and a little longer, so that not all come back at once.
 
         It may get longer in the meantime. Returns the seconds that have passed since the call began.
         """
         while left := self.pause.left(self.now()):
             wait = left + self.draw() * self.retry.first_delay
-            if self.now() - began + wait > self.retry.last_start:
+            if self.now() - progress.began + wait > self.retry.last_start:
                 late = TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
-                self._give_up(call, late, sent, doubtful=doubtful)
+                self._give_up(call, late, progress)
             await self.sleep(wait)
-        return self.now() - began
+        return self.now() - progress.began
 
-    def _delay(self, call: Call, failure: APIError | TransportError, number: int, began: float) -> float | None:
-        """Seconds before the next attempt, or None to give up; a wait that the server asks for is that of all calls."""
-        now = self.now()
+    def _delay(
+        self, call: Call, failure: APIError | TransportError, progress: _Progress, attempt: Attempt | None
+    ) -> float:
+        """Seconds before the next attempt, unless it is given up; a wait that the server asks for is that of all."""
+        now, number = self.now(), progress.attempts
         if call.shares_pause and isinstance(failure, APIError) and failure.status in (429, 503):
             self.pause.extend(now + min(failure.retry_after or 0.0, LONGEST_PAUSE), now)
-        elapsed = now - began
+        elapsed = now - progress.began
         delay = delay_before_next(self.retry, call, failure, attempt=number, elapsed=elapsed, draw=self.draw())
-        if delay is not None:
-            logger.info("%s failed (%s), attempt %d, next in %.2f s", call, type(failure).__name__, number, delay)
+        progress.end_attempt(failure.outcome)
+        if delay is None:
+            self._give_up(call, failure, progress)
+        logger.info("%s failed (%s), attempt %d, next in %.2f s", call, type(failure).__name__, number, delay)
+        if self.hooks is not None and attempt is not None:
+            self.hooks.retry(attempt, failure, delay)
         return delay
 
-    def _give_up(self, call: Call, failure: NexiError, attempts: int, *, doubtful: bool) -> NoReturn:
+    def _give_up(self, call: Call, failure: NexiError, progress: _Progress) -> NoReturn:
         outcome = failure.outcome
-        if doubtful:
+        if progress.outcome is Outcome.UNKNOWN:
             outcome = outcome_after_unknown(call, failure) if isinstance(failure, APIError) else Outcome.UNKNOWN
         logger.warning("%s failed (%s), %s", call, type(failure).__name__, outcome.value)
-        raise failure.settled(outcome=outcome, idempotency_key=call.key, attempts=attempts)
+        raise failure.settled(outcome=outcome, idempotency_key=call.key, attempts=progress.attempts)
 
     async def _exchange(self, call: Call, outgoing: Outgoing, seconds: float) -> Answer:
         carrier = self.lifetime.require()
@@ -188,6 +210,39 @@ class Session:
             headers.append(("Idempotency-Key", call.key))
         query = f"?{urlencode(call.query)}" if call.query else ""
         return Outgoing(call.method, self.origin, self.root + call.path + query, headers, call.body)
+
+
+@attrs.define
+class _Progress:
+    """How far a call has got."""
+
+    began: float
+    attempts: int = 0
+    outcome: Outcome = Outcome.NOT_SENT
+    """What is known of the attempts that have ended."""
+    is_under_way: bool = False
+    """Whether an attempt has begun and not ended."""
+
+    def begin_attempt(self) -> None:
+        """Count an attempt, whose outcome is unknown until it ends."""
+        self.attempts += 1
+        self.is_under_way = True
+
+    def end_attempt(self, outcome: Outcome) -> None:
+        """Keep the outcome, unless an earlier attempt's is unknown: a later refusal does not settle that."""
+        self.is_under_way = False
+        if self.outcome is not Outcome.UNKNOWN:
+            self.outcome = outcome
+
+
+def _tell_outcome(call: Call, interruption: BaseException, progress: _Progress) -> None:
+    """Leave what is known on the exception that interrupts a call, and in the log, for many swallow the exception."""
+    outcome = Outcome.UNKNOWN if progress.is_under_way else progress.outcome
+    known = NexiError(f"{call} was interrupted").settled(
+        outcome=outcome, idempotency_key=call.key, attempts=progress.attempts
+    )
+    interruption.add_note(str(known))
+    logger.warning("%s by %s", known, type(interruption).__name__)
 
 
 def _limits(seconds: float) -> StepLimits:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import logging
 import ssl
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +15,7 @@ import anyio
 import attrs
 import httpx
 import pytest
+import trio
 
 from nexi_async.errors import (
     APIError,
@@ -654,3 +656,121 @@ async def test_session_shows_no_headers() -> None:
     """The secret key is not in its repr."""
     async with opened(ScriptedAPI()) as session:
         assert KEY not in repr(session)
+
+
+# --- what an interruption tells ---------------------------------------------------------------------------------------
+
+LOST_KEY = "POST /v1/payments/p1/charges was interrupted (outcome unknown: it may have happened, idempotency key key-1)"
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those behind it, as a traceback shows them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+async def by_anyio(call: Awaitable[object]) -> None:
+    """Structured, on both event loops."""
+    with anyio.fail_after(0.02):
+        await call
+
+
+async def by_asyncio_timeout(call: Awaitable[object]) -> None:
+    """The standard library's block."""
+    async with asyncio.timeout(0.02):
+        await call
+
+
+async def by_asyncio_wait_for(call: Awaitable[object]) -> None:
+    """The standard library's function, which may run the call in a task of its own."""
+    await asyncio.wait_for(call, 0.02)
+
+
+async def by_trio(call: Awaitable[object]) -> None:
+    """The block of trio."""
+    with trio.fail_after(0.02):
+        await call
+
+
+LIMITS = [
+    ("asyncio", by_anyio),
+    ("asyncio", by_asyncio_timeout),
+    ("asyncio", by_asyncio_wait_for),
+    ("trio", by_anyio),
+    ("trio", by_trio),
+]
+
+
+@pytest.mark.parametrize(("anyio_backend", "limit"), LIMITS, ids=lambda value: getattr(value, "__name__", value))
+async def test_the_callers_own_time_limit(
+    limit: Callable[[Awaitable[object]], Awaitable[None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Key and outcome are a note on the cancellation behind the caller's time-out, in the traceback and the log."""
+    async with opened(ScriptedAPI(silence)) as session:
+        with pytest.raises((TimeoutError, trio.TooSlowError)) as caught:
+            await limit(session.send(KEYED))
+    notes = [note for error in chain(caught.value) for note in getattr(error, "__notes__", ())]
+    assert notes == [LOST_KEY]
+    assert LOST_KEY in "".join(traceback.format_exception(caught.value))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith(f"{LOST_KEY} by Cancelled")
+
+
+async def interrupted(call: Call, *script: Step, retry: RetryPolicy = SWIFT, pause: bool = False) -> list[str]:
+    """The notes on the cancellation of a call."""
+    notes: list[str] = []
+
+    async def send() -> None:
+        try:
+            await session.send(call)
+        except anyio.get_cancelled_exc_class() as error:
+            notes.extend(getattr(error, "__notes__", ()))
+            raise
+
+    async with opened(ScriptedAPI(*script), retry=retry) as session, anyio.create_task_group() as tasks:
+        if pause:
+            session.pause.extend(session.now() + 1.0, session.now())
+        tasks.start_soon(send)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    return notes
+
+
+SLOW = RetryPolicy(first_delay=60.0, longest_delay=60.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "script", "told"),
+    [
+        (KEYED, [silence], "unknown: it may have happened, idempotency key key-1)"),
+        (KEYED, [answer(429)], "rejected, nothing happened, idempotency key key-1)"),
+        (KEYED, [httpx.ConnectError("x")], "nothing was sent, idempotency key key-1)"),
+        (KEYED, [answer(500)], "unknown: it may have happened, idempotency key key-1)"),
+        (BARE, [silence], "unknown: it may have happened)"),
+    ],
+    ids=["no answer", "after 429", "after no connection", "after 500", "without a key"],
+)
+async def test_outcome_of_a_cancelled_call(call: Call, script: list[Step], told: str) -> None:
+    """A cancelled call tells what is known: while it waits for another attempt, that is what became of those before."""
+    (note,) = await interrupted(call, *script, retry=SLOW)
+    assert note.endswith(told)
+
+
+async def test_outcome_of_a_call_cancelled_in_a_pause() -> None:
+    """Who is cancelled before anything was sent learns that nothing was."""
+    (note,) = await interrupted(KEYED, pause=True)
+    assert note.endswith("(nothing was sent, idempotency key key-1)")
+
+
+async def test_outcome_after_several_attempts() -> None:
+    """A refusal after a lost answer settles nothing, and the attempts are counted."""
+    (note,) = await interrupted(KEYED, httpx.ReadError("x"), answer(429), silence)
+    assert note.endswith("(outcome unknown: it may have happened, after 3 attempts, idempotency key key-1)")
+
+
+async def test_cancelled_reading_has_nothing_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    """Reading does nothing, so nothing is lost with it."""
+    assert await interrupted(GET, silence) == []
+    assert not caplog.records
