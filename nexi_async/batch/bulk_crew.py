@@ -11,6 +11,8 @@ import anyio
 import attrs
 from anyio import create_task_group
 
+from nexi_async.batch.crew import RELEASE_SECONDS
+from nexi_async.batch.gate import Gate
 from nexi_async.batch.individual import Group, find_subscription, unfound
 from nexi_async.batch.ledger import Ledger
 from nexi_async.batch.ledger_bulks import Bulk
@@ -37,28 +39,47 @@ class BulkCrew:
     Args:
         checkout: the client.
         ledger: where jobs are taken from.
-        breaker: says when to begin no more.
+        breaker: learns from how charges end.
+        gate: says when to begin no more.
         poll: how patiently to wait for a bundle.
     """
 
-    def __init__(self, checkout: AsyncCheckout, ledger: Ledger, breaker: Breaker, *, poll: Poll) -> None:
+    def __init__(self, checkout: AsyncCheckout, ledger: Ledger, breaker: Breaker, gate: Gate, *, poll: Poll) -> None:
         self._checkout = checkout
         self._ledger = ledger
         self._breaker = breaker
+        self._gate = gate
         self._poll = poll
         self._turn = anyio.Lock()
         self._bundles: deque[Bulk] = deque()
 
-    async def go_through(self, run: Run, scope: Scope, owner: str, outbox: Outbox) -> None:
-        """Work on every open job once: first on the bundles that were left, then on jobs that are in none."""
-        self._run, self._scope, self._owner, self._outbox = run, scope, owner, outbox
+    def begin(self, run: Run, scope: Scope, owner: str) -> None:
+        """Begin a pass: first over the bundles that were left, then over jobs that are in none."""
+        self._run, self._scope, self._owner = run, scope, owner
         self._after_bulk: int | None = 0
         self._after_job: int | None = 0
-        async with create_task_group() as tasks:
-            for _ in range(BUNDLES_AT_ONCE):
-                tasks.start_soon(self._work)
-        await self._ledger.release([job for bulk in self._bundles for job in bulk.jobs], owner)
-        self._bundles.clear()
+
+    async def work(self, outbox: Outbox) -> bool:
+        """Go on with the pass until its end or until the gate is closed; returns whether it is at its end.
+
+        What was taken and not begun is given back, whatever happens.
+        """
+        self._outbox = outbox
+        try:
+            async with create_task_group() as tasks:
+                for _ in range(BUNDLES_AT_ONCE):
+                    tasks.start_soon(self._work)
+        finally:
+            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
+                await self._release()
+        return self._after_bulk is None and self._after_job is None
+
+    async def _release(self) -> None:
+        """Give back what was not begun; bundles are found again when the pass goes on."""
+        if self._bundles:
+            bundles, self._bundles = self._bundles, deque()
+            self._after_bulk = min(bundle.number for bundle in bundles) - 1
+            await self._ledger.release([job for bulk in bundles for job in bulk.jobs], self._owner)
 
     async def _work(self) -> None:
         while (bulk := await self._next()) is not None:
@@ -66,7 +87,7 @@ class BulkCrew:
 
     async def _next(self) -> Bulk | None:
         async with self._turn:
-            while not self._breaker.is_open():
+            while self._gate.is_open:
                 if self._bundles:
                     return self._bundles.popleft()
                 if self._after_bulk is not None:

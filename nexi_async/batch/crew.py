@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 from anyio import create_task_group
 from anyio.abc import TaskGroup
 
+from nexi_async.batch.gate import Gate
 from nexi_async.batch.individual import charge_one
 from nexi_async.batch.ledger import Ledger
 from nexi_async.batch.ledger_work import Assignment, Run, Scope
@@ -16,10 +17,12 @@ from nexi_async.batch.outbox import Outbox
 from nexi_async.batch.pacing import Breaker, Pace, RateCap
 from nexi_async.client import AsyncCheckout
 
-__all__ = ["Crew"]
+__all__ = ["RELEASE_SECONDS", "Crew"]
 
 LARGEST_CHUNK = 500
 """How many jobs are taken at once; after a crash so many at most are asked for that were never sent."""
+RELEASE_SECONDS = 10.0
+"""How long giving back what was taken may take, also after a cancellation; what is not given back is asked for."""
 
 
 class Crew:
@@ -28,11 +31,11 @@ class Crew:
     Args:
         checkout: the client.
         ledger: where jobs are taken from.
-        breaker: says when to begin no more.
+        breaker: learns from how charges end.
+        gate: says when to begin no more.
         pace: how many work at once.
         rate: how fast they begin.
         now: seconds from any fixed point.
-        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -40,46 +43,66 @@ class Crew:
         checkout: AsyncCheckout,
         ledger: Ledger,
         breaker: Breaker,
+        gate: Gate,
         *,
         pace: Pace,
         rate: RateCap,
         now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._checkout = checkout
         self._ledger = ledger
         self._breaker = breaker
+        self._gate = gate
         self._pace = pace
         self._rate = rate
         self._now = now
-        self._sleep = sleep
-        self._turn = anyio.Lock()
-        self._turnstile = anyio.Lock()
+        self._claiming = anyio.Lock()
+        self._next_start = anyio.Lock()
         self._taken: deque[Assignment] = deque()
         self._workers = 0
 
-    async def go_through(self, run: Run, scope: Scope, owner: str, outbox: Outbox) -> None:
-        """Work on every open job once; what was taken and not begun in the end is given back.
+    def begin(self, run: Run, scope: Scope, owner: str) -> None:
+        """Begin a pass over the open jobs.
 
         Args:
             run: the run.
             scope: the part of it.
             owner: in whose name jobs are taken.
-            outbox: where what became of them goes.
         """
-        self._run, self._scope, self._owner, self._outbox = run, scope, owner, outbox
+        self._run, self._scope, self._owner = run, scope, owner
         self._after, self._is_at_end = scope.first - 1, False
-        async with create_task_group() as tasks:
-            self._call_workers(tasks)
+
+    async def work(self, outbox: Outbox) -> bool:
+        """Go on with the pass until its end or until the gate is closed; returns whether it is at its end.
+
+        What was taken and not begun is given back, whatever happens.
+        """
+        self._outbox = outbox
+        try:
+            async with create_task_group() as tasks:
+                self._call_workers(tasks)
+        finally:
+            self._workers = 0
+            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
+                await self._release()
+        return self._is_at_end
+
+    async def _release(self) -> None:
+        """Give back what was taken and not begun; it is taken again when the pass goes on."""
         if self._taken:
-            await self._ledger.release(self._taken, owner)
-            self._taken.clear()
+            taken, self._taken = self._taken, deque()
+            self._after, self._is_at_end = taken[0].number - 1, False
+            await self._ledger.release(taken, self._owner)
 
     def _call_workers(self, tasks: TaskGroup) -> None:
         """Have as many as the pace allows, while there is work."""
-        while self._workers < self._pace.limit and not (self._is_at_end or self._breaker.is_open()):
+        while self._workers < self._pace.limit and self._gate.is_open and not self._is_exhausted:
             self._workers += 1
             tasks.start_soon(self._work, tasks)
+
+    @property
+    def _is_exhausted(self) -> bool:
+        return self._is_at_end and not self._taken
 
     async def _work(self, tasks: TaskGroup) -> None:
         while self._workers <= self._pace.limit:
@@ -92,31 +115,27 @@ class Crew:
 
     async def _next(self) -> Assignment | None:
         """The next job, when its turn has come; None if there is none or no more are to be begun."""
-        has_turn = self._rate.per_second is None
-        while await self._has_jobs():
-            if has_turn:
+        while self._gate.is_open and not self._is_exhausted:
+            if not self._taken:
+                await self._take()
+            elif self._rate.delay(self._now()):
+                await self._wait_for_turn()
+            else:  # the turn and the job are taken in one step, so that none is counted that is not used
+                self._rate.begin(self._now())
                 return self._taken.popleft()
-            await self._wait_for_turn()
-            has_turn = True
         return None
 
-    async def _has_jobs(self) -> bool:
-        if not self._taken:
-            await self._take()
-        return bool(self._taken) and not self._breaker.is_open()
-
     async def _wait_for_turn(self) -> None:
-        """Keep the rate; one worker waits at a time, so that a stop is not waited for by all of them."""
-        async with self._turnstile:
-            if self._taken and not self._breaker.is_open():
-                delay = self._rate.delay(self._now())
-                if delay:
-                    await self._sleep(delay)
+        """Keep the rate; one worker waits for the clock, the others for it."""
+        async with self._next_start:
+            delay = self._rate.delay(self._now())
+            if delay and self._gate.is_open:
+                await self._gate.pause(delay)
 
     async def _take(self) -> None:
         """Take more from the ledger, where they are marked as sending from now on."""
-        async with self._turn:
-            if self._taken or self._is_at_end or self._breaker.is_open():
+        async with self._claiming:
+            if self._taken or self._is_at_end or not self._gate.is_open:
                 return
             await self._outbox.wait_for_room()
             most = min(LARGEST_CHUNK, 10 * self._pace.limit)
@@ -129,8 +148,15 @@ class Crew:
 
     async def _charge(self, job: Assignment) -> None:
         """Charge one job, and learn from how it went."""
-        began = self._now()
+        began, kind = self._now(), _kind_of(job)
         job, ending = await charge_one(self._checkout, self._ledger, job)
-        self._pace.note(self._now() - began, in_trouble=ending.in_trouble)
+        self._pace.note(self._now() - began, kind=kind, is_overloaded=ending.is_overloaded)
         self._breaker.note(ending)
         self._outbox.put(job, ending)
+
+
+def _kind_of(job: Assignment) -> str | None:
+    """Jobs of one kind take the same calls; None if the calls depend on the answers."""
+    if job.may_have_been_sent:
+        return None
+    return "charge" if job.subscription_id is not None else "find and charge"

@@ -13,6 +13,7 @@ from nexi_async.batch.results import Ending
 __all__ = ["Done", "Outbox"]
 
 Done: TypeAlias = tuple[Assignment, Ending]
+Write: TypeAlias = Callable[[list[Done]], Awaitable[None]]
 
 GATHERING_SECONDS = 0.05
 """How long results wait for others, so that a commit is shared; after a crash what waited is asked for."""
@@ -24,14 +25,14 @@ class Outbox:
     """Gathers results; workers leave them here and go on.
 
     Args:
-        write: writes a group of results and hands them out.
+        write: writes a group of results; writing one twice does no harm.
+        hand_out: hands out a group that is written.
         sleep: waits so many seconds.
     """
 
-    def __init__(
-        self, write: Callable[[list[Done]], Awaitable[None]], *, sleep: Callable[[float], Awaitable[None]]
-    ) -> None:
+    def __init__(self, write: Write, hand_out: Write, *, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._write = write
+        self._hand_out = hand_out
         self._sleep = sleep
         self._waiting: list[Done] = []
         self._arrived = anyio.Event()
@@ -53,13 +54,19 @@ class Outbox:
         self._arrived.set()
 
     async def empty(self) -> None:
-        """Write what comes, until the last has come."""
+        """Write what comes and hand it out, until the last has come."""
         while self._waiting or not self._is_closed:
             await self._arrived.wait()
             if not self._is_closed:
                 await self._sleep(GATHERING_SECONDS)
-            group, self._waiting = self._waiting, []
             if not self._is_closed:
                 self._arrived = anyio.Event()
-            if group:
-                await self._write(group)
+            await self._hand_out(await self.flush())
+
+    async def flush(self) -> list[Done]:
+        """Write what is here; until it is on disk it stays here, should this be cancelled."""
+        group = self._waiting.copy()
+        if group:
+            await self._write(group)
+            del self._waiting[: len(group)]
+        return group

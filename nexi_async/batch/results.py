@@ -22,6 +22,7 @@ from nexi_async.errors import (
     Outcome,
     RateLimited,
     ServerError,
+    TimedOut,
     TransportError,
 )
 from nexi_async.models.subscription import ChargeStatus, SubscriptionChargeReceipt
@@ -65,6 +66,8 @@ class Ending:
     error: str | None = None
     in_trouble: bool = False
     """Whether the API or the way to it is overloaded or broken."""
+    is_overloaded: bool = False
+    """Whether fewer charges at once may help: the API said so, or did not answer in time."""
     refused_for_all: NexiError | None = None
     """Set if the API refuses the key itself, so that no other job can fare better."""
 
@@ -111,6 +114,7 @@ class JobResult:
 
 
 _REFUSED_FOR_ALL = (401, 403)
+_OVERLOADED = (503, 504)
 _REFUSED_UNREAD = (408, 429, 503)
 
 
@@ -122,6 +126,7 @@ def ending_of(error: NexiError) -> Ending:
         code=error.code if isinstance(error, APIError) else None,
         error=str(error),
         in_trouble=isinstance(error, RateLimited | ServerError | TransportError),
+        is_overloaded=isinstance(error, RateLimited | TimedOut) or status in _OVERLOADED,
         refused_for_all=error if status in _REFUSED_FOR_ALL else None,
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import aclosing
 
+import anyio
 import attrs
 import pytest
 
@@ -101,9 +101,10 @@ async def test_breaking_off_anywhere_starts_no_second_run(shop: Shop) -> None:
     run = await shop.ledger.bind("r", "bulk")
     taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", bundled=False)
     await shop.ledger.begin_bulk(run, "scheduled", taken)  # nothing is sent before it dies
-    async with aclosing(aiter(charger(shop))) as results:
-        async for _ in results:
-            break
+    with anyio.CancelScope() as scope:
+        async with charger(shop) as results:
+            async for _ in results:
+                scope.cancel()
 
     await charge(shop)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import aclosing
 from pathlib import Path
 
 import anyio.lowlevel
@@ -145,11 +144,12 @@ def test_no_sequence_of_faults_and_crashes_charges_twice(
 
 async def break_off(shop: Shop, *, after: int) -> None:
     """Charge, and fall over in the middle of everything."""
-    async with aclosing(aiter(shop.charger())) as results:
-        async for _ in results:
-            after -= 1
-            if not after:
-                return
+    with anyio.CancelScope() as scope:
+        async with shop.charger() as results:
+            async for _ in results:
+                after -= 1
+                if not after:
+                    scope.cancel()
 
 
 # --- resuming ------------------------------------------------------------------------------------------------------
@@ -231,9 +231,10 @@ async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
     await shop.ledger.plan("r", shop.jobs(400))
     charger = shop.charger(concurrency=10)
     results = []
-    async for result in charger:
-        results.append(result)
-        charger.stop()
+    async with charger as stream:
+        async for result in stream:
+            results.append(result)
+            charger.stop()
 
     assert len(results) == shop.charged().total() < 400
     assert charger.stopped_because == "it was asked to stop"
@@ -291,38 +292,57 @@ async def test_no_more_are_under_way_than_allowed(shop: Shop) -> None:
     assert (len(results), most) == (60, 7)
 
 
-async def test_the_rate_is_kept(shop: Shop) -> None:
-    """Begun one by one, as far apart as asked."""
+async def test_a_slow_run_stops_soon(shop: Shop) -> None:
+    """However many wait for their turn: nobody begins, or waits on, after the stop."""
+    await shop.ledger.plan("r", shop.jobs(50))
+    charger = BatchCharger(shop.checkout, shop.ledger, run="r", rate=0.001)
+
+    with anyio.fail_after(10):
+        async with charger as results:
+            charged = []
+            async for result in results:
+                charged.append(result)
+                charger.stop()
+
+    assert len(charged) == 1
+    run = await shop.ledger.bind("r", "individual")
+    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=100, owner="x")
+    assert {assignment.was for assignment in left} == {JobState.PLANNED}
+
+
+async def test_waiting_for_another_pass_ends_with_a_stop(ledger: Ledger) -> None:
+    """Whoever asks to stop is not kept waiting for nothing."""
+    await ledger.plan("r", [job("1")])
+    async with client(ScriptedAPI(answer(429)), retry=RetryPolicy(attempts=1)) as checkout:
+        charger = BatchCharger(checkout, ledger, run="r", sleep=no_longer_than_a_second)
+        with anyio.fail_after(10):
+            async with charger as results:
+                states = []
+                async for result in results:
+                    states.append(result.state)
+                    charger.stop()
+
+    assert states == [JobState.PLANNED]
+
+
+async def no_longer_than_a_second(seconds: float) -> None:
+    """A wait that never ends, unless it is short."""
+    await (anyio.sleep_forever() if seconds > 1 else anyio.lowlevel.checkpoint())
+
+
+async def test_nothing_is_waited_for_after_the_last_pass(ledger: Ledger) -> None:
+    """Two pauses between three passes, and none after them."""
+    await ledger.plan("r", [job("1")])
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    await shop.ledger.plan("r", shop.jobs(5))
-    charger = BatchCharger(shop.checkout, shop.ledger, run="r", concurrency=1, rate=2.0, now=lambda: 100.0, sleep=sleep)
-    [result async for result in charger]
+    async with client(ScriptedAPI(*(answer(429) for _ in range(3))), retry=RetryPolicy(attempts=1)) as checkout:
+        charger = BatchCharger(checkout, ledger, run="r", sleep=sleep)
+        assert [result.state async for result in charger] == [JobState.PLANNED] * 3
 
-    assert [wait for wait in waits if wait >= 0.1] == [0.5, 1.0, 1.5, 2.0]
-
-
-async def test_a_slow_run_stops_soon(shop: Shop) -> None:
-    """However many wait for their turn: nobody begins, or waits on, after the stop."""
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        if seconds >= 1.0:
-            waits.append(seconds)
-            charger.stop()
-        await anyio.lowlevel.checkpoint()
-
-    await shop.ledger.plan("r", shop.jobs(50))
-    charger = BatchCharger(shop.checkout, shop.ledger, run="r", rate=1.0, now=lambda: 100.0, sleep=sleep)
-
-    assert len([result async for result in charger]) == 1
-    assert waits == [1.0]
-    run = await shop.ledger.bind("r", "individual")
-    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=100, owner="x")
-    assert {assignment.was for assignment in left} == {JobState.PLANNED}
+    assert [wait for wait in waits if wait >= 1] == [2.0, 4.0]
 
 
 async def test_progress_is_told(shop: Shop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,53 +12,85 @@ from nexi_async.batch.pacing import FIRST_LIMIT, MOST_TROUBLES_IN_A_ROW, Breaker
 from nexi_async.batch.results import Ending, JobState, ending_of
 
 
-def after(pace: Pace, calls: int, *, seconds: float = 0.1, in_trouble: bool = False) -> int:
+def after(
+    pace: Pace, calls: int, *, seconds: float = 0.1, is_overloaded: bool = False, kind: str | None = "charge"
+) -> int:
     """The limit after so many calls of one kind."""
     for _ in range(calls):
-        pace.note(seconds, in_trouble=in_trouble)
+        pace.note(seconds, kind=kind, is_overloaded=is_overloaded)
     return pace.limit
 
 
-def test_it_starts_small_and_doubles_until_the_first_trouble() -> None:
+def test_it_starts_small_and_doubles_until_the_first_overload() -> None:
     """A window of good answers doubles the limit, up to the most that is wanted."""
     pace = Pace(100)
 
     assert [pace.limit, *(after(pace, pace.limit) for _ in range(4))] == [16, 32, 64, 100, 100]
 
 
-def test_trouble_shrinks_it_at_once_and_growth_is_slow_then() -> None:
-    """Three tenths less; then a twentieth more for every good window."""
+def test_overload_shrinks_it_at_once_and_growth_is_slow_then() -> None:
+    """Three tenths less; then a twentieth more for every good window of charges that began since."""
     pace = Pace(1000)
     after(pace, 16 + 32 + 64)
 
-    assert after(pace, 128, in_trouble=True) == 89
+    assert after(pace, 128, is_overloaded=True) == 89
+    assert after(pace, 128, is_overloaded=True) == 89
     assert after(pace, 89) == 93
 
 
-def test_a_little_trouble_is_borne() -> None:
+def test_a_little_overload_is_borne() -> None:
     """One answer in twenty may fail without slowing the run."""
     pace = Pace(1000)
     after(pace, 16 + 32 + 64)
-    after(pace, 6, in_trouble=True)
+    after(pace, 6, is_overloaded=True)
 
     assert after(pace, 122) == 256
 
 
-def test_slow_answers_shrink_it() -> None:
-    """Three times as long as at best is a sign of overload, if it is felt at all."""
-    pace = Pace(64)
-    after(pace, 200, seconds=0.1)
+def test_after_an_outage_it_is_soon_where_it_was() -> None:
+    """It doubles up to where the overload began, however long that lasted."""
+    pace = Pace(200)
+    after(pace, 16 + 32 + 64 + 128 + 200)
+    assert after(pace, 5_000, is_overloaded=True) == 1
 
-    assert after(pace, 64, seconds=1.0) == 44
-    assert after(Pace(64), 16, seconds=0.01) == 32
+    assert after(pace, 300) == 140
+
+
+def test_an_api_that_answers_ever_later_under_load_is_spared() -> None:
+    """While fewer at once make it quicker, the limit goes on shrinking, until it is as quick as it was."""
+    pace = Pace(200)
+    after(pace, 16, seconds=0.1)
+    for _ in range(10_000):  # it works off a hundred a second
+        pace.note(max(0.1, pace.limit / 100), kind="charge", is_overloaded=False)
+
+    assert pace.limit < 60
 
 
 def test_an_api_that_has_become_slower_for_good_is_not_starved() -> None:
-    """What was best once is forgotten in time."""
-    pace = Pace(64)
-    after(pace, 200, seconds=0.1)
+    """Fewer at once did not help: after one step down the limit grows again."""
+    pace = Pace(200)
+    after(pace, 2_000, seconds=0.1)
+    limits = {after(pace, 1, seconds=1.0) for _ in range(5_000)}
 
-    assert after(pace, 5_000, seconds=1.0) == 64
+    assert min(limits) == 140
+    assert pace.limit == 200
+
+
+def test_quick_questions_do_not_make_charges_look_slow() -> None:
+    """After a resume many are asked for in no time, and charges take three hundred milliseconds."""
+    pace = Pace(200)
+    after(pace, 500, seconds=0.005, kind=None)
+
+    assert after(pace, 1_000, seconds=0.3) == 200
+
+
+def test_a_few_late_answers_say_nothing_of_load() -> None:
+    """A third of them a second late: the median knows."""
+    pace, chance = Pace(200), random.Random(1)
+    for _ in range(20_000):
+        pace.note(1.1 if chance.random() < 0.3 else 0.1, kind="charge", is_overloaded=False)
+
+    assert pace.limit == 200
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=500), st.integers(1, 300))
@@ -64,18 +98,38 @@ def test_the_limit_stays_between_one_and_the_most(answers: list[tuple[float, boo
     """Whatever the API answers."""
     pace = Pace(most)
     assert pace.limit == min(most, FIRST_LIMIT)
-    for seconds, in_trouble in answers:
-        pace.note(seconds, in_trouble=in_trouble)
+    for seconds, is_overloaded in answers:
+        pace.note(seconds, kind="charge", is_overloaded=is_overloaded)
         assert 1 <= pace.limit <= most
 
 
-def test_a_rate_spreads_turns_evenly() -> None:
-    """Ten a second are a tenth of a second apart, however many ask at once; a pause is not made up for."""
+def test_a_rate_spreads_starts_evenly() -> None:
+    """Ten a second are a tenth of a second apart, also after a late start; a pause is not made up for."""
     rate = RateCap(10)
-
-    assert [round(rate.delay(5.0), 6) for _ in range(3)] == [0.0, 0.1, 0.2]
+    assert rate.delay(5.0) == 0.0
+    rate.begin(5.0)
+    assert round(rate.delay(5.0), 6) == 0.1
+    rate.begin(5.17)
+    assert round(rate.delay(5.2), 6) == 0.07
     assert rate.delay(60.0) == 0.0
     assert RateCap(None).delay(0.0) == 0.0
+
+
+def test_a_turn_that_was_not_used_is_not_counted() -> None:
+    """Asking when the next may begin takes nothing."""
+    rate = RateCap(10)
+    rate.begin(5.0)
+
+    assert {round(rate.delay(5.0), 6) for _ in range(3)} == {0.1}
+
+
+def test_a_changed_rate_counts_at_once() -> None:
+    """Also for the start that is waited for."""
+    rate = RateCap(0.001)
+    rate.begin(5.0)
+    rate.per_second = 2.0
+
+    assert rate.delay(5.0) == 0.5
 
 
 FINE = Ending(state=JobState.CHARGED)
@@ -84,7 +138,7 @@ TROUBLE = Ending(state=JobState.UNKNOWN, in_trouble=True, error="silence")
 
 def test_the_breaker_opens_when_the_key_is_refused() -> None:
     """At once."""
-    breaker = Breaker()
+    breaker = Breaker(lambda: None)
     breaker.note(ending_of(APIError("no", status=401, outcome=Outcome.REJECTED)))
 
     assert breaker.is_open()
@@ -93,7 +147,7 @@ def test_the_breaker_opens_when_the_key_is_refused() -> None:
 
 def test_the_breaker_opens_when_nothing_but_trouble_comes_back() -> None:
     """Any answer in between keeps it closed."""
-    breaker = Breaker()
+    breaker = Breaker(lambda: None)
     for ending in [TROUBLE] * (MOST_TROUBLES_IN_A_ROW - 1) + [FINE] + [TROUBLE] * (MOST_TROUBLES_IN_A_ROW - 1):
         breaker.note(ending)
     assert not breaker.is_open()
@@ -102,9 +156,17 @@ def test_the_breaker_opens_when_nothing_but_trouble_comes_back() -> None:
     assert breaker.reason == "50 charges in a row came to nothing, the last: silence"
 
 
+def test_it_tells_that_it_opened() -> None:
+    """Whoever waits for the run is woken."""
+    told: list[bool] = []
+    Breaker(lambda: told.append(True)).open("it was asked to stop")
+
+    assert told == [True]
+
+
 def test_the_first_reason_is_kept() -> None:
     """What follows from it would only distract."""
-    breaker = Breaker()
+    breaker = Breaker(lambda: None)
     breaker.open("it was asked to stop")
     breaker.open("something else")
 
