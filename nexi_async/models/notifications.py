@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from nexi_async.environment import is_this_machine
+from nexi_async.errors import InvalidRequest
 from nexi_async.models.rules import SPECIAL, Text, longest, matching, without
+from nexi_async.reference.event_names import fault_of_event_name
 
 __all__ = ["Notifications", "WebHook"]
 
@@ -63,16 +65,32 @@ class Notifications:
     web_hooks: tuple[WebHook, ...] = attrs.field(converter=web_hooks)
 
     @classmethod
-    def to(cls, url: str, *, authorization: str, events: Iterable[str]) -> Self:
+    def to(cls, url: str, *, authorization: str, events: Iterable[str], strict: bool = True) -> Self:
         """All of these events to one address.
 
         Args:
             url: the receiver, https.
             authorization: 8 to 64 ASCII letters and digits, also given to the `WebhookReceiver`.
             events: event names, e.g. "payment.charge.created.v2".
+            strict: whether to refuse names that this package does not know; False for events that are newer.
+
+        Raises:
+            InvalidRequest: a name is not known; says which was probably meant.
         """
+        if isinstance(events, str):
+            raise InvalidRequest([("events", f"must be a list, e.g. [{events!r}]")])
+        events = tuple(events)
+        if strict:
+            _check_names(events)
         return cls(web_hooks=[WebHook(event_name=event, url=url, authorization=authorization) for event in events])
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
         if len(self.web_hooks) > MOST_WEBHOOKS:
             yield "webHooks", f"has {len(self.web_hooks)} entries, at most {MOST_WEBHOOKS} are allowed"
+
+
+def _check_names(events: tuple[str, ...]) -> None:
+    faults = [(f"events[{index}]", fault_of_event_name(event)) for index, event in enumerate(events)]
+    found = [(path, fault) for path, fault in faults if fault is not None]
+    if found:
+        raise InvalidRequest(found)

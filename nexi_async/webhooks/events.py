@@ -26,6 +26,7 @@ from typing import Any, ClassVar, TypeAlias, get_args
 import attrs
 
 from nexi_async.models.order import OrderItem
+from nexi_async.reference.event_names import EVENT_NAMES
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.webhooks.details import (
     CardDetails,
@@ -384,6 +385,3 @@ EVENT_CLASSES: Mapping[str, type[PaymentEvent]] = MappingProxyType(
     {kind.name: kind for kind in get_args(Event) if issubclass(kind, PaymentEvent)}
 )
 """The class of each event, by the event's name."""
-
-EVENT_NAMES: tuple[str, ...] = tuple(EVENT_CLASSES)
-"""The names of the 15 events, as a payment's notifications ask for them."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
 from nexi_async.models.payment import Payment
+from nexi_async.reference.event_names import EVENT_NAMES, fault_of_event_name
 from nexi_async.webhooks.events import (
     EVENT_CLASSES,
     CancelCreated,
@@ -27,6 +26,7 @@ from nexi_async.webhooks.events import (
     ReservationCreatedV2,
     ReservationFailed,
 )
+from nexi_async.webhooks.signatures import check_handler, wants_payment
 
 __all__ = ["Handler", "Handlers", "PaymentHandler", "Registered"]
 
@@ -66,8 +66,6 @@ OnCancelCreated = TypeVar("OnCancelCreated", bound=Handler[CancelCreated] | Paym
 OnCancelFailed = TypeVar("OnCancelFailed", bound=Handler[CancelFailed] | PaymentHandler[CancelFailed])
 OnAny = TypeVar("OnAny", bound=Handler[Event])
 
-logger = logging.getLogger("nexi_async.webhooks")
-
 
 class Registered(NamedTuple):
     """A handler, and whether it asks for the payment."""
@@ -85,10 +83,22 @@ class Handlers:
     """
 
     def __init__(self, fallback: Handler[Event] | None, *, payments: bool = False) -> None:
-        self._fallback = None if fallback is None else Registered(_checked(fallback))
+        if fallback is not None:
+            check_handler(fallback, None)
+        self._fallback = None if fallback is None else Registered(fallback)
         self._payments = payments
         self._by_name: dict[str, Registered] = {}
         self._in_use = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody takes any event."""
+        return self._fallback is None and not self._by_name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The events that somebody takes: those with a handler, or all that are known if there is only a fallback."""
+        return EVENT_NAMES if self._fallback is not None and not self._by_name else tuple(self._by_name)
 
     @overload
     def on(self, event: Literal["payment.created"]) -> Callable[[OnPaymentCreated], OnPaymentCreated]: ...
@@ -131,19 +141,27 @@ class Handlers:
     @overload
     def on(self, event: Literal["payment.cancel.failed"]) -> Callable[[OnCancelFailed], OnCancelFailed]: ...
     @overload
-    def on(self, event: str) -> Callable[[OnAny], OnAny]: ...
-    def on(self, event: str) -> Callable[[Any], Any]:
+    def on(self, event: str, *, strict: bool = True) -> Callable[[OnAny], OnAny]: ...
+    def on(self, event: str, *, strict: bool = True) -> Callable[[Any], Any]:
         """Register the decorated coroutine function for one event, before the first event comes in.
 
-        A name that this package does not know is taken, with a warning in the log: its handler gets an `UnknownEvent`.
         For a handler of several events put one decorator over the other. A handler of a known event may have a second
         parameter: it gets the payment, fetched after the event came in, by the receiver's `refetch`.
 
+        Args:
+            event: the event's name, e.g. "payment.checkout.completed".
+            strict: whether to refuse a name that this package does not know. With False a handler of a newer event is
+                taken; it gets an `UnknownEvent`.
+
         Raises:
-            TypeError: the handler is not an `async def`, or asks for a payment that nobody can fetch.
-            ValueError: the event has a handler already.
+            TypeError: the handler is not an `async def`, can't be called with an event, is annotated for another event,
+                or asks for a payment that nobody can fetch.
+            ValueError: the event is not known, with the name that was probably meant; or it has a handler already.
             RuntimeError: events have come in; register handlers at start.
         """
+        fault = fault_of_event_name(event) if strict else None
+        if fault is not None:
+            raise ValueError(fault)
 
         def register(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
             self._add(event, handler)
@@ -152,7 +170,8 @@ class Handlers:
         return register
 
     def _add(self, name: str, handler: Callable[..., Awaitable[None]]) -> None:
-        registered = Registered(_checked(handler), _wants_payment(handler))
+        check_handler(handler, name)
+        registered = Registered(handler, wants_payment(handler))
         if self._in_use:
             raise RuntimeError(
                 f"too late to register a handler for {name}: register all of them before the first event"
@@ -161,8 +180,6 @@ class Handlers:
             raise ValueError(f"{name} has a handler already: call both from one, or drop one of them")
         if registered.wants_payment and not (self._payments and name in EVENT_CLASSES):
             raise TypeError(f"the handler of {name} asks for the payment: {self._why_not()}")
-        if name not in EVENT_CLASSES:
-            logger.warning("no event is known by the name of %r: is it misspelt?", name)
         self._by_name[name] = registered
 
     def _why_not(self) -> str:
@@ -174,21 +191,3 @@ class Handlers:
         """The handler of an event, the fallback if it has none; from now on no more can be registered."""
         self._in_use = True
         return self._by_name.get(name, self._fallback)
-
-
-def _checked(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """A plain function would do its work, fail to be awaited, and be called again ten times over."""
-    call = getattr(handler, "__call__", handler)  # noqa: B004 - for objects that can be called
-    if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)):
-        raise TypeError(f"{handler!r} must be an async def that takes an event")
-    return handler
-
-
-def _wants_payment(handler: Callable[..., object]) -> bool:
-    """Whether the handler can't be called without a second argument."""
-    parameters = inspect.signature(handler).parameters.values()
-    required = [each for each in parameters if each.default is each.empty and each.kind in _POSITIONAL]
-    return len(required) > 1
-
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -19,6 +19,7 @@ from nexi_async.webhooks import (
     deliveries,
     parse_event,
 )
+from nexi_async.webhooks.events import EVENT_CLASSES
 
 
 def test_the_names_are_those_of_the_reference() -> None:
@@ -40,6 +41,7 @@ def test_the_names_are_those_of_the_reference() -> None:
         "payment.cancel.created",
         "payment.cancel.failed",
     }
+    assert tuple(EVENT_CLASSES) == EVENT_NAMES
     assert len(EVENT_NAMES) == len(set(EVENT_NAMES)) == len(get_args(Event)) - 1
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from functools import partial
+from typing import Annotated, Any, Protocol
 
 import pytest
 
 from nexi_async.models import Payment
-from nexi_async.webhooks import ChargeFailed, ChargeFailedV2, Event, PaymentCreated
+from nexi_async.webhooks import EVENT_NAMES, ChargeFailed, ChargeFailedV2, Event, PaymentCreated
 from nexi_async.webhooks.handlers import Handlers
 
 
@@ -98,13 +99,118 @@ def test_an_object_may_handle() -> None:
     assert taker(handlers, "payment.created") is take
 
 
-def test_a_misspelt_event_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
-    """A name that nobody knows may be newer than this package: taken, but not in silence."""
+def test_a_misspelt_event_is_refused() -> None:
+    """Where it is registered, with the name that was probably meant."""
     handlers = Handlers(None)
-    with caplog.at_level(logging.WARNING, "nexi_async.webhooks"):
-        handlers.on("payment.reservation.faild")(noted)
-    assert "'payment.reservation.faild'" in caplog.text
-    assert taker(handlers, "payment.reservation.faild") is noted
+    meant = "no event is called 'payment.chekout.completed', did you mean 'payment.checkout.completed'?"
+    with pytest.raises(ValueError, match=re.escape(meant)):
+        handlers.on("payment.chekout.completed")
+    with pytest.raises(ValueError, match=re.escape("'nonsense', known are payment.created, ")):
+        handlers.on("nonsense")
+
+
+def test_a_newer_event_is_taken() -> None:
+    """A name that nobody knows may be newer than this package: whoever says so is believed."""
+    handlers = Handlers(None)
+    handlers.on("payment.paused", strict=False)(noted)
+    assert taker(handlers, "payment.paused") is noted
+
+
+async def nothing() -> None:
+    """Forgot the event."""
+
+
+async def by_keyword(*, event: Event) -> None:
+    """Can't be called with an event alone."""
+
+
+async def too_much(event: PaymentCreated, payment: Payment, shop: object) -> None:
+    """Wants what nobody has."""
+
+
+@pytest.mark.parametrize("handler", [nothing, by_keyword, too_much])
+def test_a_handler_that_can_not_be_called_is_refused(handler: Any) -> None:
+    """Its call would fail for every event."""
+    with pytest.raises(TypeError, match="can't be called: it must take the event"):
+        Handlers(None, payments=True).on("payment.created")(handler)
+    with pytest.raises(TypeError, match="can't be called: it must take the event"):
+        Handlers(handler)
+
+
+def test_a_fallback_gets_no_payment() -> None:
+    """It takes events that have none."""
+    with pytest.raises(TypeError, match="can't be called"):
+        Handlers(with_payment, payments=True)  # type: ignore[arg-type]
+
+
+class Shop:
+    async def failed(self, event: ChargeFailed) -> None:
+        """Takes a failure."""
+
+
+async def either(event: PaymentCreated | ChargeFailed) -> None:
+    """Takes two."""
+
+
+@pytest.mark.parametrize(
+    ("handler", "annotation"),
+    [
+        (created, "PaymentCreated"),
+        (either, "PaymentCreated"),
+        (Shop().failed, "ChargeFailed"),
+        (partial(created), ""),
+    ],
+)
+def test_a_handler_of_another_event_is_refused(handler: Any, annotation: str) -> None:
+    """Its annotation says what it can handle."""
+    handlers = Handlers(None)
+    with pytest.raises(TypeError, match=f"for .*{annotation}.*, but payment.cancel.created arrives as Cancel"):
+        handlers.on("payment.cancel.created")(handler)
+    with pytest.raises(TypeError, match="arrives as UnknownEvent"):
+        handlers.on("payment.paused", strict=False)(handler)
+
+
+def test_a_fallback_takes_every_event() -> None:
+    """One that is annotated for a single event would get others too."""
+    with pytest.raises(TypeError, match="a fallback gets every event that has no handler"):
+        Handlers(created)  # type: ignore[arg-type]
+
+
+class Named(Protocol):
+    name: str
+
+
+async def anything(event) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Says nothing."""
+
+
+async def anything_named(event: Named) -> None:
+    """Describes it."""
+
+
+async def unreadable(event: MissingAtRunTime) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Has a name that only a type checker knows."""
+
+
+async def annotated(event: Annotated[object, "ours"]) -> None:
+    """Says more than a class."""
+
+
+@pytest.mark.parametrize("handler", [anything, anything_named, unreadable, annotated, noted])
+def test_what_can_not_be_judged_is_taken(handler: Any) -> None:
+    """Annotations that say nothing at run time are left to type checkers."""
+    handlers = Handlers(handler)
+    assert handlers.on("payment.cancel.created")(handler) is handler
+
+
+def test_what_is_taken_can_be_asked_for() -> None:
+    """The events with a handler, or all of them for a lone fallback."""
+    handlers = Handlers(None)
+    assert handlers.is_empty
+    assert not handlers.names
+    handlers.on("payment.cancel.created")(noted)
+    assert (handlers.is_empty, handlers.names) == (False, ("payment.cancel.created",))
+    assert Handlers(noted).names == EVENT_NAMES
 
 
 async def with_payment(event: PaymentCreated, payment: Payment) -> None:
@@ -130,7 +236,11 @@ def test_somebody_must_fetch_the_payment() -> None:
         Handlers(None).on("payment.created")(with_payment)
 
 
+async def asks(event: Event, payment: Payment) -> None:
+    """Wants to know more of anything."""
+
+
 def test_an_unknown_event_may_have_no_payment() -> None:
     """Only handlers of known events get one."""
     with pytest.raises(TypeError, match="may have none"):
-        Handlers(None, payments=True).on("payment.paused")(with_payment)  # type: ignore[type-var]
+        Handlers(None, payments=True).on("payment.paused", strict=False)(asks)  # type: ignore[type-var]

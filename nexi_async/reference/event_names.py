@@ -1,0 +1,34 @@
+"""The names of the 15 webhook events, as a payment's notifications ask for them and as deliveries carry them."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+__all__ = ["EVENT_NAMES", "fault_of_event_name"]
+
+EVENT_NAMES: tuple[str, ...] = (
+    "payment.created",
+    "payment.checkout.completed",
+    "payment.reservation.created",
+    "payment.reservation.created.v2",
+    "payment.reservation.failed",
+    "payment.charge.created",
+    "payment.charge.created.v2",
+    "payment.charge.failed",
+    "payment.charge.failed.v2",
+    "payment.refund.initiated",
+    "payment.refund.initiated.v2",
+    "payment.refund.completed",
+    "payment.refund.failed",
+    "payment.cancel.created",
+    "payment.cancel.failed",
+)
+
+
+def fault_of_event_name(name: str) -> str | None:
+    """What is wrong with a name that is not one of the 15, with the name that was probably meant; else None."""
+    if name in EVENT_NAMES:
+        return None
+    nearest = get_close_matches(name.strip().lower(), EVENT_NAMES, n=1, cutoff=0.6)
+    meant = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(EVENT_NAMES)}."
+    return f"no event is called {name!r}, {meant} strict=False takes events that are newer than this package"
