@@ -38,7 +38,7 @@ from nexi_async.webhooks.letters import Letter
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event
 from nexi_async.webhooks.receiver import WebhookReceiver
 from nexi_async.webhooks.refetch import TooManyFetches
-from nexi_async.webhooks.stats import InboxStats, ReceiverStats
+from nexi_async.webhooks.stats import ErrorStats, InboxStats, ReceiverStats
 
 __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving
@@ -53,6 +53,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # watching
     "ReceiverStats",
     "InboxStats",
+    "ErrorStats",
     # reading
     "parse_event",
     "InvalidEvent",

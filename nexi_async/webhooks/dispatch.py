@@ -6,13 +6,13 @@ import logging
 
 from nexi_async.webhooks.events import EVENT_CLASSES, Event
 from nexi_async.webhooks.handlers import Handlers
-from nexi_async.webhooks.log import facts
+from nexi_async.webhooks.log import facts, logger
 from nexi_async.webhooks.refetch import Refetch
 from nexi_async.webhooks.stats import Tally
 
 __all__ = ["Dispatcher", "NoHandler"]
 
-logger = logging.getLogger("nexi_async.webhooks")
+NOT_EXPECTED = "no handler for %r: register one with `on`, or give the receiver a `fallback`"
 
 
 class NoHandler(LookupError):
@@ -32,7 +32,7 @@ class Dispatcher:
         if self._handlers.find(event.name) is not None:
             return True
         extra = facts(event.name, event.id, event.payment_id)
-        logger.error("no handler for %r: register one, or a fallback", event.name, extra=extra)
+        self._tally.report("no_handler", NOT_EXPECTED, event.name, level=logging.ERROR, extra=extra)
         return False
 
     async def handle(self, event: Event, received: float) -> None:
@@ -44,8 +44,9 @@ class Dispatcher:
         label = event.name if event.name in EVENT_CLASSES else "other"
         try:
             await self._call(event, received)
-        except Exception:
+        except Exception as error:
             self._tally.failed[label] += 1
+            self._tally.count_error("handler", f"the handler of {event.name} failed", error)
             raise
         self._tally.handled[label] += 1
         if logger.isEnabledFor(logging.INFO):
@@ -55,7 +56,7 @@ class Dispatcher:
     async def _call(self, event: Event, received: float) -> None:
         registered = self._handlers.find(event.name)
         if registered is None:
-            raise NoHandler(f"no handler for {event.name!r}: register one, or a fallback")
+            raise NoHandler(NOT_EXPECTED % (event.name,))
         if self._refetch is not None and registered.wants_payment and event.payment_id is not None:
             await registered.handler(event, await self._refetch.payment(event.payment_id, received))
         else:

@@ -14,12 +14,13 @@ from ipaddress import ip_network
 from typing import Literal, TypeAlias
 
 from nexi_async.errors import InvalidRequest
-from nexi_async.webhooks.proxies import Headers, Network, is_inside, sender
+from nexi_async.webhooks.proxies import Headers, Network, Proxies, is_inside, sender
 
 __all__ = [
     "AuthorizationOf",
     "Network",
     "Networks",
+    "TrustedProxies",
     "accepted_authorizations",
     "address_allowed",
     "allowed_networks",
@@ -30,6 +31,9 @@ __all__ = [
 
 Networks: TypeAlias = Iterable[str | Network] | Literal["any"]
 """Networks in their usual notation, or "any" for no check of the address."""
+
+TrustedProxies: TypeAlias = Iterable[str | Network] | Literal["server"]
+"""Networks in their usual notation, or "server" to take the peer as the server tells it."""
 
 AuthorizationOf: TypeAlias = Callable[[str], Awaitable[str | Iterable[str] | None]]
 """Finds the value, or the values, that the payment of that id was created with; None if there is no such payment."""
@@ -49,9 +53,9 @@ def address_allowed(
     networks: Sequence[Network],
     *,
     headers: Headers = (),
-    proxies: Sequence[Network] = (),
+    proxies: Proxies = (),
 ) -> bool:
-    """Whether who sent the request is in one of the networks; somebody without a readable address is not.
+    """Whether who sent the request is in one of the networks; somebody whose address can't be told is not.
 
     Args:
         client: the peer, as ASGI has it.
@@ -59,7 +63,7 @@ def address_allowed(
         headers: of the request; they are asked who the sender is if the peer is one of the proxies.
         proxies: whose word is taken for that.
     """
-    address = sender(str(client[0]), headers, proxies) if client else None
+    address = sender(client, headers, proxies)
     return address is not None and is_inside(address, networks)
 
 
@@ -100,12 +104,14 @@ def allowed_networks(networks: Iterable[str | Network]) -> tuple[Network, ...]:
     return given
 
 
-def trusted_networks(networks: Iterable[str | Network]) -> tuple[Network, ...]:
-    """The networks of one's own proxies, from their usual notation; there may be none.
+def trusted_networks(networks: TrustedProxies) -> Proxies:
+    """The networks of one's own proxies, from their usual notation; there may be none. "server" stays as it is.
 
     Raises:
         InvalidRequest: one is not a network, or is the whole internet: then anybody could claim any address.
     """
+    if networks == "server":
+        return "server"
     given = _networks(networks, "trusted_proxies")
     for index, network in enumerate(given):
         if network.prefixlen == 0:

@@ -3,6 +3,10 @@
 A proxy appends the address it saw to `X-Forwarded-For` or to `Forwarded` (RFC 7239). What stands further left was there
 before and may be the sender's own invention. So the hops are walked from right to left, as long as they are proxies of
 ours; the first that is not is the sender.
+
+A server or a middleware may have done so before us, by rules of its own: uvicorn believes `X-Forwarded-For` from
+127.0.0.1 unless told otherwise, and takes the left-most entry with `--forwarded-allow-ips='*'`. It puts what it found
+in the place of the peer and does not say so. What may have come about that way is not taken for the peer.
 """
 
 from __future__ import annotations
@@ -11,33 +15,65 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["Address", "Headers", "Network", "is_inside", "read_address", "sender"]
+__all__ = ["Address", "Headers", "Network", "Proxies", "is_inside", "is_rewritten", "read_address", "sender"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+Proxies: TypeAlias = Sequence[Network] | Literal["server"]
+"""Whose headers are believed; "server" leaves that to the server, whose word on the peer is taken as it is."""
+
+FORWARDING = frozenset(
+    {
+        b"x-forwarded-for",
+        b"forwarded",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-original-forwarded-for",
+        b"x-envoy-external-address",
+        b"x-azure-clientip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+    }
+)
+"""The headers from which servers and middleware are known to take the peer."""
 
 _WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]+|\[(?P<v6>[0-9a-fA-F:.]+)\](?::[0-9]+)?")
 # possessive throughout, so that no header takes more than one pass
 _PAIR = re.compile(r"""\s*+([^\s=,;"]++)=("(?:[^"\\]|\\.)*+"|[^\s,;"]*+)\s*+(;|,|$)""")
 
 
-def sender(peer: str, headers: Headers, proxies: Sequence[Network]) -> Address | None:
+def sender(client: Sequence[Any] | None, headers: Headers, proxies: Proxies) -> Address | None:
     """The address that a request came from; None if it can't be told.
 
     Args:
-        peer: who is at the other end of the connection.
+        client: who is at the other end of the connection, as ASGI has it: host and port.
         headers: as ASGI has them, names in lower case.
         proxies: whose headers are believed.
     """
-    address = read_address(peer)
-    if address is None or not proxies or not is_inside(address, proxies):
+    address = read_address(str(client[0])) if client else None
+    if client is None or address is None or proxies == "server":
         return address
-    told = {_first_stranger(address, hops, proxies) for hops in _told(headers)}
-    # a sender may add the header that the proxy does not write: then the two disagree
-    return told.pop() if len(told) == 1 else None
+    headers = tuple(headers)
+    if is_inside(address, proxies):
+        return _told_by(headers, proxies)
+    if not is_rewritten(client, headers):
+        return address
+    # either it is the peer, or a header told it: only if the proxies tell the same is it the sender in both cases
+    return address if proxies and _told_by(headers, proxies) == address else None
+
+
+def is_rewritten(client: Sequence[Any] | None, headers: Headers) -> bool:
+    """Whether the peer may have been taken from a header: it has no port, or a header names it."""
+    if not client:
+        return False
+    host = str(client[0]).encode("utf-8", "replace")
+    has_port = len(client) > 1 and bool(client[1])
+    return not has_port or any(name in FORWARDING and host in value for name, value in headers)
 
 
 @functools.lru_cache(maxsize=1024)  # the same few senders, again and again
@@ -56,13 +92,20 @@ def is_inside(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _first_stranger(proxy: Address, hops: Sequence[str], proxies: Sequence[Network]) -> Address | None:
+def _told_by(headers: Headers, proxies: Sequence[Network]) -> Address | None:
+    """The sender according to the headers, if they agree; a sender may add the header that the proxy does not write."""
+    told = {_first_stranger(hops, proxies) for hops in _told(headers)}
+    return told.pop() if len(told) == 1 else None
+
+
+def _first_stranger(hops: Sequence[str], proxies: Sequence[Network]) -> Address | None:
+    """The right-most hop that is no proxy; the left-most one if all are."""
+    address: Address | None = None
     for hop in reversed(hops):
         address = read_address(_without_port(hop))
         if address is None or not is_inside(address, proxies):
             return address
-        proxy = address
-    return proxy
+    return address
 
 
 def _without_port(hop: str) -> str:

@@ -26,18 +26,20 @@ from nexi_async.webhooks.body import SenderGone
 from nexi_async.webhooks.dispatch import Dispatcher
 from nexi_async.webhooks.duplicates import HandledEvents
 from nexi_async.webhooks.events import Event
-from nexi_async.webhooks.guard import AuthorizationOf, Network, Networks
+from nexi_async.webhooks.guard import AuthorizationOf, Networks, TrustedProxies
 from nexi_async.webhooks.handlers import Handler, Handlers
 from nexi_async.webhooks.inbox import SQLInbox
 from nexi_async.webhooks.letters import Letter
-from nexi_async.webhooks.log import facts
+from nexi_async.webhooks.log import facts, logger
 from nexi_async.webhooks.parsing import parse_event
 from nexi_async.webhooks.refetch import Refetch, Retrieve
 from nexi_async.webhooks.stats import MetricsPage, ReceiverStats, Tally
 
 __all__ = ["WebhookReceiver"]
 
-logger = logging.getLogger("nexi_async.webhooks")
+HANDLER_FAILED = "handler failed: event %r, id %r, payment %r"
+NOT_STORED = "not stored, see `inbox`: event %r, id %r, payment %r"
+NO_HANDLERS = "the receiver has no handlers, so every event is answered 500: register some with `on`, or a `fallback`"
 
 
 class WebhookReceiver:
@@ -68,6 +70,10 @@ class WebhookReceiver:
             `authorization`.
         trusted_proxies: the networks of your own reverse proxies, e.g. ["10.0.0.0/8"]. From them, and from nobody else,
             `X-Forwarded-For` and `Forwarded` are believed, from right to left up to the first that is not a proxy.
+            Servers that read such headers themselves put the address in the place of the peer: uvicorn does so for
+            127.0.0.1, unless started with `--no-proxy-headers`. An address that may have come about so is refused
+            unless these proxies tell the same. "server" takes the server's word instead: only for a server that
+            believes your proxies and nobody else, never for uvicorn with `--forwarded-allow-ips='*'`.
         inbox: where events are stored before they are handled.
         refetch: fetches a payment, e.g. `checkout.payments.retrieve`. Handlers with a second parameter then get the
             payment, fetched after the event came in; one fetch serves all events that came in before it, and there are
@@ -86,21 +92,22 @@ class WebhookReceiver:
         environment: EnvironmentName = "test",
         authorization: str | Iterable[str] | AuthorizationOf,
         networks: Networks | None = None,
-        trusted_proxies: Iterable[str | Network] = (),
+        trusted_proxies: TrustedProxies = (),
         inbox: SQLInbox | None = None,
         refetch: Retrieve | None = None,
         fallback: Handler[Event] | None = None,
         max_body: int = 65_536,
     ) -> None:
         own_networks = environments.find(environment).webhook_networks
+        self._tally = Tally()
         self._admission = Admission.of(
             authorization=authorization,
             networks=own_networks if networks is None else networks,
             trusted_proxies=trusted_proxies,
             max_body=max_body,
+            tally=self._tally,
         )
-        self._tally = Tally()
-        handlers = Handlers(fallback, payments=refetch is not None)
+        self._handlers = handlers = Handlers(fallback, payments=refetch is not None)
         self._dispatcher = Dispatcher(handlers, Refetch(refetch) if refetch else None, self._tally)
         self._inbox = inbox
         self._memory = HandledEvents()
@@ -125,11 +132,15 @@ class WebhookReceiver:
     async def __aenter__(self) -> Self:
         """Open the inbox and work through it until the end of the block; without an inbox there is nothing to do.
 
+        A receiver without any handler warns in the log.
+
         Raises:
             RuntimeError: it is running already.
         """
         if self._is_running:
             raise RuntimeError("the receiver is running already: enter it once, by its lifespan or by async with")
+        if self._handlers.is_empty:
+            logger.warning(NO_HANDLERS)
         async with AsyncExitStack() as stack:
             if self._inbox is not None:
                 await stack.enter_async_context(self._inbox.working(self._open))
@@ -141,6 +152,15 @@ class WebhookReceiver:
     ) -> None:
         self._is_running = False
         await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """The events that have a handler, or all 15 if there is a fallback alone: what payments should ask for.
+
+        `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for what is handled, no more and no
+        less.
+        """
+        return self._handlers.names
 
     @asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
@@ -169,6 +189,7 @@ class WebhookReceiver:
             handled=dict(self._tally.handled),
             failed=dict(self._tally.failed),
             repeated=self._memory.repeated if self._inbox is None else self._inbox.repeated,
+            errors=dict(self._tally.errors),
             inbox=None if self._inbox is None else await self._inbox.stats(),
         )
 
@@ -191,18 +212,18 @@ class WebhookReceiver:
             raise Refused(answers.NOT_HANDLED)
         try:
             taken = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
-        except Exception:
-            logger.exception(
-                "%s: event %r, id %r, payment %r",
-                "handler failed" if self._inbox is None else "not stored",
-                event.name,
-                event.id,
-                event.payment_id,
-                extra=facts(event.name, event.id, event.payment_id),
-            )
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
+            self._report(event, error)
             taken = False
         if not taken:
             raise Refused(answers.NOT_HANDLED)
+
+    def _report(self, event: Event, error: Exception) -> None:
+        values = event.name, event.id, event.payment_id
+        if self._inbox is None:  # the dispatcher has counted it
+            logger.error(HANDLER_FAILED, *values, exc_info=error, extra=facts(*values))
+        else:
+            self._tally.report("inbox", NOT_STORED, *values, level=logging.ERROR, error=error, extra=facts(*values))
 
     async def _handle_now(self, event: Event) -> bool:
         handle = functools.partial(self._dispatcher.handle, event, time.time())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async.webhooks.guard import trusted_networks
-from nexi_async.webhooks.proxies import Headers, read_address, sender
+from nexi_async.webhooks.proxies import Headers, is_rewritten, read_address, sender
 
 PROXIES = trusted_networks(["10.0.0.0/8", "2001:db8:1::/48"])
 NEXI = "20.31.57.61"
@@ -18,7 +18,7 @@ STRANGER = "203.0.113.9"
 
 def found(*headers: tuple[bytes, bytes], peer: str = "10.0.0.1") -> str | None:
     """Who sent a request with these headers."""
-    address = sender(peer, headers, PROXIES)
+    address = sender((peer, 4711), headers, PROXIES)
     return None if address is None else str(address)
 
 
@@ -83,7 +83,7 @@ def test_the_chain_is_walked_from_the_right(values: list[bytes], address: str | 
         (b'host="a, for=20.31.57.61";for=203.0.113.9', STRANGER),
         (b'for=", for=20.31.57.61', None),
         (b'for=20.31.57.61, for="', None),
-        (b"", "10.0.0.1"),
+        (b"", None),
     ],
 )
 def test_the_standard_header_is_read(value: bytes, address: str | None) -> None:
@@ -96,6 +96,53 @@ def test_the_two_headers_must_agree(value: bytes) -> None:
     """A sender may add the header that the proxy does not write: then nobody is believed."""
     assert found(*chain(NEXI.encode()), (b"forwarded", value)) == NEXI
     assert found(*chain(STRANGER.encode()), (b"forwarded", value)) is None
+
+
+@pytest.mark.parametrize(
+    ("client", "headers"),
+    [
+        ((NEXI, 0), ()),
+        ((NEXI, None), ()),
+        ((NEXI,), ()),
+        ((NEXI, 0), chain(b"20.31.57.61")),
+        ((NEXI, 4711), chain(b"20.31.57.61:4711")),
+        ((NEXI, 4711), chain(b"20.31.57.61:4711, 203.0.113.9")),
+        ((NEXI, 4711), [(b"x-real-ip", b"20.31.57.61")]),
+        ((NEXI, 4711), [(b"forwarded", b'for="20.31.57.61:4711"')]),
+        (("::ffff:20.31.57.61", 4711), chain(b"[::ffff:20.31.57.61]:4711")),
+    ],
+)
+def test_a_rewritten_peer_is_nobody(client: tuple[str, int], headers: Headers) -> None:
+    """What a server may have read in a header is not the peer: no port, or named in a header."""
+    assert is_rewritten(client, headers)
+    assert sender(client, headers, ()) is None
+    assert str(sender(client, headers, "server")) == NEXI
+
+
+@pytest.mark.parametrize("client", [None, (), (NEXI, 4711)])
+def test_a_connection_of_its_own_is_not_rewritten(client: tuple[str, int] | None) -> None:
+    """A peer with a port, which no header names, is the peer; nobody is not somebody else."""
+    assert not is_rewritten(client, [*chain(b"203.0.113.9"), (b"host", b"20.31.57.61")])
+
+
+@pytest.mark.parametrize(
+    ("peer", "values", "address"),
+    [
+        (NEXI, [b"20.31.57.61"], NEXI),
+        (NEXI, [b"203.0.113.9, 20.31.57.61, 10.1.2.3"], NEXI),
+        (NEXI, [b"20.31.57.61, 203.0.113.9"], None),
+        (STRANGER, [b"203.0.113.9, 20.31.57.61"], None),
+        (STRANGER, [b"20.31.57.61, 203.0.113.9"], STRANGER),
+    ],
+)
+def test_server_and_proxies_must_agree(peer: str, values: list[bytes], address: str | None) -> None:
+    """A peer that a header names may be the peer or its claim: it counts if the walk from the right finds it too."""
+    assert found(*chain(*values), peer=peer) == address
+
+
+def test_an_empty_header_confirms_nothing() -> None:
+    """A sender's own empty header does not vouch for what a server took from another one."""
+    assert found((b"x-real-ip", NEXI.encode()), (b"forwarded", b""), peer=NEXI) is None
 
 
 def test_a_proxy_must_say_for_whom() -> None:

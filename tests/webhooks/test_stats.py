@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from nexi_async.webhooks import Event, InboxStats, ReceiverStats, WebhookReceiver, deliveries
-from nexi_async.webhooks.stats import MetricsPage
+from nexi_async.webhooks import ErrorStats, Event, InboxStats, ReceiverStats, SQLInbox, WebhookReceiver, deliveries
+from nexi_async.webhooks.stats import Cause, MetricsPage
 from tests.webhooks.support import AUTHORIZATION, deliver
 
 STATS = ReceiverStats(
@@ -19,20 +24,33 @@ STATS = ReceiverStats(
     handled={"payment.created": 2},
     failed={"other": 1},
     repeated=1,
+    errors={
+        "address": ErrorStats(count=1, last="refused", last_at=datetime(2026, 11, 1, tzinfo=UTC)),
+        "handler": ErrorStats(count=1, last="no money", last_at=datetime(2026, 11, 2, tzinfo=UTC)),
+    },
+    process=4711,
     inbox=InboxStats(waiting=4, oldest_waiting=1.5, dead=0),
 )
 PAGE = """\
 # HELP nexi_webhooks_deliveries_total Deliveries answered, by HTTP status.
 # TYPE nexi_webhooks_deliveries_total counter
-nexi_webhooks_deliveries_total{status="200"} 3
-nexi_webhooks_deliveries_total{status="403"} 1
+nexi_webhooks_deliveries_total{process="4711",status="200"} 3
+nexi_webhooks_deliveries_total{process="4711",status="403"} 1
 # HELP nexi_webhooks_events_total Runs of handlers, by event and result.
 # TYPE nexi_webhooks_events_total counter
-nexi_webhooks_events_total{event="payment.created",result="handled"} 2
-nexi_webhooks_events_total{event="other",result="failed"} 1
+nexi_webhooks_events_total{process="4711",event="payment.created",result="handled"} 2
+nexi_webhooks_events_total{process="4711",event="other",result="failed"} 1
 # HELP nexi_webhooks_repeated_total Deliveries that brought nothing new.
 # TYPE nexi_webhooks_repeated_total counter
-nexi_webhooks_repeated_total 1
+nexi_webhooks_repeated_total{process="4711"} 1
+# HELP nexi_webhooks_errors_total Errors and refusals, by cause.
+# TYPE nexi_webhooks_errors_total counter
+nexi_webhooks_errors_total{process="4711",cause="address"} 1
+nexi_webhooks_errors_total{process="4711",cause="handler"} 1
+# HELP nexi_webhooks_last_error_seconds When the last one was, in seconds since 1970.
+# TYPE nexi_webhooks_last_error_seconds gauge
+nexi_webhooks_last_error_seconds{process="4711",cause="address"} 1793491200.0
+nexi_webhooks_last_error_seconds{process="4711",cause="handler"} 1793577600.0
 # HELP nexi_webhooks_inbox_letters Letters in the inbox, by state.
 # TYPE nexi_webhooks_inbox_letters gauge
 nexi_webhooks_inbox_letters{state="waiting"} 4
@@ -49,6 +67,11 @@ async def take(event: Event) -> None:
         raise RuntimeError("no money")
 
 
+async def fail(_: object) -> None:
+    """Fail at whatever it is."""
+    raise RuntimeError("out of order")
+
+
 @pytest.fixture
 def receiver() -> WebhookReceiver:
     """A receiver that can't refund."""
@@ -61,12 +84,70 @@ async def test_everything_is_counted(receiver: WebhookReceiver) -> None:
     for body in (created, created, deliveries.sample("payment.paused"), deliveries.sample("payment.refund.completed")):
         await deliver(receiver, body)
     await deliver(receiver, created, client=None)
-    assert await receiver.stats() == ReceiverStats(
+    stats = await receiver.stats()
+    assert attrs.evolve(stats, errors={}) == ReceiverStats(
         answers={200: 3, 500: 1, 403: 1},
         handled={"payment.created": 1, "other": 1},
         failed={"payment.refund.completed": 1},
         repeated=1,
     )
+    assert {cause: error.count for cause, error in stats.errors.items()} == {"handler": 1, "address": 1}
+    assert stats.process == os.getpid()
+
+
+async def test_the_last_error_is_told(receiver: WebhookReceiver) -> None:
+    """Of each cause and of all: what it was, and when; nothing before there is one."""
+    assert (await receiver.stats()).last_error is None
+    began = datetime.now(UTC)
+    await deliver(receiver, deliveries.sample("payment.refund.completed"))
+    first = (await receiver.stats()).last_error
+    await deliver(receiver, b"{}", authorization=None)
+    stats = await receiver.stats()
+    assert first == stats.errors["handler"]
+    assert first.last == "the handler of payment.refund.completed failed: RuntimeError: no money"
+    assert began <= first.last_at <= datetime.now(UTC)
+    assert stats.last_error == stats.errors["authorization"]
+    assert "see `authorization`" in stats.errors["authorization"].last
+
+
+@pytest.mark.parametrize(
+    ("cause", "options", "request_"),
+    [
+        ("address", {}, {"client": ("203.0.113.9", 5)}),
+        ("authorization", {}, {"authorization": None}),
+        ("authorization_lookup", {"authorization": fail}, {}),
+        ("too_large", {"max_body": 10}, {}),
+        ("no_handler", {"fallback": None}, {}),
+        ("handler", {"fallback": fail}, {}),
+    ],
+)
+async def test_each_error_names_its_cause(
+    cause: Cause, options: Any, request_: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted by cause, and the log says which setting to look at."""
+    settled: Any = {"authorization": AUTHORIZATION, "fallback": take} | options
+    receiver = WebhookReceiver(**settled)
+    caplog.clear()
+    await deliver(receiver, deliveries.sample("payment.created"), **request_)
+    assert list((await receiver.stats()).errors) == [cause]
+    assert "`" in caplog.text or cause == "handler"
+
+
+async def test_an_event_that_is_not_stored_is_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of the inbox, whatever the reason."""
+    inbox = SQLInbox(f"sqlite:///{tmp_path / 'inbox.db'}")
+    receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take, inbox=inbox)
+    assert (await deliver(receiver, deliveries.sample("payment.created"))).status == 500
+    assert "see `inbox`" in caplog.text
+    async with receiver:
+        assert "the receiver is not running" in (await receiver.stats()).errors["inbox"].last
+
+
+async def test_what_a_sender_wrote_stays_on_its_line(receiver: WebhookReceiver) -> None:
+    """In the last error too."""
+    await deliver(receiver, deliveries.sample("payment.\nrefund", id="aa01"))
+    error = (await receiver.stats()).errors["handler"]
+    assert error.last.startswith("the handler of payment.\\nrefund failed")
 
 
 async def test_a_line_has_the_facts_as_fields(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
@@ -95,4 +176,4 @@ def test_the_page_is_mounted_where_one_likes(receiver: WebhookReceiver) -> None:
     routed, added = Starlette(routes=[Route("/metrics", receiver.metrics)]), FastAPI()
     added.add_route("/metrics", receiver.metrics)  # type: ignore[arg-type]
     for app in (routed, added):
-        assert "nexi_webhooks_repeated_total 0" in TestClient(app).get("/metrics").text
+        assert f'nexi_webhooks_repeated_total{{process="{os.getpid()}"}} 0' in TestClient(app).get("/metrics").text
