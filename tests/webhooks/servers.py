@@ -23,12 +23,31 @@ Serving = Callable[[ASGIApp], AbstractContextManager[str]]
 
 
 @contextmanager
-def uvicorn_serving(app: ASGIApp) -> Iterator[str]:
-    """Whoever comes before the server is ready waits in the queue."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1))
-    with socket.create_server(("127.0.0.1", 0)) as listener, from_thread.start_blocking_portal() as portal:
+def uvicorn_serving(
+    app: ASGIApp, *, believing: str | None = "127.0.0.1", listener: socket.socket | None = None
+) -> Iterator[str]:
+    """Whoever comes before the server is ready waits in the queue.
+
+    Args:
+        app: what to serve.
+        believing: whose `X-Forwarded-For` uvicorn believes; None for nobody's.
+        listener: where to serve it, if not on a free port.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+        proxy_headers=believing is not None,
+        forwarded_allow_ips=believing,
+    )
+    server = uvicorn.Server(config)
+    with (
+        listener or socket.create_server(("127.0.0.1", 0)) as listener,
+        from_thread.start_blocking_portal() as portal,
+    ):
         served = portal.start_task_soon(server.serve, [listener])
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}" if listener.family == socket.AF_INET else "unix:"
         server.should_exit = True
         served.result()
 
