@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator
@@ -46,9 +47,10 @@ def listen(
     """Receive webhooks at any path and print their events, until Ctrl-C.
 
     Deliveries are taken from this machine unless --network says otherwise. Without --authorization a value is made up
-    and shown.
+    and shown. What is refused, and why, is printed on standard error.
     """
     secret = authorization or new_authorization()
+    _print_refusals()
     with telling_faults():
         receiver = WebhookReceiver(
             authorization=secret,
@@ -115,9 +117,18 @@ def _introduce(listener: socket.socket, secret: str, *, quiet: bool) -> None:
     typer.echo("Ctrl-C stops it.", err=quiet)
 
 
+def _print_refusals() -> None:
+    """Every single one, as it happens."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.getLogger("nexi_async.webhooks").addHandler(handler)
+
+
 async def _serve(receiver: WebhookReceiver, listener: socket.socket) -> None:
     """Serve until Ctrl-C or a request to end."""
-    server = _Server(uvicorn.Config(receiver, log_config=None, access_log=False, lifespan="off"))
+    # headers that tell the sender are the receiver's to judge
+    config = uvicorn.Config(receiver, log_config=None, access_log=False, lifespan="off", proxy_headers=False)
+    server = _Server(config)
     async with receiver:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with anyio.create_task_group() as group:

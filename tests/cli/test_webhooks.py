@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -30,9 +32,9 @@ def listening(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         try:
             out = program.stderr if "--json" in options else program.stdout
             assert out is not None
-            introduction = [out.readline() for _ in range(3)]
-            assert SECRET not in "".join(introduction)
-            yield program, introduction[0].split()[-1]
+            introduction = "".join(iter(out.readline, "Ctrl-C stops it.\n"))
+            assert SECRET not in introduction
+            yield program, re.findall(r"Listening at +(\S+)", introduction)[0]
         finally:
             program.kill()
 
@@ -82,10 +84,33 @@ def test_a_made_up_secret_is_shown() -> None:
 
 
 def test_a_refusal_is_told() -> None:
-    """The answer is shown, and the status says that it was not 200."""
-    with listening("--network", "192.0.2.1") as (_, url):
-        refused = send(url)
-    assert (refused.returncode, refused.stdout) == (1, "403 not an address of Nexi's\n")
+    """The answer is shown, and the status says that it was not 200; the listener says whom it refused, each time."""
+    with listening("--network", "192.0.2.1") as (program, url):
+        refused = [send(url) for _ in range(2)]
+        program.send_signal(signal.SIGINT)
+        _, complaints = program.communicate(timeout=20)
+    assert [(each.returncode, each.stdout) for each in refused] == [(1, "403 not an address of Nexi's\n")] * 2
+    assert complaints.count("refused a webhook from ('127.0.0.1', ") == 2
+
+
+def test_a_wrong_authorization_is_told() -> None:
+    """On both sides, without the value."""
+    with listening() as (program, url):
+        refused = run("webhooks", "send", "payment.created", "--to", url, "--authorization", "wrong-value")
+        program.send_signal(signal.SIGINT)
+        _, complaints = program.communicate(timeout=20)
+    assert (refused.returncode, refused.stdout) == (1, "401 not authorized\n")
+    assert len(complaints.splitlines()) == 1
+    assert "its Authorization is missing or not one that payments were created with" in complaints
+    assert "wrong-value" not in complaints
+    assert SECRET not in complaints
+
+
+def test_a_tunnel_is_this_machine() -> None:
+    """What a tunnel on this machine tells of the sender does not matter: it delivers, and its address counts."""
+    with listening() as (_, url):
+        headers = {"Authorization": SECRET, "X-Forwarded-For": "20.31.57.61"}
+        assert httpx.post(url, content=deliveries.sample("payment.created"), headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
