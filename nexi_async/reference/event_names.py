@@ -25,10 +25,12 @@ EVENT_NAMES: tuple[str, ...] = (
 )
 
 
-def fault_of_event_name(name: str) -> str | None:
-    """What is wrong with a name that is not one of the 15, with the name that was probably meant; else None."""
+def fault_of_event_name(name: object) -> str | None:
+    """What is wrong with what is not the name of one of the 15, with the name that was probably meant; else None."""
     if name in EVENT_NAMES:
         return None
+    if not isinstance(name, str):
+        return f"must be the name of an event, e.g. {getattr(name, 'name', EVENT_NAMES[0])!r}"
     nearest = get_close_matches(name.strip().lower(), EVENT_NAMES, n=1, cutoff=0.6)
     meant = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(EVENT_NAMES)}."
     return f"no event is called {name!r}, {meant} strict=False takes events that are newer than this package"

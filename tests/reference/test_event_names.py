@@ -31,6 +31,16 @@ def test_a_misspelt_name_is_mended(name: str, nearest: str) -> None:
     assert "strict=False" in fault
 
 
+class Created:
+    name = "payment.charge.created"
+
+
+def test_what_is_no_text_is_no_name() -> None:
+    """A class of events is told by its name."""
+    assert fault_of_event_name(7) == "must be the name of an event, e.g. 'payment.created'"
+    assert fault_of_event_name(Created) == "must be the name of an event, e.g. 'payment.charge.created'"
+
+
 def test_nonsense_is_like_nothing() -> None:
     """Then all names are listed."""
     fault = fault_of_event_name("x")
