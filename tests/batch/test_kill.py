@@ -18,6 +18,8 @@ import pytest
 from nexi_async.batch.distributed import SHARD_SIZE
 from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
 
+pytestmark = pytest.mark.slow
+
 IS_FULL = os.environ.get("NEXI_TEST_FULL") == "1"
 JOBS, KILLS = (5_000, 15) if IS_FULL else (600, 4)
 SHARED_JOBS = max(JOBS, 3 * SHARD_SIZE)

@@ -32,6 +32,8 @@ from nexi_async.emulator import CheckoutEmulator, Fault
 from nexi_async.emulator.server import serve
 from tests.transport.leaks import open_files
 
+pytestmark = pytest.mark.slow
+
 FULL = os.environ.get("NEXI_TEST_FULL") == "1"
 CHARGES = 20_000 if FULL else 2_000
 WORKERS = 60

@@ -22,6 +22,8 @@ from tests.transport.leaks import open_files
 from tests.transport.lines import Limits, Line, Server, answer, hostile_server, settled
 from tests.transport.servers import server_context
 
+pytestmark = pytest.mark.slow
+
 Contexts: TypeAlias = tuple[ssl.SSLContext | None, ssl.SSLContext]
 
 ONCE = RetryPolicy(attempts=1)

@@ -145,6 +145,7 @@ def status_of(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.filterwarnings("ignore:.*Request.stream:pytest.PytestUnraisableExceptionWarning")  # Starlette before 1.8
 def test_a_body_may_come_later(shop: Shop, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind a middleware that reads by tasks of its own: a late body is taken, a missing one is given up."""
     app = FastAPI(lifespan=shop.receiver.lifespan)
