@@ -7,6 +7,9 @@
             nexi_emulator.pay(payment.payment_id)
             await nexi_receiver.wait_for("payment.checkout.completed", payment.payment_id)
 
+They are the same with anyio's plugin on asyncio and trio, with pytest-asyncio in both of its modes, with pytest-xdist,
+and in synchronous tests, which call `nexi_emulator.deliver_all(client.portal)` instead of waiting.
+
 To have the webhooks delivered to an app of one's own, define the fixture `nexi_webhook_app` so that it returns it.
 """
 
@@ -14,6 +17,9 @@ To have the webhooks delivered to an app of one's own, define the fixture `nexi_
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +30,9 @@ if TYPE_CHECKING:
     from nexi_async.emulator import CheckoutEmulator
     from nexi_async.webhooks.collector import CollectingReceiver
 
-__all__ = ["nexi_emulator", "nexi_receiver", "nexi_webhook_app"]
+__all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
+
+_RUNS = pytest.StashKey[Counter[str]]()
 
 
 @pytest.fixture
@@ -42,12 +50,30 @@ def nexi_webhook_app(nexi_receiver: CollectingReceiver) -> ASGIApp:
 
 
 @pytest.fixture
-def nexi_emulator(nexi_webhook_app: ASGIApp) -> CheckoutEmulator:
+def nexi_webhook_senders() -> Sequence[str]:
+    """Addresses that webhooks come from, the first that the app lets in: Nexi's test and live ones, and 127.0.0.1."""
+    from nexi_async.webhooks.senders import SENDERS
+
+    return SENDERS
+
+
+@pytest.fixture
+def nexi_seed(request: pytest.FixtureRequest) -> int:
+    """What the emulator's ids and odds follow from: the same in every session, another one in every test.
+
+    So no receiver that lives longer than a test takes an event for one of an earlier test. A test that is run again in
+    one session gets another seed, too.
+    """
+    runs = request.config.stash.setdefault(_RUNS, Counter())
+    name = request.node.nodeid
+    runs[name] += 1
+    return int.from_bytes(hashlib.sha256(f"{name} {runs[name]}".encode()).digest()[:8])
+
+
+@pytest.fixture
+def nexi_emulator(nexi_webhook_app: ASGIApp, nexi_webhook_senders: Sequence[str], nexi_seed: int) -> CheckoutEmulator:
     """An emulated Nexi Checkout; inside `async with nexi_emulator` its webhooks are delivered. Needs `[emulator]`."""
-    import httpx
-
     from nexi_async.emulator import CheckoutEmulator
-    from nexi_async.webhooks.deliveries import SENDER
+    from nexi_async.webhooks.senders import AcceptedSender
 
-    transport = httpx.ASGITransport(nexi_webhook_app, client=SENDER)
-    return CheckoutEmulator(seed=1, webhook_transport=transport)
+    return CheckoutEmulator(seed=nexi_seed, webhook_transport=AcceptedSender(nexi_webhook_app, nexi_webhook_senders))

@@ -1,4 +1,4 @@
-"""The README's service runs as it is printed."""
+"""The README's service runs as it is printed: orders, declines, a second click, and with an inbox."""
 
 from __future__ import annotations
 
@@ -28,23 +28,38 @@ def free_port() -> int:
         return port
 
 
-def service(shop: int, emulator: int) -> str:
-    """The README's Python, on other ports."""
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    return str(code).replace("127.0.0.1:8000", f"127.0.0.1:{shop}").replace("127.0.0.1:8400", f"127.0.0.1:{emulator}")
+def printed(name: str) -> str:
+    """The Python that the README prints under a name, which is its first line."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (code,) = (block for block in blocks if block.startswith(f"# {name}\n"))
+    return str(code)
+
+
+def with_inbox(code: str) -> str:
+    """The shop with the receiver and the first handler that the README prints for an inbox."""
+    begins, ends = code.index("receiver = "), code.index('@receiver.on("payment.reservation.failed")')
+    return f"{code[:begins]}{printed('inbox, in shop.py')}\n\n{code[ends:]}"
+
+
+def on_ports(code: str, shop: int, emulator: int) -> str:
+    """The shop on other ports."""
+    return code.replace("127.0.0.1:8000", f"127.0.0.1:{shop}").replace("127.0.0.1:8400", f"127.0.0.1:{emulator}")
 
 
 @contextmanager
-def running(*command: str, cwd: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own process, from when it listens until it has stopped."""
+def running(*command: str, cwd: Path, port: int) -> Iterator[None]:
+    """A server of its own process, from when it listens until it has stopped; what it says is in `<command>.log`."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    server = subprocess.Popen([SCRIPTS / command[0], *command[1:]], cwd=cwd, env=environment, stdout=subprocess.PIPE)
-    try:
-        wait_until_listening(server, port)
-        yield server
-    finally:
-        server.terminate()
-        server.communicate(timeout=PATIENCE)
+    with (cwd / f"{command[0]}.log").open("wb") as log:
+        server = subprocess.Popen(
+            [SCRIPTS / command[0], *command[1:]], cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_until_listening(server, port)
+            yield
+        finally:
+            server.terminate()
+            server.wait(timeout=PATIENCE)
 
 
 def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
@@ -59,34 +74,84 @@ def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
     pytest.fail("the server did not listen in time")
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[httpx.Client]:
-    """The README's shop beside the emulator."""
+@contextmanager
+def running_shop(folder: Path, code: str) -> Iterator[httpx.Client]:
+    """A shop beside the emulator."""
     shop_port, emulator_port = free_port(), free_port()
-    (tmp_path / "shop.py").write_text(service(shop_port, emulator_port))
+    (folder / "shop.py").write_text(on_ports(code, shop_port, emulator_port))
     with ExitStack() as servers:
         emulator = ("nexi-async", "emulator", "--port", str(emulator_port))
-        servers.enter_context(running(*emulator, cwd=tmp_path, port=emulator_port))
+        servers.enter_context(running(*emulator, cwd=folder, port=emulator_port))
         uvicorn = ("uvicorn", "shop:app", "--port", str(shop_port))
-        servers.enter_context(running(*uvicorn, cwd=tmp_path, port=shop_port))
+        servers.enter_context(running(*uvicorn, cwd=folder, port=shop_port))
         yield servers.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{shop_port}", timeout=PATIENCE))
 
 
-def test_the_service_takes_an_order_and_charges_it(shop: httpx.Client) -> None:
-    """Order, pay on the hosted page, ship: the webhook comes in between and the charge goes through."""
+def ordered(shop: httpx.Client) -> tuple[str, str]:
+    """A new order's payment, and where to pay."""
     order = shop.post("/orders", params={"article": "mug", "price": 10_000}).raise_for_status().json()
-    with httpx.Client(timeout=PATIENCE) as shopper:
-        paid = shopper.post(order["pay_here"], data={"action": "pay", "method": "card", "card": "4268270087374847"})
-    assert paid.status_code == 303
-    assert ship(shop, order["payment_id"]).json()["charged"]
+    return order["payment_id"], order["pay_here"]
+
+
+def pay(page: str, card: str = "4268270087374847") -> int:
+    """Pay on the hosted page; its answer."""
+    form = {"action": "pay", "method": "card", "card": card}
+    return httpx.post(page, data=form, timeout=PATIENCE, trust_env=False).status_code
 
 
 def ship(shop: httpx.Client, payment_id: str) -> httpx.Response:
     """Ask to ship until the webhook has told the shop that the order is paid."""
     ends = time.monotonic() + PATIENCE
-    while (answer := shop.post(f"/orders/{payment_id}/ship")).status_code != 200 and time.monotonic() < ends:
+    while (answer := shop.post(f"/orders/{payment_id}/ship")).status_code == 409 and time.monotonic() < ends:
         time.sleep(0.1)
     return answer.raise_for_status()
+
+
+def said_by_shop(folder: Path, text: str) -> str:
+    """What uvicorn and the shop have said, once the text is in it or time is up."""
+    ends = time.monotonic() + PATIENCE
+    while text not in (said := (folder / "uvicorn.log").read_text()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    return said
+
+
+def test_the_service_charges_once_what_was_paid(tmp_path: Path) -> None:
+    """Order, pay on the hosted page, ship: the webhook comes in between; a second click charges nothing more.
+
+    Whose card is declined gets nothing, and the shop is told why.
+    """
+    with running_shop(tmp_path, printed("shop.py")) as shop:
+        payment_id, page = ordered(shop)
+        assert pay(page, card="4925000000000087") == 402
+        assert f"{payment_id} was declined:" in said_by_shop(tmp_path, "was declined")
+        assert shop.post(f"/orders/{payment_id}/ship").status_code == 409
+        assert pay(page) == 303
+        first = ship(shop, payment_id).json()["charged"]
+        assert ship(shop, payment_id).json()["charged"] == first
+
+
+def test_the_service_shows_what_went_wrong(tmp_path: Path) -> None:
+    """Run by a plain uvicorn without any logging set up, a handler that raises shows its traceback."""
+    code = printed("shop.py").replace(
+        "    paid[event.payment_id] =", '    raise LookupError("no such mug")\n    paid[event.payment_id] ='
+    )
+    with running_shop(tmp_path, code) as shop:
+        payment_id, page = ordered(shop)
+        assert pay(page) == 303
+        said = said_by_shop(tmp_path, "LookupError: no such mug")
+        assert "Traceback (most recent call last)" in said
+        assert 'raise LookupError("no such mug")' in said
+        assert payment_id in said
+        assert shop.post(f"/orders/{payment_id}/ship").status_code == 409
+
+
+def test_the_service_with_an_inbox(tmp_path: Path) -> None:
+    """One lifespan opens the client and the receiver, so that a handler gets the payment as it is now."""
+    with running_shop(tmp_path, with_inbox(printed("shop.py"))) as shop:
+        payment_id, page = ordered(shop)
+        assert pay(page) == 303
+        assert ship(shop, payment_id).json()["charged"]
+    assert (tmp_path / "inbox.db").stat().st_size
 
 
 def test_the_commands_are_single_lines() -> None:

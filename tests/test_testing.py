@@ -6,21 +6,27 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from nexi_async import AsyncCheckout, Checkout, CreatedPayment, Order, OrderItem
 from nexi_async.emulator import CheckoutEmulator
-from nexi_async.testing import nexi_emulator, nexi_receiver, nexi_webhook_app
-from nexi_async.webhooks import CheckoutCompleted
+from nexi_async.testing import nexi_emulator, nexi_receiver, nexi_seed, nexi_webhook_app, nexi_webhook_senders
+from nexi_async.webhooks import CheckoutCompleted, WebhookReceiver, deliveries
 from nexi_async.webhooks.collector import CollectingReceiver
+from nexi_async.webhooks.senders import SENDERS, AcceptedSender
 
-__all__ = ["nexi_emulator", "nexi_receiver", "nexi_webhook_app"]
+__all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
+
+PATIENCE = 150.0
+"""Seconds for a whole run of pytest, on a machine that is busy with others."""
 
 CONFIGURATION = """
 [pytest]
 anyio_mode = auto
+addopts = -p no:asyncio
 filterwarnings = error
 """
 OWN_APP = """
@@ -70,18 +76,55 @@ async def test_a_sale_is_heard_of(nexi_emulator: CheckoutEmulator, nexi_receiver
 
 
 async def test_what_does_not_come_is_not_waited_for_long(nexi_receiver: CollectingReceiver) -> None:
-    """A test that waits in vain fails."""
-    with pytest.raises(TimeoutError):
-        await nexi_receiver.wait_for("payment.created", seconds=0.01)
+    """A test that waits in vain fails, and says what came instead."""
+    body = deliveries.sample("payment.created", payment_id="0" * 32)
+    await deliveries.send(nexi_receiver, body, authorization=nexi_receiver.authorization)
+    with pytest.raises(TimeoutError, match=r"cancel\.created of x did not .*; came: payment\.created of 0{32}$"):
+        await nexi_receiver.wait_for("payment.cancel.created", "x", seconds=0.01)
 
 
-def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+async def ignore(event: object) -> None:
+    """A handler for everything."""
+
+
+@pytest.mark.parametrize(
+    ("options", "accepted"),
+    [
+        ({"environment": "test"}, SENDERS[0]),
+        ({"environment": "live"}, SENDERS[1]),
+        ({"networks": ["127.0.0.1"]}, "127.0.0.1"),
+        ({"networks": ["192.0.2.0/24"]}, None),
+    ],
+)
+async def test_deliveries_come_from_where_they_are_taken(options: dict[str, Any], accepted: str | None) -> None:
+    """Whichever addresses a receiver takes, it is reached, and from then on at the first try."""
+    receiver = WebhookReceiver(authorization="Kq7ZtB9fRw4LmXc2", fallback=ignore, **options)
+    sender = AcceptedSender(receiver)
+    for _ in range(2):
+        body = deliveries.sample("payment.created")
+        headers = {"Authorization": "Kq7ZtB9fRw4LmXc2"}
+        request = httpx.Request("POST", "https://shop.test/nexi", content=body, headers=headers)
+        response = await sender.handle_async_request(request)
+        assert response.status_code == (403 if accepted is None else 200)
+    refused = (await receiver.stats()).answers.get(403, 0)
+    assert refused == (2 * len(SENDERS) if accepted is None else SENDERS.index(accepted))
+
+
+def test_deliveries_come_from_somewhere() -> None:
+    """Without any address there is nothing to try."""
+    with pytest.raises(ValueError, match="at least one"):
+        AcceptedSender(CollectingReceiver(), [])
+
+
+def run_pytest(folder: Path, *options: str, configuration: str = CONFIGURATION) -> subprocess.CompletedProcess[str]:
     """Run the tests of a project in a process of its own."""
-    (folder / "pytest.ini").write_text(CONFIGURATION)
+    (folder / "pytest.ini").write_text(configuration)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     # a process like a user's, whose coverage is not measured
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def test_a_project_finds_the_fixtures(tmp_path: Path) -> None:

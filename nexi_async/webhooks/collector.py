@@ -34,14 +34,17 @@ class CollectingReceiver(WebhookReceiver):
         """The first event of that name, of that payment if one is given, waiting for it if need be.
 
         Raises:
-            TimeoutError: it did not come in time.
+            TimeoutError: it did not come in time; says what did.
         """
-        with anyio.fail_after(seconds):
+        with anyio.move_on_after(seconds):
             while True:
                 for event in self.events:
                     if event.name == name and payment_id in (None, event.payment_id):
                         return event
                 await self._news.wait()
+        came = ", ".join(f"{event.name} of {event.payment_id}" for event in self.events) or "nothing"
+        of_payment = "" if payment_id is None else f" of {payment_id}"
+        raise TimeoutError(f"{name}{of_payment} did not come within {seconds:g} s; came: {came}")
 
     async def _keep(self, event: Event) -> None:
         self.events.append(event)
