@@ -133,7 +133,10 @@ class Tally:
 
 
 class MetricsPage:
-    """An ASGI app that shows the numbers to Prometheus, in its text format."""
+    """An ASGI app that shows the numbers to Prometheus, in its text format.
+
+    The connection is closed after each answer: kept open, it would lead to the same one of several workers for ever.
+    """
 
     def __init__(self, stats: Callable[[], Awaitable[ReceiverStats]]) -> None:
         self._stats = stats
@@ -142,6 +145,8 @@ class MetricsPage:
         """Answer any request with the numbers of now."""
         text = "".join(f"{line}\n" for line in _lines(await self._stats()))
         page = PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        if scope.get("http_version", "1.1").startswith("1"):  # later versions forbid the header
+            page.headers["connection"] = "close"
         await page(scope, receive, send)
 
 

@@ -171,6 +171,24 @@ def test_the_page_is_prometheus_text() -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
+@pytest.mark.parametrize(("version", "header"), [("1.0", "close"), ("1.1", "close"), ("2", None)])
+async def test_a_scrape_keeps_no_connection(receiver: WebhookReceiver, version: str, header: str | None) -> None:
+    """The next one may get to another worker; HTTP/2 has no such header."""
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "GET", "headers": [], "http_version": version}
+    await receiver.metrics(scope, unused, send)
+    assert dict(said[0]["headers"]).get(b"connection") == (header and header.encode())
+
+
+async def unused() -> Any:
+    """Nothing is read."""
+    pytest.fail("read the body of a scrape")
+
+
 def test_the_page_is_mounted_where_one_likes(receiver: WebhookReceiver) -> None:
     """The receiver offers it as an app of its own, beside the deliveries."""
     routed, added = Starlette(routes=[Route("/metrics", receiver.metrics)]), FastAPI()

@@ -118,17 +118,23 @@ def samples(page: str) -> dict[str, float]:
 
 
 def test_two_workers_do_not_contradict_each_other(tmp_path: Path) -> None:
-    """Each number belongs to a process: no series ever falls, and together they are all that was delivered."""
+    """Each number belongs to a process: no series ever falls, and together they are all that was delivered.
+
+    The scraper would keep its connection, as Prometheus does, and yet it hears of both.
+    """
     latest: dict[str, float] = {}
     falls, sent = list[str](), 0
-    with serving(tmp_path, SHOP, "--workers", "2") as (url, _):
+    with (
+        serving(tmp_path, SHOP, "--workers", "2") as (url, _),
+        httpx.Client(base_url=url, trust_env=False) as prometheus,
+    ):
         ends = time.monotonic() + PATIENCE
         by_process: dict[str, float] = defaultdict(float)
         while (len(by_process) < 2 or sum(by_process.values()) != sent) and time.monotonic() < ends:
             if len(by_process) < 2:
                 assert post(url, headers={}) == 401
                 sent += 1
-            for name, value in samples(httpx.get(f"{url}/metrics", trust_env=False).text).items():
+            for name, value in samples(prometheus.get("/metrics").text).items():
                 falls += [name] * (value < latest.get(name, 0.0))
                 latest[name] = value
                 if name.startswith("nexi_webhooks_deliveries_total") and 'status="401"' in name:
