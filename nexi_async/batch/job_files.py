@@ -204,7 +204,10 @@ def _notifications(given: Any) -> Notifications | None:
         raise _unusable("notifications", 'must be {"url": ..., "authorization": ..., "events": [...]}')
     if not isinstance(given["events"], list):
         raise _unusable("notifications.events", "must be a list of event names")
-    return Notifications.to(given["url"], authorization=given["authorization"], events=given["events"])
+    try:
+        return Notifications.to(given["url"], authorization=given["authorization"], events=given["events"])
+    except InvalidRequest as error:
+        raise InvalidRequest([(f"notifications.{fault.path}", fault.text) for fault in error.faults]) from None
 
 
 def _check_names(given: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:

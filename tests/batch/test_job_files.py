@@ -143,7 +143,11 @@ def test_notifications(tmp_path: Path) -> None:
     """One address for several events."""
     hooks = {"url": "https://shop.example/hooks", "authorization": "abcdefgh", "events": ["payment.charge.failed"]}
     base = {"reference": "1", "subscription_id": "s", "currency": "SEK", "amount": 100}
-    good, bad = of_json(tmp_path, base | {"notifications": hooks}, base | {"notifications": {"url": "x"}})
+    misspelt = hooks | {"events": ["payment.charge.faild"]}
+    good, bad, worse = of_json(
+        tmp_path, *(base | {"notifications": given} for given in (hooks, {"url": "x"}, misspelt))
+    )
+    assert "notifications.events[0]: no event is called 'payment.charge.faild'" in complaint(worse)
 
     assert good.job is not None
     assert good.job.notifications is not None
