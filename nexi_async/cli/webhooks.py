@@ -16,6 +16,7 @@ import uvicorn
 from nexi_async.cli.unusable import telling_faults
 from nexi_async.codec import Malformed, read_json
 from nexi_async.errors import InvalidRequest
+from nexi_async.reference.event_names import nearest_event_name
 from nexi_async.webhooks import EVENT_NAMES, Event, SQLInbox, WebhookReceiver, deliveries, new_authorization
 
 __all__ = ["webhooks"]
@@ -84,7 +85,9 @@ def send(
     Exit status: 0 if the receiver answers 200, 1 if it answers anything else, 2 if nothing could be sent.
     """
     if event not in EVENT_NAMES:
-        typer.echo(f"{event} is not one of the 15 known events, it goes as an unknown one", err=True)
+        nearest = nearest_event_name(event)
+        meant = f"; did you mean {nearest}?" if nearest else ""
+        typer.echo(f"{event} is not one of the 15 known events, it goes as an unknown one{meant}", err=True)
     changes = dict(map(_change, change or ()))
     with telling_faults():
         answer = anyio.run(_send, to, _sample(event, changes), authorization or "")

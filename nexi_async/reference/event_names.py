@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-__all__ = ["EVENT_NAMES", "fault_of_event_name"]
+__all__ = ["EVENT_NAMES", "fault_of_event_name", "nearest_event_name"]
 
 EVENT_NAMES: tuple[str, ...] = (
     "payment.created",
@@ -25,12 +25,18 @@ EVENT_NAMES: tuple[str, ...] = (
 )
 
 
+def nearest_event_name(name: str) -> str | None:
+    """The event that a misspelt name was probably meant to be, if there is one like it."""
+    nearest = get_close_matches(name.strip().lower(), EVENT_NAMES, n=1, cutoff=0.6)
+    return nearest[0] if nearest else None
+
+
 def fault_of_event_name(name: object) -> str | None:
     """What is wrong with what is not the name of one of the 15, with the name that was probably meant; else None."""
     if name in EVENT_NAMES:
         return None
     if not isinstance(name, str):
         return f"must be the name of an event, e.g. {getattr(name, 'name', EVENT_NAMES[0])!r}"
-    nearest = get_close_matches(name.strip().lower(), EVENT_NAMES, n=1, cutoff=0.6)
-    meant = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(EVENT_NAMES)}."
+    nearest = nearest_event_name(name)
+    meant = f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(EVENT_NAMES)}."
     return f"no event is called {name!r}, {meant} strict=False takes events that are newer than this package"

@@ -30,7 +30,7 @@ from nexi_async.webhooks.guard import AuthorizationOf, Networks, TrustedProxies
 from nexi_async.webhooks.handlers import Handler, Handlers
 from nexi_async.webhooks.inbox import SQLInbox
 from nexi_async.webhooks.letters import Letter
-from nexi_async.webhooks.log import facts, logger
+from nexi_async.webhooks.log import facts, flush, logger
 from nexi_async.webhooks.parsing import parse_event
 from nexi_async.webhooks.refetch import Refetch, Retrieve
 from nexi_async.webhooks.stats import MetricsPage, ReceiverStats, Tally
@@ -152,6 +152,7 @@ class WebhookReceiver:
     ) -> None:
         self._is_running = False
         await self._stack.__aexit__(kind, error, trace)
+        flush()
 
     @property
     def event_names(self) -> tuple[str, ...]:

@@ -106,6 +106,12 @@ def test_a_wrong_authorization_is_told() -> None:
     assert SECRET not in complaints
 
 
+def test_a_misspelt_event_is_sent_and_told() -> None:
+    """It may be what is to be tried; but the name that was probably meant is shown."""
+    refused = run("webhooks", "send", "payment.chekout.completed", "--to", "http://127.0.0.1:1")
+    assert "it goes as an unknown one; did you mean payment.checkout.completed?" in refused.stderr
+
+
 def test_a_tunnel_is_this_machine() -> None:
     """What a tunnel on this machine tells of the sender does not matter: it delivers, and its address counts."""
     with listening() as (_, url):

@@ -39,7 +39,9 @@ app.add_route("/metrics", receiver.metrics)
 
 
 @contextmanager
-def serving(folder: Path, shop: str, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(
+    folder: Path, shop: str, *options: str, stop: signal.Signals = signal.SIGINT
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The shop's URL and its process, from when it answers."""
     (folder / "shop.py").write_text(shop)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -54,7 +56,7 @@ def serving(folder: Path, shop: str, *options: str) -> Iterator[tuple[str, subpr
         wait_for(f"http://127.0.0.1:{port}/metrics", process)
         yield f"http://127.0.0.1:{port}", process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         process.wait(PATIENCE)
 
 
@@ -79,9 +81,10 @@ def post(url: str, event: str = "payment.created", headers: dict[str, str] = HEA
     ).status_code
 
 
-def test_failures_are_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_failures_are_seen(tmp_path: Path, stop: signal.Signals) -> None:
     """A handler's traceback, a missing handler, a wrong Authorization: each once, with a number for the rest."""
-    with serving(tmp_path, SHOP) as (url, _):
+    with serving(tmp_path, SHOP, stop=stop) as (url, _):
         assert [post(url) for _ in range(3)] == [500] * 3
         assert post(url, "payment.cancel.created") == 500
         assert [post(url, headers={}) for _ in range(3)] == [401] * 3
