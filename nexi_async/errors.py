@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from nexi_async.reference import acquirer_codes
@@ -98,11 +99,14 @@ class NexiError(Exception):
         outcome: whether the request took effect.
         idempotency_key: the key it carried, if any; the same key asks about the same action again.
         attempts: how many times it was sent or tried to be sent.
+        sent_at: when the first of these began, by this machine's clock; None if nothing was tried. The API may forget a
+            key some time after it got it.
     """
 
     outcome: Outcome = Outcome.UNKNOWN
     idempotency_key: str | None = None
     attempts: int = 0
+    sent_at: datetime | None = None
 
     def __init__(
         self,

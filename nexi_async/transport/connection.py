@@ -32,13 +32,18 @@ LAST_WORDS: Final = 1.0
 
 @attrs.frozen(kw_only=True)
 class StepLimits:
-    """Seconds that each step of a request may take, and all of them together."""
+    """Seconds that each step of a request may take, and all of them together.
+
+    By the wall clock, which goes on while a machine is suspended, `not_after` (seconds since 1970) ends the time in
+    which its first byte may leave.
+    """
 
     pool: float = math.inf
     connect: float = math.inf
     write: float = math.inf
     read: float = math.inf
     total: float = math.inf
+    not_after: float = math.inf
 
 
 class Connection:

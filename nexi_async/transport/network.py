@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+import time
 from collections.abc import Iterable
 from typing import cast
 
@@ -89,6 +90,8 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         pool = self._pools.get(origin) or self._new_pool(origin)
         connection = await pool.acquire(limits, deadline)
         try:
+            if time.time() > limits.not_after:
+                raise httpx.PoolTimeout("the machine slept while the request waited for a connection")
             return await connection.exchange(request, head_only=method == "HEAD", limits=limits, deadline=deadline)
         finally:
             pool.release(connection)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
@@ -66,6 +68,8 @@ class Session:
     hooks: Hooks | None = attrs.field(default=None, repr=False)
     pause: Pause = attrs.field(factory=Pause, repr=False)
     now: Callable[[], float] = attrs.field(default=anyio.current_time, repr=False)
+    wall: Callable[[], float] = attrs.field(default=time.time, repr=False)
+    """Seconds since 1970, which pass while the machine is suspended too, as they do for the API that keeps a key."""
     sleep: Callable[[float], Awaitable[None]] = attrs.field(default=anyio.sleep, repr=False)
     draw: Callable[[], float] = attrs.field(default=random.random, repr=False)
 
@@ -91,16 +95,19 @@ class Session:
             UnexpectedResponse: the API did what was asked, but the answer can't be read.
             NexiError: any other failure, with its outcome.
         """
+        began = self.wall()
         answer = await self.send(call)
         try:
             document = codec.read_json(answer.body)
             return codec.structure(prepare(document) if prepare else document, kind)
         except codec.Malformed as malformed:
-            raise UnexpectedResponse(
+            unreadable = UnexpectedResponse(
                 f"{call} answered {answer.status} with a body that can't be read: {malformed}",
                 body=answer.body,
                 faults=malformed.faults,
-            ).settled(outcome=Outcome.ACCEPTED, idempotency_key=call.key, attempts=answer.attempts) from None
+            ).settled(outcome=Outcome.ACCEPTED, idempotency_key=call.key, attempts=answer.attempts)
+            unreadable.sent_at = datetime.fromtimestamp(began, UTC)
+            raise unreadable from None
 
     async def send(self, call: Call) -> Answer:
         """Send a call until it is answered with 2xx, refused for good, or time runs out.
@@ -109,16 +116,16 @@ class Session:
         is, with a note that tells the outcome and the key.
         """
         outgoing = self._outgoing(call)
-        progress = _Progress(self.now())
+        progress = _Progress(self.now(), self.wall())
         try:
             while True:
-                passed = 0.0 if progress.attempts == 0 else self.now() - progress.began
+                passed = 0.0 if progress.attempts == 0 else self._passed(progress)
                 if self.pause.is_on:
                     passed = await self._wait_with_all(call, progress)
                 progress.begin_attempt()
                 attempt = None if self.hooks is None else self._described(call, progress.attempts)
                 try:
-                    answer = await self._attempt(call, outgoing, attempt, passed)
+                    answer = await self._attempt(call, outgoing, attempt, passed, progress)
                     return answer if progress.attempts == 1 else attrs.evolve(answer, attempts=progress.attempts)
                 except (APIError, TransportError) as failure:
                     delay = self._delay(call, failure, progress, attempt)
@@ -128,18 +135,25 @@ class Session:
                 _tell_outcome(call, interruption, progress)
             raise
 
-    async def _attempt(self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float) -> Answer:
+    def _passed(self, progress: _Progress) -> float:
+        """Seconds since a call began, those included in which the machine was suspended."""
+        return max(self.now() - progress.began, self.wall() - progress.wall)
+
+    async def _attempt(
+        self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float, progress: _Progress
+    ) -> Answer:
         """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
         if passed > self.retry.last_start:
             raise TimedOut(f"{call} has no time left to be sent", outcome=Outcome.NOT_SENT)
         seconds = min(self.timeout, self.retry.deadline - passed)
+        limits = _limits(seconds, not_after=progress.wall + self.retry.deadline)
         if self.hooks is None or attempt is None:
-            return await self._exchange(call, outgoing, seconds)
+            return await self._exchange(call, outgoing, limits)
         began = self.now()
         end: Answer | NexiError | None = None
         self.hooks.request(attempt)
         try:
-            end = await self._exchange(call, outgoing, seconds)
+            end = await self._exchange(call, outgoing, limits)
             return end
         except (APIError, TransportError) as failure:
             end = failure
@@ -158,11 +172,11 @@ class Session:
         """
         while left := self.pause.left(self.now()):
             wait = left + self.draw() * self.retry.first_delay
-            if self.now() - progress.began + wait > self.retry.last_start:
+            if self._passed(progress) + wait > self.retry.last_start:
                 late = TimedOut(f"{call} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
                 self._give_up(call, late, progress)
             await self.sleep(wait)
-        return self.now() - progress.began
+        return self._passed(progress)
 
     def _delay(
         self, call: Call, failure: APIError | TransportError, progress: _Progress, attempt: Attempt | None
@@ -171,7 +185,7 @@ class Session:
         now, number = self.now(), progress.attempts
         if call.shares_pause and isinstance(failure, APIError) and failure.status in (429, 503):
             self.pause.extend(now + min(failure.retry_after or 0.0, LONGEST_PAUSE), now)
-        elapsed = now - progress.began
+        elapsed = self._passed(progress)
         delay = delay_before_next(self.retry, call, failure, attempt=number, elapsed=elapsed, draw=self.draw())
         progress.end_attempt(failure.outcome)
         if delay is None:
@@ -186,14 +200,15 @@ class Session:
         if progress.outcome is Outcome.UNKNOWN:
             outcome = outcome_after_unknown(call, failure) if isinstance(failure, APIError) else Outcome.UNKNOWN
         logger.warning("%s failed (%s), %s", call, type(failure).__name__, outcome.value)
+        failure.sent_at = datetime.fromtimestamp(progress.wall, UTC)
         raise failure.settled(outcome=outcome, idempotency_key=call.key, attempts=progress.attempts)
 
-    async def _exchange(self, call: Call, outgoing: Outgoing, seconds: float) -> Answer:
+    async def _exchange(self, call: Call, outgoing: Outgoing, limits: StepLimits) -> Answer:
         carrier = self.lifetime.require()
         try:
-            answer = await carrier.carry(outgoing, _limits(seconds))
+            answer = await carrier.carry(outgoing, limits)
         except TimeoutError as error:
-            raise TimedOut(f"{call} took longer than {round(seconds, 2):g} s") from error
+            raise TimedOut(f"{call} took longer than {round(limits.total, 2):g} s") from error
         except BROKEN as error:
             raise _lost(call, error) from _without_headers(error)
         if not 200 <= answer.status < 300:
@@ -217,6 +232,7 @@ class _Progress:
     """How far a call has got."""
 
     began: float
+    wall: float
     attempts: int = 0
     outcome: Outcome = Outcome.NOT_SENT
     """What is known of the attempts that have ended."""
@@ -245,10 +261,10 @@ def _tell_outcome(call: Call, interruption: BaseException, progress: _Progress) 
     logger.warning("%s by %s", known, type(interruption).__name__)
 
 
-def _limits(seconds: float) -> StepLimits:
+def _limits(seconds: float, *, not_after: float) -> StepLimits:
     """Getting a connection may take a third of the time, so that running out of it can be told from silence."""
     third = seconds / 3
-    return StepLimits(pool=third, connect=third, write=seconds, read=seconds, total=seconds)
+    return StepLimits(pool=third, connect=third, write=seconds, read=seconds, total=seconds, not_after=not_after)
 
 
 def _lost(call: Call, error: Exception) -> TransportError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -135,6 +136,33 @@ async def test_no_connection_left() -> None:
         with pytest.raises(TimedOut) as caught:
             await charge(client)
     assert caught.value.outcome is Outcome.NOT_SENT
+
+
+async def test_machine_that_was_suspended_before_a_connection_was_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that waited for a connection meanwhile is not sent: who knows what has happened since."""
+    let_go = anyio.Event()
+    server = Server()
+
+    async def slow(stream: ByteStream) -> None:
+        server.requests.append(await read_request(stream))
+        await let_go.wait()
+        await stream.send(CHARGED)
+        await server(stream)
+
+    async def wait_in_line(client: AsyncCheckout) -> None:
+        with pytest.raises(TimedOut) as caught:
+            await charge(client)
+        assert caught.value.outcome is Outcome.NOT_SENT
+
+    async with serving(slow) as url, checkout(url, max_connections=1) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(charge, client)
+        await anyio.sleep(0.05)
+        tasks.start_soon(wait_in_line, client)
+        await anyio.sleep(0.05)
+        tomorrow = time.time() + 86_400
+        monkeypatch.setattr("nexi_async.transport.network.time.time", lambda: tomorrow)
+        let_go.set()
+    assert len(server.requests) == 1
 
 
 def cut(*, read: int | None = None, send: int = 0) -> Handler:

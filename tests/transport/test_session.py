@@ -9,6 +9,7 @@ import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -446,6 +447,33 @@ async def test_no_attempt_outlives_the_deadline() -> None:
     with anyio.fail_after(2):
         error, api = await fail(KEYED, answer(500), silence, retry=policy, patience=60.0)
     assert (type(error), error.outcome, len(api.requests)) == (TimedOut, UNKNOWN, 2)
+
+
+class Day:
+    """A wall clock that is a day further once it was told to jump."""
+
+    def __init__(self) -> None:
+        self.time = 1_790_000_000.0
+
+    def wall(self) -> float:
+        return self.time
+
+    async def sleep_over(self) -> httpx.Response:
+        """The machine is suspended while it waits for an answer; the connection is gone when it wakes."""
+        self.time += 86_400.0
+        raise httpx.ReadError("gone")
+
+
+async def test_nothing_is_sent_again_by_a_machine_that_was_suspended() -> None:
+    """The API may have forgotten the key by then, and somebody else may have settled the matter."""
+    day = Day()
+    api = ScriptedAPI(day.sleep_over, answer(201, {"chargeId": "c1"}))
+    async with opened(api) as session:
+        with pytest.raises(ConnectionLost) as caught:
+            await attrs.evolve(session, wall=day.wall).send(KEYED)
+    assert len(api.requests) == 1
+    assert caught.value.outcome is UNKNOWN
+    assert caught.value.sent_at == datetime.fromtimestamp(1_790_000_000, UTC)
 
 
 async def test_nothing_is_sent_after_the_deadline() -> None:
