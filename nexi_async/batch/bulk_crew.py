@@ -13,7 +13,7 @@ from anyio import create_task_group
 
 from nexi_async.batch.crew import RELEASE_SECONDS
 from nexi_async.batch.gate import Gate
-from nexi_async.batch.individual import Group, find_subscription, unfound
+from nexi_async.batch.individual import TAKEN_OVER, Group, find_subscription, unfound
 from nexi_async.batch.ledger import Ledger
 from nexi_async.batch.ledger_bulks import Bulk
 from nexi_async.batch.ledger_work import Assignment, KindName, Run, Scope
@@ -133,6 +133,11 @@ class BulkCrew:
     async def _charge(self, bulk: Bulk) -> None:
         """Have a bundle charged, and leave what became of each job; never raises."""
         waiting = {_bare(job.subscription_id or ""): job for job in bulk.jobs}
+        unsent = None if bulk.bulk_id else await self._reason_not_to_send(bulk)
+        if unsent is not None:
+            for job in bulk.jobs:
+                self._put(job, unsent)
+            return
         try:
             bulk_id = bulk.bulk_id or await self._send(bulk)
         except NexiError as error:
@@ -143,6 +148,15 @@ class BulkCrew:
             ending = await self._wait(bulk, bulk_id, waiting)
         for job in waiting.values():
             self._put(job, ending)
+
+    async def _reason_not_to_send(self, bulk: Bulk) -> Ending | None:
+        """What becomes of the jobs of a bundle that must not be sent: it is somebody else's, or too old."""
+        claimed = await self._ledger.confirm(bulk.jobs)
+        if claimed is None:
+            return TAKEN_OVER
+        if all(map(self._ledger.may_send, claimed)):
+            return None
+        return Ending.for_review(f"in the bulk run {bulk.external_id}", min(job.sent_at for job in claimed))
 
     async def _wait(self, bulk: Bulk, bulk_id: str, waiting: dict[str, Assignment]) -> Ending:
         """Take each job out of those that wait, once it is done; returns what to say of the rest."""

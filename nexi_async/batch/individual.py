@@ -10,11 +10,13 @@ from nexi_async.batch.ledger import Ledger
 from nexi_async.batch.ledger_work import Assignment
 from nexi_async.batch.results import Ending, JobState, ending_of
 from nexi_async.client import AsyncCheckout
-from nexi_async.errors import NexiError, NotFound
+from nexi_async.errors import NexiError, NotFound, StorageError
 from nexi_async.models.subscription import ChargeStatus, Subscription, UnscheduledSubscription
 from nexi_async.resources.subscriptions import Subscriptions
 
-__all__ = ["Group", "charge_one", "find_subscription", "group_of", "unfound"]
+__all__ = ["TAKEN_OVER", "Group", "charge_one", "find_subscription", "group_of", "unfound"]
+
+TAKEN_OVER = Ending(state=JobState.UNKNOWN, error="somebody else has taken the job over")
 
 Group: TypeAlias = Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]
 
@@ -26,6 +28,7 @@ async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -
     except NexiError as error:
         return job, unfound(job, error)
     group = group_of(checkout, job)
+    status: ChargeStatus | None = None
     if job.may_have_been_sent:
         try:
             status = await _status(group, job)
@@ -33,11 +36,29 @@ async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -
             return job, attrs.evolve(ending_of(error), state=JobState.UNKNOWN)
         if status is not None and status.completed:
             return job, Ending.charged(status)
+    job, unsent = await _checked(ledger, job, status)
+    if unsent is not None:
+        return job, unsent
     try:
         # also if it was declined, is being worked on or has got lost: by its key it is the same charge
         return job, await _send(group, job)
     except NexiError as error:
         return job, _left_open(job, ending_of(error))
+
+
+async def _checked(ledger: Ledger, job: Assignment, status: ChargeStatus | None) -> tuple[Assignment, Ending | None]:
+    """The job right before it is sent, and what becomes of it if it must not be."""
+    try:
+        claimed = await ledger.confirm([job])
+    except StorageError as error:
+        return job, attrs.evolve(ending_of(error), state=job.untouched)
+    if claimed is None:
+        return job, TAKEN_OVER
+    (job,) = claimed
+    if ledger.may_send(job):
+        return job, None
+    says = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
+    return job, Ending.for_review(says, job.sent_at)
 
 
 async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -> Assignment:

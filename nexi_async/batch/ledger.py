@@ -5,17 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Self
 
 import anyio
 import attrs
 
-from nexi_async.batch import ledger_bulks, ledger_dunning, ledger_plan, ledger_report, ledger_work, shards
+from nexi_async.batch import (
+    ledger_bulks,
+    ledger_dunning,
+    ledger_plan,
+    ledger_report,
+    ledger_review,
+    ledger_work,
+    shards,
+)
 from nexi_async.batch.dunning import Dunning
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.jobs import ChargeJob, faults_of
+from nexi_async.batch.key_age import KEY_LIFETIME, is_remembered, seconds_of
 from nexi_async.batch.ledger_bulks import Bulk
 from nexi_async.batch.ledger_plan import Plan
+from nexi_async.batch.ledger_review import ReviewItem
 from nexi_async.batch.ledger_tables import migrate
 from nexi_async.batch.ledger_work import Assignment, KindName, Run, Scope
 from nexi_async.batch.results import Ending, JobResult
@@ -52,28 +63,37 @@ class Ledger:
     The requests are kept as they are sent, so a ledger holds what its orders and notifications hold.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, *, key_lifetime: timedelta = KEY_LIFETIME, now: Callable[[], float] = time.time
+    ) -> None:
         """Use a database whose tables are there; `open` sees to both."""
         self._database = database
+        self._key_lifetime = seconds_of(key_lifetime)
         self._now = now
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, now: Callable[[], float] = time.time) -> AsyncIterator[Self]:
+    async def open(
+        cls, url: str, *, key_lifetime: timedelta = KEY_LIFETIME, now: Callable[[], float] = time.time
+    ) -> AsyncIterator[Self]:
         """Open a ledger, made if it is not there, and brought up to date if it is older.
 
         Args:
             url: "sqlite:///file.db" or "postgresql://user:password@host/name".
+            key_lifetime: how long the API remembers an idempotency key, which it does not document. A charge whose
+                outcome is still unknown then is not sent again, since that could charge a second time: it waits in the
+                state "review" for somebody to look.
             now: seconds since 1970.
 
         Raises:
-            ConfigurationError: the ledger can't be opened, or was made by a newer version of this package.
+            ConfigurationError: the lifetime is not positive, or the ledger can't be opened, or a newer version of this
+                package made it.
             StorageUnavailable: the database is away.
         """
         database = Database(url)
         try:
             await _migrated(database)
-            yield cls(database, now=now)
+            yield cls(database, key_lifetime=key_lifetime, now=now)
         finally:
             await database.close()
 
@@ -177,7 +197,7 @@ class Ledger:
 
     async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[Assignment]) -> Bulk:
         """Bundle jobs for a bulk run; when this returns the bundle is on disk."""
-        return await self._database.run(ledger_bulks.begin, run, kind, jobs)
+        return await self._database.run(ledger_bulks.begin, run, kind, jobs, self._now())
 
     async def accept_bulk(self, bulk: Bulk, bulk_id: str) -> None:
         """Keep what Nexi calls a bulk run."""
@@ -185,7 +205,21 @@ class Ledger:
 
     async def take_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
         """Take over the next bulk run that was left before all its outcomes were known."""
-        return await self._database.run(ledger_bulks.take_open, run, after, owner)
+        return await self._database.run(ledger_bulks.take_open, run, after, owner, self._now())
+
+    async def confirm(self, assignments: Sequence[Assignment]) -> list[Assignment] | None:
+        """See, right before jobs are sent, that nobody else has claimed them since; None if somebody has.
+
+        A fresh claim is taken at its word; an older one, as of a machine that was suspended, is compared with the
+        ledger and made fresh.
+        """
+        if all(job.is_claim_fresh(self._now()) for job in assignments):
+            return list(assignments)
+        return await self._database.run(ledger_work.renew, assignments, self._now())
+
+    def may_send(self, assignment: Assignment) -> bool:
+        """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
+        return is_remembered(assignment.sent_at, self._now(), self._key_lifetime)
 
     async def note(self, assignment: Assignment) -> None:
         """Keep which subscription an external reference stands for."""
@@ -228,6 +262,43 @@ class Ledger:
             after, results = await self._database.run(ledger_report.page, run, after)
             for result in results:
                 yield result
+
+    # --- reviewing -----------------------------------------------------------------------------------------------
+
+    async def in_review(self, run: str) -> AsyncGenerator[ReviewItem, None]:
+        """The jobs of the run that wait for somebody to look whether they were charged.
+
+        Raises:
+            InvalidRequest: there is no such run.
+        """
+        after: int | None = 0
+        while after is not None:
+            after, items = await self._database.run(ledger_review.page, run, after)
+            for item in items:
+                yield item
+
+    async def resolve_charged(self, run: str, reference: str, *, payment_id: str, charge_id: str) -> None:
+        """Write that a job in review was charged, as somebody has found out.
+
+        Args:
+            run: the run's name.
+            reference: the job's.
+            payment_id: the payment that was found.
+            charge_id: the charge in it.
+
+        Raises:
+            InvalidRequest: no such job is in review.
+        """
+        found = {"payment_id": payment_id, "charge_id": charge_id}
+        await self._database.run(ledger_review.mark_charged, run, reference, **found, now=self._now())
+
+    async def resolve_not_charged(self, run: str, reference: str) -> None:
+        """Plan a job in review again, with a new key, since somebody has made sure that it was not charged.
+
+        Raises:
+            InvalidRequest: no such job is in review.
+        """
+        await self._database.run(ledger_review.plan_again, run, reference)
 
     # --- dunning -------------------------------------------------------------------------------------------------
 

@@ -36,8 +36,10 @@ class Bulk:
     jobs: tuple[Assignment, ...]
 
 
-def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Assignment]) -> Bulk:
+def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Assignment], now: float) -> Bulk:
     """Bundle jobs, before anything of it is sent."""
+    jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
+    connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
     name = hashlib.sha256("".join(job.key for job in jobs).encode()).hexdigest()[:63]
     made = insert(BULKS).values(run=run.id, kind=kind, external_id=name).returning(BULKS.c.number)
     number = connection.execute(made).scalar_one()
@@ -50,7 +52,7 @@ def accept(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
     connection.execute(update(BULKS).where(BULKS.c.number == bulk.number).values(bulk_id=bulk_id))
 
 
-def take_open(connection: Connection, run: Run, after: int, owner: str) -> Bulk | None:
+def take_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
     """Take over the next bundle that has jobs whose outcome is not known."""
     is_member = (MEMBERS.c.job == JOBS.c.number) & (MEMBERS.c.attempt == JOBS.c.attempt)
     open_jobs = select(MEMBERS.c.job).join(JOBS, is_member).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
@@ -60,5 +62,5 @@ def take_open(connection: Connection, run: Run, after: int, owner: str) -> Bulk 
         return None
     members = select(JOBS.c.number).join(MEMBERS, is_member).where(MEMBERS.c.bulk == row.number, IS_OPEN)
     numbers = connection.execute(members.order_by(JOBS.c.number)).scalars().all()
-    jobs = take(connection, run, numbers, owner)
+    jobs = take(connection, run, numbers, owner, now)
     return Bulk(number=row.number, kind=row.kind, external_id=row.external_id, bulk_id=row.bulk_id, jobs=tuple(jobs))

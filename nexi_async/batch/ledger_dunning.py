@@ -11,7 +11,7 @@ from nexi_async.batch.dunning import next_attempt
 from nexi_async.batch.ledger_tables import ATTEMPTS, JOBS, RUNS
 from nexi_async.errors import InvalidRequest
 
-__all__ = ["AT_ONCE", "find_run", "plan_again"]
+__all__ = ["AT_ONCE", "begin_attempt", "find_run", "plan_again"]
 
 AT_ONCE = 1000
 """How many jobs one transaction plans again, so that it stays short."""
@@ -50,10 +50,15 @@ def plan_again(connection: Connection, run_id: int, attempt: int, after: int) ->
         if due is not None:
             again.append((job, due))
     if again:
-        connection.execute(insert(ATTEMPTS), [_past(job) for job, _ in again])
-        connection.execute(_AGAIN, [{"_number": job["number"], "_attempt": attempt, "_due": due} for job, due in again])
+        begin_attempt(connection, attempt, again)
     next_after = jobs[-1]["number"] if len(jobs) == AT_ONCE else None
     return next_after, len(jobs) - len(again), [due for _, due in again]
+
+
+def begin_attempt(connection: Connection, attempt: int, jobs: Sequence[tuple[Any, float]]) -> None:
+    """Keep the last attempt of each job, and plan the next for its date; it has a key of its own."""
+    connection.execute(insert(ATTEMPTS), [_past(job) for job, _ in jobs])
+    connection.execute(_AGAIN, [{"_number": job["number"], "_attempt": attempt, "_due": due} for job, due in jobs])
 
 
 _AGAIN = (
@@ -69,6 +74,7 @@ _AGAIN = (
         code=None,
         error=None,
         ended=None,
+        sent_at=None,
     )
 )
 

@@ -17,9 +17,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     insert,
     inspect,
     select,
+    text,
     update,
 )
 
@@ -73,10 +75,14 @@ JOBS = Table(
     Column("code", Text),
     Column("error", Text),
     Column("ended", Double),
+    Column("sent_at", Double),
+    Column("fence", Integer, nullable=False, server_default="0"),
     UniqueConstraint("run", "reference"),
 )
+"""`sent_at` is when the attempt's key may have been sent first, `fence` how often the job was claimed."""
+
 IS_OPEN = JOBS.c.ended.is_(None)
-"""Planned, sending or unknown: what is charged, declined or failed has ended."""
+"""Planned, sending or unknown: what is charged, declined, failed or waits for a person has ended."""
 Index("nexi_batch_jobs_open", JOBS.c.run, JOBS.c.number, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 
 
@@ -90,7 +96,7 @@ ATTEMPTS = Table(
     Column("error", Text),
     Column("ended", Double, nullable=False),
 )
-"""Declined attempts that another one has followed."""
+"""Attempts that another one has followed: declined ones, and those that a person found not to have happened."""
 
 BULKS = Table(
     "nexi_batch_bulks",
@@ -124,7 +130,17 @@ def _add_bulks(connection: Connection) -> None:
     TABLES.create_all(connection, [BULKS, MEMBERS])
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks)
+def _add_claims(connection: Connection) -> None:
+    if any(column["name"] == "fence" for column in inspect(connection).get_columns(JOBS.name)):
+        return  # the table was made by this version
+    connection.execute(text(f"ALTER TABLE {JOBS.name} ADD COLUMN sent_at DOUBLE PRECISION"))
+    connection.execute(text(f"ALTER TABLE {JOBS.name} ADD COLUMN fence INTEGER NOT NULL DEFAULT 0"))
+    planned_at = select(PLANS.c.created).where(PLANS.c.id == JOBS.c.plan).scalar_subquery()
+    earliest = case((JOBS.c.due > planned_at, JOBS.c.due), else_=planned_at)  # before that nothing can have been sent
+    connection.execute(update(JOBS).where(IS_OPEN, JOBS.c.state != "planned").values(sent_at=earliest))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks, _add_claims)
 """Each makes the next version of the one before."""
 
 

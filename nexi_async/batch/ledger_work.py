@@ -1,7 +1,9 @@
 """Working in the ledger: jobs are taken, marked as sending before anything leaves, and what became of them is written.
 
-Whoever takes a job owns it until it is written back. A job may be taken from somebody who has died, or seems to have;
-should both work on it, the key keeps the charge single, and both write the same.
+Whoever claims a job owns it until it is written back. A job may be claimed from somebody who has died, or seems to
+have; should both work on it, the key keeps the charge single, and both write the same. Each claim has a fencing number
+and an age by the wall clock: whoever was suspended for a while finds out that the job was claimed by others meanwhile,
+and sends nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Row,
     Select,
     Text,
     Update,
     and_,
     bindparam,
+    case,
     cast,
     column,
     func,
+    null,
+    or_,
     select,
     update,
 )
@@ -37,9 +43,25 @@ from nexi_async.errors import InvalidRequest
 from nexi_async.idempotency import derive_key
 from nexi_async.models.subscription import ChargeSubscription
 
-__all__ = ["Assignment", "KindName", "Run", "Scope", "bind", "claim", "count_open", "note", "record", "release", "take"]
+__all__ = [
+    "Assignment",
+    "KindName",
+    "Run",
+    "Scope",
+    "bind",
+    "claim",
+    "count_open",
+    "note",
+    "record",
+    "release",
+    "renew",
+    "take",
+]
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
+
+CLAIM_SECONDS = 60.0
+"""How long a claim is good for sending, by the wall clock; an older one has to be renewed first."""
 
 
 @attrs.frozen
@@ -76,6 +98,16 @@ class Assignment:
     attempt: int
     was: JobState
     """Where it stood before; unless it was planned, it may have been sent."""
+    fence: int
+    """The number of the claim; a later one of the same job has a higher number."""
+    claimed_at: float
+    """When it was claimed, or the claim renewed, seconds since 1970."""
+    sent_at: float
+    """When its key may have been sent first, seconds since 1970; 0 if nobody knows."""
+
+    def is_claim_fresh(self, now: float) -> bool:
+        """Whether the claim is good for sending; not if the clock was set back either."""
+        return 0 <= now - self.claimed_at < CLAIM_SECONDS
 
     @property
     def may_have_been_sent(self) -> bool:
@@ -149,21 +181,35 @@ def claim(
     if not bundled:
         in_bulk = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
         statement = statement.where(~in_bulk.exists())
-    return _taken(connection, run, statement.order_by(JOBS.c.number).limit(most), owner)
+    return _taken(connection, run, statement.order_by(JOBS.c.number).limit(most), owner, now)
 
 
-def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str) -> list[Assignment]:
+def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[Assignment]:
     """Take these jobs over."""
-    return _taken(connection, run, select(*_COLUMNS).where(JOBS.c.number.in_(numbers)).order_by(JOBS.c.number), owner)
+    statement = select(*_COLUMNS).where(JOBS.c.number.in_(numbers)).order_by(JOBS.c.number)
+    return _taken(connection, run, statement, owner, now)
 
 
-def _taken(connection: Connection, run: Run, statement: Select[Any], owner: str) -> list[Assignment]:
+def _taken(connection: Connection, run: Run, statement: Select[Any], owner: str, now: float) -> list[Assignment]:
     rows = connection.execute(statement.with_for_update(skip_locked=True, of=JOBS))
-    assignments = [_assignment(run, row) for row in rows]
+    assignments = [_assignment(run, row, now) for row in rows]
     if assignments:
-        numbers = [assignment.number for assignment in assignments]
-        connection.execute(update(JOBS).where(JOBS.c.number.in_(numbers)).values(state="sending", owner=owner))
+        claimed = update(JOBS).where(JOBS.c.number.in_([assignment.number for assignment in assignments]))
+        sent_at = case((JOBS.c.state == "planned", now), else_=JOBS.c.sent_at)
+        connection.execute(claimed.values(state="sending", owner=owner, fence=JOBS.c.fence + 1, sent_at=sent_at))
     return assignments
+
+
+def renew(connection: Connection, assignments: Iterable[Assignment], now: float) -> list[Assignment] | None:
+    """The claims made fresh, if nobody has claimed one of the jobs since; what was never sent is sent from now on."""
+    renewed = []
+    for job in assignments:
+        sent_at = job.sent_at if job.may_have_been_sent else now
+        ours = and_(JOBS.c.number == job.number, JOBS.c.fence == job.fence, JOBS.c.state == "sending")
+        if not connection.execute(update(JOBS).where(ours).values(sent_at=sent_at)).rowcount:
+            return None
+        renewed.append(attrs.evolve(job, claimed_at=now, sent_at=sent_at))
+    return renewed
 
 
 _COLUMNS = JOBS.c[
@@ -177,23 +223,28 @@ _COLUMNS = JOBS.c[
     "currency",
     "attempt",
     "state",
+    "fence",
+    "sent_at",
 ]
 
 
-def _assignment(run: Run, row: Any) -> Assignment:
-    number, reference, kind, subscription_id, external_reference, request, amount, currency, attempt, state = row
+def _assignment(run: Run, row: Row[Any], now: float) -> Assignment:
+    was = JobState(row.state)
     return Assignment(
-        number=number,
+        number=row.number,
         run=run.name,
-        reference=reference,
-        kind=kind,
-        subscription_id=subscription_id,
-        external_reference=external_reference,
-        body=request,
-        amount=amount,
-        currency=currency,
-        attempt=attempt,
-        was=JobState(state),
+        reference=row.reference,
+        kind=row.kind,
+        subscription_id=row.subscription_id,
+        external_reference=row.external_reference,
+        body=row.request,
+        amount=row.amount,
+        currency=row.currency,
+        attempt=row.attempt,
+        was=was,
+        fence=row.fence + 1,
+        claimed_at=now,
+        sent_at=now if was is JobState.PLANNED else row.sent_at or 0.0,
     )
 
 
@@ -215,22 +266,33 @@ def release(connection: Connection, assignments: Iterable[Assignment], owner: st
         by_state.setdefault(assignment.was, []).append(assignment.number)
     for state, numbers in by_state.items():
         ours = and_(JOBS.c.number.in_(numbers), JOBS.c.owner == owner, JOBS.c.state == "sending")
-        connection.execute(update(JOBS).where(ours).values(state=state.value))
+        not_sent: dict[str, Any] = {"sent_at": None} if state is JobState.PLANNED else {}
+        connection.execute(update(JOBS).where(ours).values(state=state.value, **not_sent))
 
 
 def record(connection: Connection, endings: Sequence[tuple[Assignment, Ending]], *, owner: str, now: float) -> None:
     """Write what became of jobs; what is final stays as it is.
 
-    What is final holds whoever says it; that a job is still open is said by its owner alone. All rows travel as one
-    JSON parameter of one statement: row by row the thread would hand the interpreter's lock to and fro with the others.
+    What is final holds whoever says it, also after the job was put up for review; all else is said by the last who
+    claimed the job. All rows travel as one JSON parameter of one statement: row by row the thread would hand the
+    interpreter's lock to and fro with the others.
     """
-    final = [_row(job, ending) for job, ending in endings if ending.state.is_final]
-    still_open = [_row(job, ending) for job, ending in endings if not ending.state.is_final]
-    end, leave_open = _statements(connection.dialect.name)
-    if final:
-        connection.execute(end, {"rows": codec.as_json(final).decode(), "now": now})
-    if still_open:
-        connection.execute(leave_open, {"rows": codec.as_json(still_open).decode(), "worker": owner})
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for job, ending in endings:
+        rows.setdefault(_way_of(ending.state), []).append(_row(job, ending))
+    statements = _statements(connection.dialect.name)
+    for way, written in rows.items():
+        values: dict[str, Any] = {"rows": codec.as_json(written).decode()}
+        values |= {} if way == "leave open" else {"now": now}
+        values |= {} if way == "end" else {"worker": owner}
+        connection.execute(statements[way], values)
+
+
+def _way_of(state: JobState) -> str:
+    """How a state is written."""
+    if state.is_final:
+        return "end"
+    return "leave open" if state.is_open else "review"
 
 
 _MEMBERS = ("payment_id", "charge_id", "code", "error", "state")
@@ -240,6 +302,7 @@ def _row(job: Assignment, ending: Ending) -> dict[str, Any]:
     return {
         "number": job.number,
         "attempt": job.attempt,
+        "fence": job.fence,
         "state": ending.state.value,
         "payment_id": ending.payment_id,
         "charge_id": ending.charge_id,
@@ -249,19 +312,25 @@ def _row(job: Assignment, ending: Ending) -> dict[str, Any]:
 
 
 @functools.cache
-def _statements(dialect: str) -> tuple[Update, Update]:
-    """How jobs end, and how they are left open, as the database reads JSON."""
+def _statements(dialect: str) -> dict[str, Update]:
+    """How jobs end, go to review, and are left open, as the database reads JSON."""
     done = _rows_of_postgres() if dialect == "postgresql" else _rows_of_sqlite()
     write = (
         update(JOBS)
-        .where(JOBS.c.number == done["number"], JOBS.c.attempt == done["attempt"], IS_OPEN)
+        .where(JOBS.c.number == done["number"], JOBS.c.attempt == done["attempt"])
         .values({name: done[name] for name in _MEMBERS})
     )
-    return write.values(ended=bindparam("now")), write.where(JOBS.c.owner == bindparam("worker"))
+    ours = write.where(IS_OPEN, JOBS.c.fence == done["fence"], JOBS.c.owner == bindparam("worker"))
+    sent_at = case((done["state"] == "planned", null()), else_=JOBS.c.sent_at)
+    return {
+        "end": write.where(or_(IS_OPEN, JOBS.c.state == "review")).values(ended=bindparam("now")),
+        "review": ours.values(ended=bindparam("now")),
+        "leave open": ours.values(sent_at=sent_at),
+    }
 
 
 def _rows_of_postgres() -> dict[str, ColumnElement[Any]]:
-    columns: list[Any] = [column("number", BigInteger), column("attempt", Integer)]
+    columns: list[Any] = [column("number", BigInteger), column("attempt", Integer), column("fence", Integer)]
     columns += [column(name, Text) for name in _MEMBERS]
     rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
     return dict(rows.table_valued(*columns, name="done").render_derived(with_types=True).c)
@@ -269,4 +338,4 @@ def _rows_of_postgres() -> dict[str, ColumnElement[Any]]:
 
 def _rows_of_sqlite() -> dict[str, ColumnElement[Any]]:
     rows = func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="done")
-    return {name: func.json_extract(rows.c.value, f"$.{name}") for name in ("number", "attempt", *_MEMBERS)}
+    return {name: func.json_extract(rows.c.value, f"$.{name}") for name in ("number", "attempt", "fence", *_MEMBERS)}

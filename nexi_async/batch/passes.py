@@ -138,6 +138,6 @@ class Passes:
 
     async def _write(self, group: list[Done]) -> None:
         await self._ledger.record(group, self._owner)
-        self._left_open += sum(not ending.state.is_final for _, ending in group)
+        self._left_open += sum(ending.state.is_open for _, ending in group)
         if self._on_progress is not None:
             self._on_progress(self._meter.note([ending.state for _, ending in group], self._now()))

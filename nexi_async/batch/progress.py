@@ -20,7 +20,7 @@ class Progress:
 
     Attributes:
         total: how many jobs are charged in all.
-        done: how many are charged, declined or failed, those of earlier starts included.
+        done: how many are charged, declined, failed or in review, those of earlier starts included.
         counts: how many ended how since this start.
         per_second: jobs a second, over the last ten seconds.
         seconds_left: None while nothing can be said.
@@ -52,7 +52,7 @@ class ProgressMeter:
         """Take in what became of some jobs; returns where the run stands."""
         for state in states:
             self._counts[state] += 1
-            self._done += state.is_final
+            self._done += not state.is_open
         self._marks.append((now, self._done))
         while len(self._marks) > 2 and self._marks[1][0] <= now - SECONDS_LOOKED_BACK:
             self._marks.popleft()

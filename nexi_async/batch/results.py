@@ -3,13 +3,16 @@
     planned --> sending --> charged | declined | failed
        ^           |
        |           +--> unknown   asked for and sent again with the same key, until it is one of the three
-       +-----------+              nothing was done with the request (not sent, or refused unread): sent later
+       |           |       |
+       |           |       +--> review   the API may have forgotten the key: a person looks what has happened
+       +-----------+                     nothing was done with the request (not sent, or refused unread): sent later
 
 A job is `sending` on disk before its first byte leaves, so after a crash every charge that may have happened is known.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import attrs
@@ -47,11 +50,18 @@ class JobState(StrEnum):
     """The API refused it for a reason that trying again does not change."""
     UNKNOWN = "unknown"
     """It may have happened; the next run asks for it first."""
+    REVIEW = "review"
+    """It may have happened, and its key is too old to ask or to send again: a person has to look, and resolve it."""
 
     @property
     def is_final(self) -> bool:
-        """Whether this attempt is over."""
+        """Whether this attempt was decided by an answer of the API."""
         return self in (JobState.CHARGED, JobState.DECLINED, JobState.FAILED)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next run goes on with it."""
+        return self in (JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +86,20 @@ class Ending:
         """The money was taken."""
         return cls(state=JobState.CHARGED, payment_id=receipt.payment_id, charge_id=receipt.charge_id)
 
+    @classmethod
+    def for_review(cls, what: str, sent_at: float) -> Ending:
+        """Nobody but a person can find out any more.
+
+        Args:
+            what: what the API says now.
+            sent_at: when it may have been sent first, seconds since 1970.
+        """
+        since = datetime.fromtimestamp(sent_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if sent_at else "long ago"
+        text = (
+            f"it may have been sent since {since}, {what}, and the API may have forgotten its key: look for its payment"
+        )
+        return cls(state=JobState.REVIEW, error=text)
+
 
 @attrs.frozen(kw_only=True)
 class JobResult:
@@ -83,7 +107,7 @@ class JobResult:
 
     Attributes:
         reference: the job's own name.
-        state: charged, declined, failed; unknown or planned if it is still open.
+        state: charged, declined, failed; unknown or planned if it is still open; review if a person has to look.
         subscription_id: the subscription, of either kind; None if it could not be found.
         payment_id: the payment that the charge made.
         charge_id: the charge within it.

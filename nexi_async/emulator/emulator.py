@@ -23,7 +23,6 @@ from nexi_async.emulator.dice import Dice, normal_id
 from nexi_async.emulator.faults import Fault, FaultPlan
 from nexi_async.emulator.moment import Call, Moment, catch_up
 from nexi_async.emulator.settings import Settings
-from nexi_async.emulator.timestamps import HOUR
 
 
 class CheckoutEmulator:
@@ -254,14 +253,13 @@ class CheckoutEmulator:
     def _answer_once(self, moment: Moment, wire: WireCall, call: Call) -> Answer:
         if call.key is None:
             return wire.operate(moment, call)
-        hours = self._settings.key_lifetime_hours
         return idempotency.answer_once(
             self._books.memory,
             app.scope_of(wire, call),
             call.body,
             lambda: wire.operate(moment, call),
             now=moment.now,
-            lifetime=None if hours is None else hours * HOUR,
+            lifetime_hours=self._settings.key_lifetime_hours,
             replay_rejections=self._settings.replay_rejections,
         )
 

@@ -1,7 +1,7 @@
 """The memory of idempotency keys: the same key gets the same answer and has no second effect.
 
-A key counts within one call and one id. While the answer of its first request is still on its way, a repeat
-is a conflict; afterwards it replays the answer, unless the amount differs.
+A key counts within one call and one id, for as long as the settings say. While the answer of its first request is
+still on its way, a repeat is a conflict; afterwards it replays the answer, unless the amount differs.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, evolve
 
 from nexi_async.emulator.answers import Answer, Refusal, failed, invalid
+from nexi_async.emulator.timestamps import HOUR
 from nexi_async.emulator.wire import JSON
 
 LONGEST_KEY = 64
@@ -34,9 +35,11 @@ class Memory:
     def __init__(self) -> None:
         self._answers: dict[Scope, Remembered] = {}
 
-    def look_up(self, scope: Scope) -> Remembered | None:
-        """What is remembered of a key."""
-        return self._answers.get(scope)
+    def look_up(self, scope: Scope, now: float, lifetime_hours: float | None) -> Remembered | None:
+        """What is remembered of a key, unless it is too old; None for the hours keeps it for ever."""
+        found = self._answers.get(scope)
+        is_forgotten = found is not None and lifetime_hours is not None and now >= found.at + lifetime_hours * HOUR
+        return None if is_forgotten else found
 
     def keep(self, scope: Scope, amount: JSON, answer: Answer, now: float) -> None:
         """Remember an answer."""
@@ -56,7 +59,7 @@ def answer_once(
     operate: Callable[[], Answer],
     *,
     now: float,
-    lifetime: float | None,
+    lifetime_hours: float | None,
     replay_rejections: bool,
 ) -> Answer:
     """Do a call with a key, or replay its answer.
@@ -67,8 +70,8 @@ def answer_once(
     if not 1 <= len(scope[2]) <= LONGEST_KEY:
         raise invalid({"Idempotency-Key": [f"Must be between 1 and {LONGEST_KEY} characters long"]})
     amount = _amount_of(body)
-    remembered = memory.look_up(scope)
-    if remembered is not None and (lifetime is None or now < remembered.at + lifetime):
+    remembered = memory.look_up(scope, now, lifetime_hours)
+    if remembered is not None:
         return _replay(remembered, amount, is_refund=scope[0].endswith("refunds"))
     try:
         answer = operate()

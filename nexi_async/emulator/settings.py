@@ -96,7 +96,7 @@ class Settings:
         undocumented_402_as: The status of a business error where the reference lists no 402 (refunds,
             cancels, card payments): 402, 400, 409 or 500.
         malformed_id_status: The answer to an id that is no id, 404 or 400.
-        key_lifetime_hours: How long an idempotency key is remembered; None for ever.
+        key_lifetime_hours: How long an idempotency key is remembered, by `charges/status` too; None for ever.
         replay_rejections: A repeated key gets the same 4xx again instead of a new try.
         declined_charge_status: What `charges/status` says of a declined charge: `incomplete` (200 with
             `completed: false`) or `not_found` (404).
@@ -144,7 +144,7 @@ class Settings:
     show_empty_lists: bool = _switch(default=False)
     undocumented_402_as: int = field(default=402, validator=validators.in_((402, 400, 409, 500)))
     malformed_id_status: int = field(default=404, validator=validators.in_((404, 400)))
-    key_lifetime_hours: float | None = _maybe_number(None)
+    key_lifetime_hours: float | None = _maybe_number(24)
     replay_rejections: bool = _switch(default=True)
     declined_charge_status: str = _choice("incomplete", "not_found")
     refund_seconds: float = _number(2)

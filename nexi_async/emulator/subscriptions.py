@@ -67,7 +67,8 @@ def charge_status(kind: AgreementKind) -> Operation:
         agreement = call.find(moment, moment.books.agreements[kind.name])
         if call.key is None:
             raise invalid({"Idempotency-Key": ["Is required"]})
-        remembered = moment.books.memory.look_up((charge_path(kind), agreement.id, call.key))
+        scope = (charge_path(kind), agreement.id, call.key)
+        remembered = moment.books.memory.look_up(scope, moment.now, moment.settings.key_lifetime_hours)
         if remembered is None or not remembered.answer.about:
             raise not_found()
         done = remembered.answer.status == 200 and not remembered.running

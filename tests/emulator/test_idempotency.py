@@ -106,6 +106,17 @@ async def test_keys_are_forgotten_on_demand(wire: Wire, emulator: CheckoutEmulat
     assert len(emulator.books()["payments"]) == 2
 
 
+async def test_a_charge_is_forgotten_with_its_key(wire: Wire, emulator: CheckoutEmulator) -> None:
+    """After a day, unless told otherwise: then its status is not found, though the charge has happened."""
+    (subscription,) = emulator.sign_up(1)
+    path = f"/v1/subscriptions/{subscription}/charges"
+    await wire.post(path, {"order": order()}, Idempotency_Key="k")
+    emulator.advance(24 * 3600 - 1)
+    assert (await wire.get(f"{path}/status", Idempotency_Key="k")).status_code == 200
+    emulator.advance(1)
+    assert (await wire.get(f"{path}/status", Idempotency_Key="k")).status_code == 404
+
+
 async def test_a_key_does_not_help_a_broken_body(wire: Wire) -> None:
     """A body that is no object is a 400, with a key too."""
     answer = await wire.post(f"/v1/payments/{'0' * 32}/charges", [1], Idempotency_Key="k")
