@@ -43,6 +43,9 @@ T = TypeVar("T")
 LONGEST_PAUSE = 3600.0
 """Seconds that one answer may keep all calls with the same secret key from being sent."""
 
+CLOCK_STEP = 1.0
+"""Seconds by which the wall clock may be put right without counting as time that has passed."""
+
 MISSING_KEY = (
     "is missing, and this client has require_idempotency_keys=True: pass derive_key(run, reference, attempt), which is "
     "the same however often the same thing is asked for"
@@ -137,7 +140,7 @@ class Session:
 
     def _passed(self, progress: _Progress) -> float:
         """Seconds since a call began, those included in which the machine was suspended."""
-        return max(self.now() - progress.began, self.wall() - progress.wall)
+        return max(self.now() - progress.began, self.wall() - progress.wall - CLOCK_STEP)
 
     async def _attempt(
         self, call: Call, outgoing: Outgoing, attempt: Attempt | None, passed: float, progress: _Progress
