@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import attrs
 import psycopg
 import pytest
 
@@ -22,9 +23,35 @@ QUICK = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connecti
 DURABLE = ("listen_addresses=", "max_connections=60")
 
 
+@attrs.frozen
+class Server:
+    """A server that can be stopped and started again."""
+
+    url: str
+    """Of its databases, up to their name."""
+    user: int | None
+    control: tuple[str | Path, ...]
+    options: str
+
+    def start(self) -> None:
+        """Start it; it is ready when this returns."""
+        _call(self.user, *self.control, "-o", self.options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would: connections break, and what was committed stays if it is durable."""
+        _call(self.user, *self.control, "-m", "immediate", "stop")
+
+
 @contextmanager
 def running_server(settings: tuple[str, ...] = QUICK) -> Iterator[str]:
     """A server until the end of the block; gives the URL of its databases, up to their name's query."""
+    with controlled_server(settings) as server:
+        yield server.url
+
+
+@contextmanager
+def controlled_server(settings: tuple[str, ...] = QUICK) -> Iterator[Server]:
+    """A server until the end of the block, in which it may be restarted."""
     with tempfile.TemporaryDirectory(prefix="nexi-postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         user = NOBODY if os.getuid() == 0 else None
@@ -35,11 +62,12 @@ def running_server(settings: tuple[str, ...] = QUICK) -> Iterator[str]:
         _call(user, programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync")
         options = " ".join(f"-c {setting}" for setting in (*settings, f"unix_socket_directories={folder}"))
         control = (programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
-        _call(user, *control, "-o", options, "start")
+        server = Server(f"postgresql://postgres@/{{database}}?host={folder}", user, control, options)
+        server.start()
         try:
-            yield f"postgresql://postgres@/{{database}}?host={folder}"
+            yield server
         finally:
-            _call(user, *control, "-m", "immediate", "stop")
+            server.stop()
 
 
 def _programs(folder: Path, user: int | None) -> Path:

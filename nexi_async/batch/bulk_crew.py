@@ -88,6 +88,7 @@ class BulkCrew:
     async def _next(self) -> Bulk | None:
         async with self._turn:
             while self._gate.is_open:
+                await self._ledger.outage.over()
                 if self._bundles:
                     return self._bundles.popleft()
                 if self._after_bulk is not None:

@@ -118,6 +118,8 @@ class Crew:
         while self._gate.is_open and not self._is_exhausted:
             if not self._taken:
                 await self._take()
+            elif self._ledger.outage.is_on:  # what became of a charge could not be written
+                await self._ledger.outage.over()
             elif self._rate.delay(self._now()):
                 await self._wait_for_turn()
             else:  # the turn and the job are taken in one step, so that none is counted that is not used

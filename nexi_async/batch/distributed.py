@@ -16,14 +16,19 @@ from anyio import create_task_group
 from nexi_async.batch.charger import BatchCharger
 from nexi_async.batch.ledger import Ledger
 from nexi_async.batch.ledger_work import Run, Scope
+from nexi_async.batch.passes import PASSES
 from nexi_async.batch.results import JobResult
 from nexi_async.client import AsyncCheckout
-from nexi_async.errors import InvalidRequest, NexiError
+from nexi_async.errors import InvalidRequest, NexiError, StorageUnavailable
 
 try:
+    import psycopg
     from procrastinate import App, PsycopgConnector
-    from procrastinate.exceptions import AlreadyEnqueued
+    from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+    from procrastinate.job_context import JobContext
+    from procrastinate.jobs import Job
     from procrastinate.schema import SchemaManager
+    from psycopg_pool import PoolTimeout
 except ModuleNotFoundError as missing:
     text = "several machines need procrastinate: pip install 'nexi-async[distributed]'"
     raise ModuleNotFoundError(text) from missing
@@ -37,6 +42,9 @@ STALLED_SECONDS = 10.0
 """A worker that was not heard of for so long is taken for dead."""
 LOOKING_SECONDS = 2.0
 """How often a worker looks for shards that nobody works on, and for its share of the rate."""
+
+MOST_RECONNECTS = 20
+"""How often the queue is connected anew, when the database was away."""
 
 _LIVE = (
     "SELECT count(*) AS live FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(age)s)"
@@ -52,7 +60,8 @@ class ShardWorker:
         url: the ledger's URL, on PostgreSQL.
         run: the run's name.
         concurrency: how many charges this machine has under way at once, at most.
-        rate: how many charges all machines together may begin in a second; each takes its share of it.
+        rate: how many charges all machines together may begin in a second. Each keeps an equal share of it, so in
+            any stretch of time at most rate x seconds + 1 for each machine begin.
         on_result: told of each result once it is on disk.
 
     Raises:
@@ -72,57 +81,83 @@ class ShardWorker:
     ) -> None:
         if not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
             raise InvalidRequest([("ledger", "must be on PostgreSQL for several machines: postgresql://...")])
-        self._checkout = checkout
         self._ledger = ledger
         self._conninfo = "postgresql" + url[url.index(":") :]
         self._run_name = run
         self._queue = f"nexi_batch:{run}"
-        self._concurrency = concurrency
         self._rate = rate
         self._on_result = on_result
-        self._charger: BatchCharger | None = None
+        self._charger = BatchCharger(checkout, ledger, run=run, concurrency=concurrency, rate=rate)
         self._working: asyncio.Task[None] | None = None
         self._live = 1
+        self._has_joined = False
         self._failure: NexiError | None = None
-        self.stopped_because: str | None = None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why it ended before the end of the run."""
+        return self._charger.stopped_because
 
     def stop(self) -> None:
         """End gracefully: what is under way is finished and written; the rest of the shard is left to others."""
-        self._end("it was asked to stop")
+        self._charger.stop()
+        self._end()
 
     async def work(self) -> None:
         """Charge shards until the run has none left that can be charged now, whoever of the others dies.
 
+        It also ends when nobody got any further with what is left, several times in a row.
+
         Raises:
             InvalidRequest: the run is not planned.
+            StorageUnavailable: the database went away and did not come back.
             NexiError: the API refuses the key.
         """
         run = await self._ledger.bind(self._run_name, "individual")
         await self._ledger.apply_schema(SchemaManager.get_schema())
-        async with self.opened_app() as app, create_task_group() as tasks:
-            tasks.start_soon(self._look_after, app)
-            while self.stopped_because is None and await self._hand_out(app, run):
-                await self._work_off(app)
-            tasks.cancel_scope.cancel()
+        for _ in range(MOST_RECONNECTS):
+            try:
+                await self._work_connected(run)
+                break
+            except* (ConnectorException, psycopg.Error, PoolTimeout) as lost:
+                failure = str(lost.exceptions[0])
+            await self._ledger.open_shards(run, SHARD_SIZE)  # waits until the database is back
+        else:
+            raise StorageUnavailable(f"the queue of shards can't be used: {failure}")
         if self._failure is not None:
             raise self._failure
+
+    async def _work_connected(self, run: Run) -> None:
+        async with self.opened_app() as app, create_task_group() as tasks:
+            tasks.start_soon(self._look_after, app)
+            await self._work_while_it_helps(app, run)
+            tasks.cancel_scope.cancel()
+
+    async def _work_while_it_helps(self, app: App, run: Run) -> None:
+        """Hand out and charge shards, until there are none or nobody gets any further with them."""
+        left, rounds = await self._ledger.count_open(run, Scope()), 0
+        while not self._is_ending() and rounds < PASSES:
+            if not await self._hand_out(app, run):
+                return
+            await self._work_off(app)
+            before, left = left, await self._ledger.count_open(run, Scope())
+            is_stuck = left == before and not await self._others_work(app)
+            rounds = rounds + 1 if is_stuck else 0
+            if not self._is_ending() and rounds < PASSES:
+                await asyncio.sleep(LOOKING_SECONDS * (rounds or 1))
 
     @asynccontextmanager
     async def opened_app(self) -> AsyncIterator[App]:
         """The queue, connected."""
         app = App(connector=PsycopgConnector(conninfo=self._conninfo))
-        app.task(name="charge_shard", queue=self._queue)(self._charge_shard)
+        app.task(name="charge_shard", queue=self._queue, pass_context=True)(self._charge_shard)
         async with app.open_async():
             yield app
 
     async def _hand_out(self, app: App, run: Run) -> bool:
         """Queue the shards that nobody has; returns whether there are any to be charged at all."""
         shards = await self._ledger.open_shards(run, SHARD_SIZE)
-        taken = {
-            job.lock
-            for status in ("todo", "doing")
-            for job in await app.job_manager.list_jobs_async(queue=self._queue, status=status)
-        }
+        taken = {job.lock for status in ("todo", "doing") for job in await self._shards_in_queue(app, status)}
         for shard in shards:
             name = f"{self._run_name}:{shard.first}"
             if name not in taken:
@@ -130,6 +165,13 @@ class ShardWorker:
                 with suppress(AlreadyEnqueued):
                     await job.defer_async(run=self._run_name, first=shard.first, last=shard.last)
         return bool(shards)
+
+    async def _others_work(self, app: App) -> bool:
+        """Whether another machine has a shard; this one has none at hand."""
+        return bool(await self._shards_in_queue(app, "doing"))
+
+    async def _shards_in_queue(self, app: App, status: str) -> list[Job]:
+        return [*await app.job_manager.list_jobs_async(queue=self._queue, status=status)]
 
     async def _work_off(self, app: App) -> None:
         """Charge queued shards until none is left in the queue; others may still be at theirs."""
@@ -145,33 +187,30 @@ class ShardWorker:
         with suppress(asyncio.CancelledError):  # by `_end`, once the shard at hand is left
             await self._working
         self._working = None
-        if self.stopped_because is None:
-            await asyncio.sleep(LOOKING_SECONDS)
 
-    async def _charge_shard(self, run: str, first: int, last: int) -> None:
-        charger = BatchCharger(
-            self._checkout,
-            self._ledger,
-            run=run,
-            concurrency=self._concurrency,
-            rate=self.share,
-            scope=Scope(first, last),
-        )
-        self._charger = charger
+    async def _charge_shard(self, context: JobContext, run: str, first: int, last: int) -> None:  # noqa: ARG002 - stored
+        await self._join(context.app)
         try:
-            async for result in charger:
-                if self._on_result is not None:
-                    self._on_result(result)
+            async with self._charger.part(Scope(first, last)) as results:
+                async for result in results:
+                    if self._on_result is not None:
+                        self._on_result(result)
         except NexiError as error:
             self._failure = error
-        self._charger = None
-        if charger.stopped_because is not None:
-            self._end(charger.stopped_because)
+        if self._is_ending():
+            self._end()
 
-    def _end(self, reason: str) -> None:
-        self.stopped_because = self.stopped_because or reason
-        if self._charger is not None:
-            self._charger.stop()
+    async def _join(self, app: App) -> None:
+        """Take a share of the rate; the others are given time to notice before the first charge begins."""
+        await self.count_the_living(app)
+        if self._rate is not None and self._live > 1 and not self._has_joined:
+            await asyncio.sleep(LOOKING_SECONDS)
+        self._has_joined = True
+
+    def _is_ending(self) -> bool:
+        return self.stopped_because is not None or self._failure is not None
+
+    def _end(self) -> None:
         if self._working is not None:
             self._working.cancel()  # takes no more, and waits for the shard at hand
 
@@ -190,8 +229,7 @@ class ShardWorker:
         """See how many machines share the rate."""
         row = await app.connector.execute_query_one_async(_LIVE, age=STALLED_SECONDS)
         self._live = max(1, row["live"])
-        if self._charger is not None:
-            self._charger.set_rate(self.share)
+        self._charger.set_rate(self.share)
 
     @property
     def share(self) -> float | None:

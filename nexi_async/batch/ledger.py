@@ -29,6 +29,7 @@ from nexi_async.batch.ledger_plan import Plan
 from nexi_async.batch.ledger_review import ReviewItem
 from nexi_async.batch.ledger_tables import migrate
 from nexi_async.batch.ledger_work import Assignment, KindName, Run, Scope
+from nexi_async.batch.outage import Outage, PatientDatabase
 from nexi_async.batch.results import Ending, JobResult
 from nexi_async.batch.summary import Summary
 from nexi_async.errors import ConfigurationError, Fault, InvalidRequest, StorageError, StorageUnavailable
@@ -64,17 +65,23 @@ class Ledger:
     """
 
     def __init__(
-        self, database: Database, *, key_lifetime: timedelta = KEY_LIFETIME, now: Callable[[], float] = time.time
+        self, database: PatientDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
     ) -> None:
         """Use a database whose tables are there; `open` sees to both."""
         self._database = database
         self._key_lifetime = seconds_of(key_lifetime)
+        self.outage = outage
         self._now = now
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, *, key_lifetime: timedelta = KEY_LIFETIME, now: Callable[[], float] = time.time
+        cls,
+        url: str,
+        *,
+        key_lifetime: timedelta = KEY_LIFETIME,
+        now: Callable[[], float] = time.time,
+        outage: Outage | None = None,
     ) -> AsyncIterator[Self]:
         """Open a ledger, made if it is not there, and brought up to date if it is older.
 
@@ -84,16 +91,18 @@ class Ledger:
                 outcome is still unknown then is not sent again, since that could charge a second time: it waits in the
                 state "review" for somebody to look.
             now: seconds since 1970.
+            outage: how to ride out times in which the database is away; calls wait for up to two minutes when left out.
 
         Raises:
             ConfigurationError: the lifetime is not positive, or the ledger can't be opened, or a newer version of this
                 package made it.
-            StorageUnavailable: the database is away.
+            StorageUnavailable: the database is away, and does not come back in time.
         """
-        database = Database(url)
+        database, outage = Database(url), outage or Outage()
+        patient = PatientDatabase(database, outage)
         try:
-            await _migrated(database)
-            yield cls(database, key_lifetime=key_lifetime, now=now)
+            await _migrated(patient)
+            yield cls(patient, key_lifetime=key_lifetime, now=now, outage=outage)
         finally:
             await database.close()
 
@@ -328,7 +337,7 @@ class Ledger:
         return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
 
 
-async def _migrated(database: Database) -> None:
+async def _migrated(database: PatientDatabase) -> None:
     try:
         await database.run(migrate)
     except StorageUnavailable:
@@ -340,7 +349,7 @@ async def _migrated(database: Database) -> None:
 class _Planning:
     """Gathers lines into transactions, and counts."""
 
-    def __init__(self, database: Database, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
+    def __init__(self, database: PatientDatabase, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
         self._database = database
         self._plan = plan
         self._on_bad = on_bad

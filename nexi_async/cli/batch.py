@@ -11,11 +11,12 @@ import anyio
 import typer
 
 from nexi_async.cli import batch_work
-from nexi_async.errors import NexiError
+from nexi_async.errors import NexiError, StorageUnavailable
 
 __all__ = ["batch"]
 
 UNUSABLE = 2
+UNAVAILABLE = 4
 
 batch = typer.Typer(no_args_is_help=True, help="Charge many subscriptions, once each, whatever crashes in between.")
 
@@ -41,6 +42,9 @@ def _telling_faults() -> Iterator[None]:
     """Say what can't be used on standard error, and leave with status 2."""
     try:
         yield
+    except StorageUnavailable as error:
+        typer.echo(f"{error}, and did not come back. Begin again later to go on.", err=True)
+        raise typer.Exit(UNAVAILABLE) from None
     except NexiError as error:
         faults = getattr(error, "faults", None)
         for line in faults or [error]:
@@ -96,7 +100,7 @@ def charge(
     on with: nobody is charged twice, nobody is forgotten.
 
     Exit status: 0 if every job is charged, 1 if some are declined, refused or not due yet, 2 if the ledger, the run or
-    the key can't be used, 3 if it was stopped before its end.
+    the key can't be used, 3 if it was stopped before its end, 4 if the ledger's database was away for two minutes.
     """
     with _telling_faults():
         access = batch_work.Access(secret_key, base_url, environment)

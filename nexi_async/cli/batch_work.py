@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterable, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -17,6 +18,7 @@ from rich.table import Table
 from nexi_async.batch import BatchCharger, JobState, Ledger, Summary
 from nexi_async.batch.charger import Strategy
 from nexi_async.batch.job_files import JobLine, read_jobs
+from nexi_async.batch.outage import Outage
 from nexi_async.batch.report import CSVReport, html_report, money
 from nexi_async.cli.batch_bar import showing_progress
 from nexi_async.client import AsyncCheckout
@@ -29,6 +31,7 @@ __all__ = [
     "broken_off",
     "charge",
     "dunning",
+    "opened_ledger",
     "plan",
     "report",
     "status",
@@ -60,9 +63,14 @@ class Access:
         )
 
 
+def opened_ledger(url: str) -> AbstractAsyncContextManager[Ledger]:
+    """A ledger that is waited for while its database is away, which is told in a line each time."""
+    return Ledger.open(url, outage=Outage(on_begin=lambda error: typer.echo(f"{error}; waiting for it.", err=True)))
+
+
 async def plan(file: Path, run: str, url: str, strict: bool) -> Status:  # noqa: FBT001 - from the command line
     """Plan the jobs of a file."""
-    async with Ledger.open(url) as ledger:
+    async with opened_ledger(url) as ledger:
         planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_tell_bad_line)
     typer.echo(f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad.")
     return NOT_ALL if planned.bad else DONE
@@ -76,7 +84,7 @@ def _tell_bad_line(line: JobLine) -> None:
 async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None, strategy: str) -> Status:
     """Charge a run, until its end or a signal."""
     console = Console()
-    async with access.client(concurrency) as checkout, Ledger.open(url) as ledger:
+    async with access.client(concurrency) as checkout, opened_ledger(url) as ledger:
         with showing_progress(console) as show:
             charger = BatchCharger(
                 checkout,
@@ -89,8 +97,9 @@ async def charge(run: str, url: str, access: Access, concurrency: int, rate: flo
             )
 
             async def work() -> None:
-                async for _ in charger:
-                    pass
+                async with charger as results:
+                    async for _ in results:
+                        pass
 
             is_at_end = await until_signalled(work, charger.stop)
         return await tell_end(ledger, run, charger.stopped_because, console) if is_at_end else broken_off()
@@ -109,6 +118,9 @@ async def tell_end(ledger: Ledger, run: str, stopped_because: str | None, consol
     if stopped_because is not None:
         typer.echo(f"Stopped before the end: {stopped_because}. Begin again to go on.", err=True)
         return STOPPED
+    left = summary.count(JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN) - summary.waiting
+    if left:
+        typer.echo(f"{left:,} jobs could not be charged now; begin again later to go on.", err=True)
     return _status_of(summary)
 
 
@@ -142,7 +154,7 @@ async def _obey(signals: AsyncIterable[signal.Signals], stop: Callable[[], None]
 
 async def status(run: str, url: str) -> Status:
     """Show where a run stands."""
-    async with Ledger.open(url) as ledger:
+    async with opened_ledger(url) as ledger:
         summary = await ledger.summary(run)
     _print(summary, Console())
     return _status_of(summary)
@@ -165,7 +177,7 @@ def _print(summary: Summary, console: Console) -> None:
 
 async def report(run: str, url: str, csv: Path | None, html: Path | None) -> None:
     """Write reports."""
-    async with Ledger.open(url) as ledger:
+    async with opened_ledger(url) as ledger:
         if csv is not None:
             await _write_csv(ledger, run, csv)
         if html is not None:
@@ -182,7 +194,7 @@ async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
 
 async def dunning(run: str, url: str, attempt: int) -> None:
     """Plan another attempt."""
-    async with Ledger.open(url) as ledger:
+    async with opened_ledger(url) as ledger:
         planned = await ledger.dunning(run, attempt=attempt)
     typer.echo(f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt.")
     if planned.first_due is not None and planned.last_due is not None:

@@ -24,6 +24,7 @@ from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.ledger import Planned
 from nexi_async.batch.ledger_tables import SCHEMA
 from nexi_async.batch.ledger_work import Assignment, Run, Scope
+from nexi_async.batch.outage import Outage
 from nexi_async.batch.results import Ending, JobState
 from nexi_async.idempotency import derive_key
 from nexi_async.storage import Database
@@ -373,7 +374,7 @@ async def test_a_ledger_that_cannot_be_opened_is_refused(url: str, text: str) ->
 async def test_a_ledger_that_is_away_may_come_back() -> None:
     """Opening it says that waiting may help."""
     with pytest.raises(StorageUnavailable, match=r"^the database is away: "):
-        async with Ledger.open("postgresql://nobody@/x?host=/nowhere"):
+        async with Ledger.open("postgresql://nobody@/x?host=/nowhere", outage=Outage(longest=0)):
             pass
 
 

@@ -1,0 +1,169 @@
+"""Tests of nexi_async.batch.outage: a database that goes away costs time, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexi_async.batch import JobState, Ledger
+from nexi_async.batch.outage import Outage
+from nexi_async.errors import StorageUnavailable
+from nexi_async.storage import Database
+from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
+from tests.batch.support import Shop, no_time
+from tests.postgres import DURABLE, Server, controlled_server, fresh_database
+
+JOBS = 600
+
+
+class Failing:
+    """Something that is away for so many calls."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    async def __call__(self) -> str:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise StorageUnavailable("the database is away: x")
+        return "done"
+
+
+async def test_an_outage_is_ridden_out_and_told_once() -> None:
+    """However many calls meet it."""
+    told: list[StorageUnavailable] = []
+    outage = Outage(on_begin=told.append, sleep=no_time)
+
+    assert await outage.ride_out(Failing(9)) == "done"
+    assert (len(told), outage.is_on) == (1, False)
+    assert await outage.ride_out(Failing(1)) == "done"
+    assert len(told) == 2
+
+
+async def test_an_outage_that_does_not_end_is_raised_in_time() -> None:
+    """After two minutes of waiting between the attempts, at most two seconds apart."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    with pytest.raises(StorageUnavailable):
+        await Outage(sleep=sleep).ride_out(Failing(1_000_000))
+
+    assert 120 <= sum(waits) <= 125
+    assert max(waits) == 2.0
+
+
+async def test_other_errors_are_not_ridden_out() -> None:
+    """A database that refuses does not change its mind."""
+
+    async def refuse() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - the one from above
+        await Outage(sleep=no_time).ride_out(refuse)
+
+
+async def test_no_charge_begins_while_the_database_is_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken waits as well."""
+    await shop.ledger.plan("r", shop.jobs(300))
+    run, failures, counts = Database.run, 0, [0]
+
+    async def fail_after_a_while(self: Database, work: object, *args: object, **kwargs: object) -> object:
+        nonlocal failures
+        if counts == [0] and getattr(work, "__name__", "") == "record":
+            failures = 5
+        if failures:
+            failures -= 1
+            counts.append(shop.charged().total())
+            raise StorageUnavailable("the database is away: x")
+        return await run(self, work, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Database, "run", fail_after_a_while)
+    results = [result async for result in shop.charger(concurrency=2)]
+
+    assert Counter(result.state for result in results) == {JobState.CHARGED: 300}
+    assert len(counts) == 6
+    assert counts[-1] - counts[1] <= 2  # those under way
+
+
+# --- a server that restarts ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One that keeps what it has committed, whatever happens to it."""
+    with controlled_server(DURABLE) as server:
+        yield server
+
+
+@pytest.fixture
+def planned(server: Server, tmp_path: Path) -> Iterator[tuple[EmulatorProcess, dict[str, str]]]:
+    """An emulator and a planned run on the server."""
+    with running_emulator() as emulator, fresh_database(server.url) as url:
+        environment = {**emulator.environment, "NEXI_LEDGER": url}
+        lines = [f"job-{n},{id_},SEK,9900,Box" for n, id_ in enumerate(emulator.sign_up(JOBS))]
+        (tmp_path / "jobs.csv").write_text("\n".join(["reference,subscription_id,currency,amount,name", *lines]))
+        assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
+        yield emulator, environment
+
+
+def charge_through_restarts(server: Server, emulator: EmulatorProcess, command: subprocess.Popen[str]) -> list[str]:
+    """Restart the server three times while it charges; its lines on standard error."""
+    for number in range(3):
+        while emulator.charged().total() < number * 150 + 20:
+            time.sleep(0.1)
+        server.stop()
+        time.sleep(1.0)
+        server.start()
+    _, complaints = command.communicate(timeout=120)
+    assert command.returncode == 0, complaints
+    return complaints.splitlines()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("command", ["run", "worker"])
+def test_restarts_of_the_database_lose_nothing(
+    server: Server, planned: tuple[EmulatorProcess, dict[str, str]], command: str
+) -> None:
+    """Three of them: each is told in a line, and everybody is charged once."""
+    emulator, environment = planned
+    charging = begin(environment, command, "--run", "r", "--concurrency", "10", "--rate", str(JOBS // 10))
+
+    lines = charge_through_restarts(server, emulator, charging)
+
+    assert emulator.charged() == Counter({f"job-{n}": 1 for n in range(JOBS)})
+    assert len(lines) == 3, lines
+    assert all(line.startswith("the database is away: ") and line.endswith("; waiting for it.") for line in lines)
+
+
+@pytest.mark.timeout(120)
+def test_a_run_that_starts_during_an_outage_waits(
+    server: Server, planned: tuple[EmulatorProcess, dict[str, str]]
+) -> None:
+    """And charges once the database is there."""
+    emulator, environment = planned
+    server.stop()
+    try:
+        charging = begin(environment, "run", "--run", "r")
+        assert charging.stderr is not None
+        line = charging.stderr.readline()
+    finally:
+        server.start()
+    _, rest = charging.communicate(timeout=60)
+
+    assert (charging.returncode, rest) == (0, "")
+    assert line.startswith("the database is away: ")
+    assert emulator.charged().total() == JOBS
+
+
+async def test_a_database_that_stays_away_is_an_error() -> None:
+    """Of its own class, so that a program may wait longer."""
+    with pytest.raises(StorageUnavailable):
+        async with Ledger.open("postgresql://nobody@/x?host=/nowhere", outage=Outage(sleep=no_time)):
+            pass
