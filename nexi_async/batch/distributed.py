@@ -183,9 +183,9 @@ class ShardWorker:
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             stalled_worker_timeout=STALLED_SECONDS,
         )
-        self._working = asyncio.create_task(worker)
+        working = self._working = asyncio.create_task(worker)
         with suppress(asyncio.CancelledError):  # by `_end`, once the shard at hand is left
-            await self._working
+            await working
         self._working = None
 
     async def _charge_shard(self, context: JobContext, run: str, first: int, last: int) -> None:  # noqa: ARG002 - stored
@@ -212,7 +212,8 @@ class ShardWorker:
 
     def _end(self) -> None:
         if self._working is not None:
-            self._working.cancel()  # takes no more, and waits for the shard at hand
+            self._working.cancel()  # takes no more, and waits for the shard at hand; a second time would break it off
+            self._working = None
 
     # --- the others ----------------------------------------------------------------------------------------------
 
