@@ -64,7 +64,9 @@ from nexi_async.models import (
     InvoiceDetails,
     InvoiceLink,
     MethodOrderReference,
+    NotCharged,
     Notifications,
+    NotKnown,
     Order,
     OrderDetails,
     OrderItem,
@@ -206,6 +208,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "ImportFault",
     "Subscription",
     "SubscriptionChargeReceipt",
+    "NotCharged",
+    "NotKnown",
     "UnscheduledSubscription",
     # bulk
     "BulkCharge",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from datetime import timedelta
 
-from nexi_async.errors import InvalidRequest
+from nexi_async.errors import ConfigurationError, InvalidRequest
 
-__all__ = ["check_key", "derive_key", "new_key"]
+__all__ = ["KEY_LIFETIME", "check_key", "derive_key", "is_remembered", "new_key", "seconds_of"]
 
 MAX_LENGTH = 63
 """The overview page says 63, the endpoint pages 64; the smaller holds for both."""
@@ -44,3 +45,33 @@ def check_key(key: object) -> str:
             [("Idempotency-Key", f"must be 1 to {MAX_LENGTH} printable ASCII characters without spaces")]
         )
     return key
+
+
+# --- age -----------------------------------------------------------------------------------------------------------
+
+KEY_LIFETIME = timedelta(hours=24)
+"""How long the API surely remembers a key: the cautious reading of what it leaves open.
+
+While a key is remembered, sending it again cannot charge twice, and "not found" means that nothing has happened. Once
+it may be forgotten neither holds: then nothing may be sent with it any more.
+"""
+MARGIN = 300.0
+"""Seconds before the end from which a key is not trusted, for clocks that differ and for a request on its way."""
+
+
+def is_remembered(sent_at: float, now: float, lifetime: float) -> bool:
+    """Whether the API surely still knows a key; not if the clock says that it was sent well in the future."""
+    margin = min(MARGIN, lifetime / 10)
+    return sent_at - margin <= now < sent_at + lifetime - margin
+
+
+def seconds_of(lifetime: timedelta) -> float:
+    """The lifetime in seconds.
+
+    Raises:
+        ConfigurationError: it is not positive.
+    """
+    seconds = lifetime.total_seconds()
+    if seconds <= 0:
+        raise ConfigurationError([("key_lifetime", "must be more than 0")])
+    return seconds

@@ -23,7 +23,6 @@ from nexi_async.batch import (
 from nexi_async.batch.dunning import Dunning
 from nexi_async.batch.job_files import JobLine
 from nexi_async.batch.jobs import ChargeJob, faults_of
-from nexi_async.batch.key_age import KEY_LIFETIME, is_remembered, seconds_of
 from nexi_async.batch.ledger_bulks import Bulk
 from nexi_async.batch.ledger_plan import Plan
 from nexi_async.batch.ledger_review import ReviewItem
@@ -33,6 +32,7 @@ from nexi_async.batch.outage import Outage, PatientDatabase
 from nexi_async.batch.results import Ending, JobResult
 from nexi_async.batch.summary import Summary
 from nexi_async.errors import ConfigurationError, Fault, InvalidRequest, StorageError, StorageUnavailable
+from nexi_async.idempotency import KEY_LIFETIME, is_remembered, seconds_of
 from nexi_async.storage import Database
 
 __all__ = ["Ledger", "Planned"]

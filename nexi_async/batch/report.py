@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 class CSVReport:
-    """Writes jobs as CSV; amounts are minor units.
+    """Writes jobs as CSV; amounts are minor units. A text that a spreadsheet would run gets an apostrophe before it.
 
     Args:
         file: where to, opened with `newline=""`.
@@ -44,7 +44,18 @@ class CSVReport:
 
     def write(self, results: Iterable[JobResult]) -> None:
         """Write some jobs."""
-        self._writer.writerows([getattr(result, name) for name in COLUMNS] for result in results)
+        self._writer.writerows([_cell(getattr(result, name)) for name in COLUMNS] for result in results)
+
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What makes spreadsheets take a text for a formula, also after they have dropped white space."""
+
+
+def _cell(value: object) -> object:
+    """A text that no spreadsheet takes for a formula, by an apostrophe before it; numbers stay numbers."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
 
 
 _PAGE = Template("""<!doctype html>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import anyio
 import typer
 
 from nexi_async.cli import batch_work
+from nexi_async.cli.secrets import secret_key, without_password
 from nexi_async.errors import NexiError, StorageUnavailable
 
 __all__ = ["batch"]
@@ -27,11 +29,27 @@ LedgerURL = Annotated[
         "--ledger",
         metavar="URL",
         envvar="NEXI_LEDGER",
+        callback=without_password,
         help="sqlite:///file.db, or postgresql://user:password@host/name for several machines.",
     ),
 ]
-Key = Annotated[
-    str | None, typer.Option(envvar="NEXI_SECRET_KEY", show_envvar=True, help="Better in the environment than here.")
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--secret-key-file",
+        metavar="FILE",
+        envvar="NEXI_SECRET_KEY_FILE",
+        help="Holds the secret key; else it is in NEXI_SECRET_KEY, or is asked for.",
+    ),
+]
+KeyLifetime = Annotated[
+    float,
+    typer.Option(
+        metavar="HOURS",
+        min=0.01,
+        help="How long the API remembers an idempotency key, which it does not document. What is unknown for longer is "
+        "not sent again: see `batch review`.",
+    ),
 ]
 Address = Annotated[str | None, typer.Option(envvar="NEXI_BASE_URL", help="Another address, e.g. the emulator's.")]
 EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT", help="test or live.")]
@@ -90,7 +108,8 @@ def charge(
     concurrency: Annotated[int, typer.Option(min=1, help="How many charges are under way at once, at most.")] = 200,
     rate: Annotated[float | None, typer.Option(help="How many charges begin in a second, at most.")] = None,
     strategy: Annotated[str, typer.Option(help="individual, or bulk: let Nexi charge bundles.")] = "individual",
-    secret_key: Key = None,
+    secret_key_file: KeyFile = None,
+    key_lifetime: KeyLifetime = 24.0,
     base_url: Address = None,
     environment: EnvironmentOption = None,
 ) -> None:
@@ -103,7 +122,7 @@ def charge(
     the key can't be used, 3 if it was stopped before its end, 4 if the ledger's database was away for two minutes.
     """
     with _telling_faults():
-        access = batch_work.Access(secret_key, base_url, environment)
+        access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
         raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate, strategy))
 
 
@@ -138,6 +157,41 @@ def report(
 
 
 @batch.command()
+def review(run: RunName, ledger: LedgerURL) -> None:
+    """List what may have been charged and can't be asked for any more, with what to look for at Nexi.
+
+    Say with `batch resolve` what you have found.
+
+    Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger or the run can't be used.
+    """
+    with _telling_faults():
+        raise typer.Exit(anyio.run(batch_work.review, run, ledger))
+
+
+@batch.command()
+def resolve(
+    reference: Annotated[str, typer.Argument(help="The job's reference.", show_default=False)],
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    payment: Annotated[str | None, typer.Option("--payment", metavar="ID", help="The payment that was found.")] = None,
+    charge: Annotated[str | None, typer.Option("--charge", metavar="ID", help="The charge in it.")] = None,
+    not_charged: Annotated[
+        bool, typer.Option("--not-charged", help="It surely was not charged: plan it again, with a new key.")
+    ] = False,
+) -> None:
+    """Say what became of a job in review: give --payment and --charge, or --not-charged.
+
+    Exit status: 0, or 2 if the job is not in review, or the ledger or the run can't be used.
+    """
+    if not_charged == (payment is not None and charge is not None) or (payment is None) != (charge is None):
+        raise typer.BadParameter("give --payment ID and --charge ID, or --not-charged")
+    found = None if payment is None or charge is None else (payment, charge)
+    with _telling_faults():
+        anyio.run(batch_work.resolve, run, ledger, reference, found)
+
+
+@batch.command()
 def dunning(
     run: RunName,
     ledger: LedgerURL,
@@ -163,7 +217,8 @@ def worker(
     rate: Annotated[
         float | None, typer.Option(help="How many charges all machines together begin in a second, at most.")
     ] = None,
-    secret_key: Key = None,
+    secret_key_file: KeyFile = None,
+    key_lifetime: KeyLifetime = 24.0,
     base_url: Address = None,
     environment: EnvironmentOption = None,
 ) -> None:
@@ -177,5 +232,5 @@ def worker(
     with _telling_faults():
         from nexi_async.cli import batch_worker
 
-        access = batch_work.Access(secret_key, base_url, environment)
+        access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
         raise typer.Exit(anyio.run(batch_worker.work, run, ledger, access, concurrency, rate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from nexi_async.batch import BatchCharger, JobState, Ledger, Summary
+from nexi_async.batch import KEY_LIFETIME, BatchCharger, JobState, Ledger, Summary
 from nexi_async.batch.charger import Strategy
 from nexi_async.batch.job_files import JobLine, read_jobs
 from nexi_async.batch.outage import Outage
 from nexi_async.batch.report import CSVReport, html_report, money
 from nexi_async.cli.batch_bar import showing_progress
+from nexi_async.cli.private_file import replacing
 from nexi_async.client import AsyncCheckout
 from nexi_async.environment import EnvironmentName
 from nexi_async.errors import NexiError
@@ -34,6 +35,8 @@ __all__ = [
     "opened_ledger",
     "plan",
     "report",
+    "resolve",
+    "review",
     "status",
     "tell_end",
     "until_signalled",
@@ -52,6 +55,7 @@ class Access:
     secret_key: str | None = attrs.field(repr=False)
     base_url: str | None
     environment: str | None
+    key_lifetime: timedelta
 
     def client(self, connections: int) -> AsyncCheckout:
         """A client with so many connections."""
@@ -63,9 +67,10 @@ class Access:
         )
 
 
-def opened_ledger(url: str) -> AbstractAsyncContextManager[Ledger]:
+def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractAsyncContextManager[Ledger]:
     """A ledger that is waited for while its database is away, which is told in a line each time."""
-    return Ledger.open(url, outage=Outage(on_begin=lambda error: typer.echo(f"{error}; waiting for it.", err=True)))
+    outage = Outage(on_begin=lambda error: typer.echo(f"{error}; waiting for it.", err=True))
+    return Ledger.open(url, key_lifetime=key_lifetime, outage=outage)
 
 
 async def plan(file: Path, run: str, url: str, strict: bool) -> Status:  # noqa: FBT001 - from the command line
@@ -84,7 +89,7 @@ def _tell_bad_line(line: JobLine) -> None:
 async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None, strategy: str) -> Status:
     """Charge a run, until its end or a signal."""
     console = Console()
-    async with access.client(concurrency) as checkout, opened_ledger(url) as ledger:
+    async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
         with showing_progress(console) as show:
             charger = BatchCharger(
                 checkout,
@@ -115,6 +120,8 @@ async def tell_end(ledger: Ledger, run: str, stopped_because: str | None, consol
     """Show where the run stands now."""
     summary = await ledger.summary(run)
     _print(summary, console)
+    if in_review := summary.count(JobState.REVIEW):
+        typer.echo(f"{in_review:,} may have been charged: see `nexi-async batch review --run {run}`.", err=True)
     if stopped_because is not None:
         typer.echo(f"Stopped before the end: {stopped_because}. Begin again to go on.", err=True)
         return STOPPED
@@ -181,15 +188,43 @@ async def report(run: str, url: str, csv: Path | None, html: Path | None) -> Non
         if csv is not None:
             await _write_csv(ledger, run, csv)
         if html is not None:
-            await anyio.Path(html).write_text(html_report(await ledger.summary(run)), encoding="utf-8")
+            page = html_report(await ledger.summary(run))
+            with replacing(html) as file:
+                file.write(page)
 
 
 async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
     await ledger.summary(run)  # a run that is not there leaves no file
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as file:
         written = CSVReport(file)
         async for result in ledger.results(run):
             written.write([result])
+
+
+async def review(run: str, url: str) -> Status:
+    """List what a person has to look at."""
+    count = 0
+    async with opened_ledger(url) as ledger:
+        async for item in ledger.in_review(run):
+            count += 1
+            sent = "long ago" if item.sent_at is None else _moment(item.sent_at)
+            typer.echo(
+                f"{item.reference}: {money(item.amount, item.currency)} from subscription {item.subscription_id}"
+            )
+            typer.echo(f"    sent since {sent}; order reference {item.order_reference or '-'},", nl=False)
+            typer.echo(f" my reference {item.my_reference or '-'}, idempotency key {item.idempotency_key}")
+    typer.echo(f"{count:,} jobs are in review.")
+    return NOT_ALL if count else DONE
+
+
+async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] | None) -> None:
+    """Take what a person has found."""
+    async with opened_ledger(url) as ledger:
+        if charged is None:
+            await ledger.resolve_not_charged(run, reference)
+        else:
+            await ledger.resolve_charged(run, reference, payment_id=charged[0], charge_id=charged[1])
+    typer.echo(f"{reference} is {'planned again, with a new key' if charged is None else 'charged'}.")
 
 
 async def dunning(run: str, url: str, attempt: int) -> None:

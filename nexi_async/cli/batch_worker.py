@@ -29,7 +29,7 @@ async def work(run: str, url: str, access: Access, concurrency: int, rate: float
         if charged == 1 or charged % LINE_EVERY == 0:
             console.print(f"{charged:,} jobs done here", highlight=False)
 
-    async with access.client(concurrency) as checkout, opened_ledger(url) as ledger:
+    async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
         worker = ShardWorker(checkout, ledger, url, run=run, concurrency=concurrency, rate=rate, on_result=count)
         is_at_end = await until_signalled(worker.work, worker.stop)
         return await tell_end(ledger, run, worker.stopped_because, console) if is_at_end else broken_off()

@@ -9,6 +9,7 @@ import anyio
 import typer
 from rich.console import Console
 
+from nexi_async.cli.secrets import without_password
 from nexi_async.cli.unusable import telling_faults
 from nexi_async.codec import read_json
 from nexi_async.webhooks import Letter, SQLInbox
@@ -27,6 +28,7 @@ InboxURL = Annotated[
         "--inbox",
         metavar="URL",
         envvar="NEXI_INBOX",
+        callback=without_password,
         help="sqlite:///inbox.db, or postgresql://user:password@host/name.",
     ),
 ]

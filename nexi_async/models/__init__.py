@@ -48,6 +48,8 @@ from nexi_async.models.refund import PaymentRefund, Refund, RefundReceipt
 from nexi_async.models.subscription import (
     ChargeStatus,
     ImportFault,
+    NotCharged,
+    NotKnown,
     Subscription,
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
@@ -114,6 +116,8 @@ __all__ = [  # noqa: RUF022 - grouped by module
     "ChargeStatus",
     "ImportFault",
     "Subscription",
+    "NotCharged",
+    "NotKnown",
     "SubscriptionChargeReceipt",
     "UnscheduledSubscription",
     # bulk

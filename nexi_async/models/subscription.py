@@ -16,6 +16,8 @@ __all__ = [
     "ChargeStatus",
     "ChargeSubscription",
     "ImportFault",
+    "NotCharged",
+    "NotKnown",
     "Subscription",
     "SubscriptionChargeReceipt",
     "UnscheduledSubscription",
@@ -48,6 +50,31 @@ class SubscriptionChargeReceipt:
     payment_id: str
     charge_id: str
     idempotency_key: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class NotCharged:
+    """The API knows no charge with this key, and would still remember it: it has not happened.
+
+    Attributes:
+        idempotency_key: charging again with it is safe.
+    """
+
+    idempotency_key: str
+
+
+@attrs.frozen(kw_only=True)
+class NotKnown:
+    """The API knows no charge with this key, but may have forgotten it: it may have happened.
+
+    Look for its payment, by the order's reference in the reports or in the webhooks that came. Charging again, with
+    this key or another, could charge a second time.
+
+    Attributes:
+        idempotency_key: the key that was asked for.
+    """
+
+    idempotency_key: str
 
 
 @attrs.frozen(kw_only=True)

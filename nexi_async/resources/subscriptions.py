@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from nexi_async import codec
-from nexi_async.errors import NotFound, Outcome, TimedOut
-from nexi_async.idempotency import check_key
+from nexi_async.errors import InvalidRequest, NotFound, Outcome, TimedOut
+from nexi_async.idempotency import KEY_LIFETIME, check_key, is_remembered, seconds_of
 from nexi_async.models import rules
 from nexi_async.models.bulk import (
     BulkCharge,
@@ -27,6 +28,8 @@ from nexi_async.models.order import Order
 from nexi_async.models.subscription import (
     ChargeStatus,
     ChargeSubscription,
+    NotCharged,
+    NotKnown,
     Subscription,
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
@@ -159,8 +162,14 @@ class Subscriptions(Generic[Agreement]):
         return await self._session.fetch(self._get("charge_status", path, key=check_key(idempotency_key)), ChargeStatus)
 
     async def settle(
-        self, subscription_id: str, idempotency_key: str, *, patience: float = 10.0
-    ) -> SubscriptionChargeReceipt | None:
+        self,
+        subscription_id: str,
+        idempotency_key: str,
+        *,
+        sent_at: datetime | None,
+        key_lifetime: timedelta = KEY_LIFETIME,
+        patience: float = 10.0,
+    ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
         """Turn the unknown outcome of a charge into an answer; it charges nothing.
 
         A request whose connection broke may still be on its way, or being worked on, so the API is asked again until
@@ -169,17 +178,21 @@ class Subscriptions(Generic[Agreement]):
         Args:
             subscription_id: the subscription.
             idempotency_key: the key of the error, or of the charge that was cancelled.
+            sent_at: when it was sent first, aware of its time zone: `error.sent_at`. None if nobody knows; then the key
+                counts as one that may be forgotten.
+            key_lifetime: how long the API remembers a key, which it does not document; 24 hours by default.
             patience: seconds to go on asking while the API knows no charge with this key, or has not finished it.
 
         Returns:
-            The receipt if the charge has happened. None if the API does not know it: it has not happened, and charging
-            again with the same key is safe.
+            The receipt if the charge has happened. `NotCharged` if the API does not know the key and would remember it:
+            charging again with the same key is safe. `NotKnown` if it may have forgotten the key: look for the payment.
 
         Raises:
             TimedOut: the API has not completed the charge; it is still at it, or it declined. Charging again with the
                 same key tells which, since a decision is replayed.
             NexiError: the API could not be asked; nothing has changed.
         """
+        _check_aware(sent_at)
         began, delay = self._session.now(), 1.0
         while True:
             status = await self._status_or_none(subscription_id, idempotency_key)
@@ -193,7 +206,9 @@ class Subscriptions(Generic[Agreement]):
             await self._session.sleep(min(delay, left))
             delay = min(delay * 2, LONGEST_DELAY)
         if status is None:
-            return None
+            now, lifetime = self._session.wall(), seconds_of(key_lifetime)
+            is_known = sent_at is not None and is_remembered(sent_at.timestamp(), now, lifetime)
+            return (NotCharged if is_known else NotKnown)(idempotency_key=idempotency_key)
         raise TimedOut(f"the charge of {subscription_id} is not completed after {patience:g} s").settled(
             outcome=Outcome.UNKNOWN, idempotency_key=idempotency_key, attempts=0
         )
@@ -335,3 +350,8 @@ def _renamed(entry: Any, old: str, new: str) -> Any:
     if not isinstance(entry, dict) or old not in entry:
         return entry
     return {new if name == old else name: value for name, value in entry.items()}
+
+
+def _check_aware(sent_at: datetime | None) -> None:
+    if sent_at is not None and sent_at.tzinfo is None:
+        raise InvalidRequest([("sent_at", "must have a time zone")])

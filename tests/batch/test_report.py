@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nexi_async import InvalidRequest
-from nexi_async.batch import JobState, Ledger, Reason, Summary, Total
+from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
 from nexi_async.batch.ledger_report import AT_ONCE
 from nexi_async.batch.ledger_work import Scope
 from nexi_async.batch.report import CSVReport, html_report, money
@@ -183,3 +183,21 @@ def test_a_run_that_has_not_begun_has_a_page_too() -> None:
 def test_money_is_written_for_people(amount: int, currency: str, text: str) -> None:
     """Exactly; what a minor unit of an unknown currency is, nobody guesses."""
     assert money(amount, currency) == text
+
+
+@pytest.mark.parametrize("reference", ["@SUM(1)", "-2+3", "=1+1", "+49", "\t=1", "\r=1", " =1"])
+def test_no_text_is_a_formula(reference: str) -> None:
+    """A spreadsheet shows it as it is; the amount stays a number, also a negative one."""
+    result = JobResult(
+        reference=reference,
+        state=JobState.DECLINED,
+        subscription_id="s",
+        amount=-5,
+        currency="SEK",
+        attempts=1,
+        idempotency_key="k",
+    )
+    file = io.StringIO(newline="")
+    CSVReport(file).write([result])
+    (row,) = csv.DictReader(io.StringIO(file.getvalue(), newline=""))
+    assert (row["reference"], row["amount"]) == (f"'{reference}", "-5")

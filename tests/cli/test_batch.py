@@ -6,9 +6,12 @@ import csv
 import io
 import os
 import signal
+import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -134,7 +137,8 @@ def test_a_wrong_key_is_status_2_and_the_right_one_goes_on(at: Path, emulator: E
     """Nobody is given up for a slip of the pen."""
     run("plan", jobs(at, emulator, 20), "--run", "r")
 
-    wrong = run("run", "--run", "r", "--secret-key", "wrong")
+    (at / "key").write_text("wrong\n")
+    wrong = run("run", "--run", "r", "--secret-key-file", at / "key")
     assert wrong.exit_code == 2
     assert "401" in wrong.stderr
     assert run("run", "--run", "r").exit_code == 0
@@ -189,7 +193,7 @@ def test_a_worker_without_procrastinate_names_the_command_that_installs_it() -> 
 
 def test_the_key_is_in_no_repr() -> None:
     """Not even in a traceback with its variables."""
-    assert "s3cret" not in repr(batch_work.Access("s3cret", None, None))
+    assert "s3cret" not in repr(batch_work.Access("s3cret", None, None, timedelta(hours=24)))
 
 
 # --- the bar -------------------------------------------------------------------------------------------------------
@@ -223,3 +227,63 @@ def test_on_a_terminal_there_is_a_bar() -> None:
 
     assert "50/100" in paper.getvalue()
     assert "10/s, 0:00:05 left, 50 charged" in paper.getvalue()
+
+
+# --- secrets and files ---------------------------------------------------------------------------------------------
+
+
+def test_no_key_on_the_command_line(at: Path) -> None:
+    """Every user of the machine could read it; and a file that is not there is told by name of the option."""
+    assert run("run", "--run", "r", "--secret-key", "geheim").exit_code == 2
+    missing = run("run", "--run", "r", "--secret-key-file", at / "none")
+    assert (missing.exit_code, "--secret-key-file: can't be read" in missing.stderr) == (2, True)
+
+
+def test_a_password_on_the_command_line_is_warned_of() -> None:
+    """Without repeating it; the port that is none is told, not the URL."""
+    said = run("status", "--run", "r", "--ledger", "postgresql://shop:geheim@localhost:port/shop")
+    assert said.exit_code == 2
+    assert "put the URL into NEXI_LEDGER" in said.stderr
+    assert "url: is not a URL" in said.stderr
+    assert "geheim" not in said.output
+
+
+def test_reports_are_for_their_owner_and_follow_no_link(at: Path, emulator: EmulatorProcess) -> None:
+    """A link in the report's place is replaced; what it points to stays as it is."""
+    run("plan", jobs(at, emulator, 1), "--run", "r")
+    (at / "precious").write_text("precious")
+    (at / "out.csv").symlink_to(at / "precious")
+    assert run("report", "--run", "r", "--csv", at / "out.csv", "--html", at / "out.html").exit_code == 0
+    assert (at / "precious").read_text() == "precious"
+    assert [stat.S_IMODE((at / name).lstat().st_mode) for name in ("out.csv", "out.html", "ledger.db")] == [0o600] * 3
+    assert not (at / "out.csv").is_symlink()
+    assert not list(at.glob(".out*"))
+
+
+# --- review --------------------------------------------------------------------------------------------------------
+
+
+def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: EmulatorProcess) -> None:
+    """The charge happened, its answer got lost, and the key is too old to ask by."""
+    run("plan", jobs(at, emulator, 2), "--run", "r")
+    emulator.control("PUT", "faults", [{"fault": "lose_answer"}])
+    assert run("run", "--run", "r").exit_code != 0
+    emulator.control("PUT", "faults", [])
+    emulator.control("POST", "clock", {"advance": 25 * 3600})
+    with sqlite3.connect(at / "ledger.db") as ledger:
+        ledger.execute("UPDATE nexi_batch_jobs SET sent_at = sent_at - 25 * 3600")
+    ledger.close()
+
+    again = run("run", "--run", "r")
+    assert (again.exit_code, "2 may have been charged: see" in again.stderr) == (1, True)
+    assert emulator.charged() == {"job-0": 1, "job-1": 1}
+    listed = run("review", "--run", "r")
+    assert (listed.exit_code, "2 jobs are in review." in listed.stdout) == (1, True)
+    assert "job-0: 99.00 SEK from subscription" in listed.stdout
+
+    assert run("resolve", "job-0", "--run", "r").exit_code == 2
+    found = run("resolve", "job-0", "--run", "r", "--payment", "p", "--charge", "c")
+    assert (found.exit_code, found.stdout) == (0, "job-0 is charged.\n")
+    assert "planned again" in run("resolve", "job-1", "--run", "r", "--not-charged").stdout
+    assert run("review", "--run", "r").exit_code == 0
+    assert run("status", "--run", "r").exit_code == 1

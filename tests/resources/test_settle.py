@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import attrs
 import httpx
@@ -14,6 +15,8 @@ from nexi_async import (
     ConnectFailed,
     InvalidRequest,
     NexiError,
+    NotCharged,
+    NotKnown,
     Outcome,
     RetryPolicy,
     SubscriptionChargeReceipt,
@@ -27,6 +30,8 @@ from tests.transport.clock import Clock, by_clock
 FOUND = answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": True})
 RUNNING = answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": False})
 UNHEARD_OF = answer(404)
+NOT_CHARGED = NotCharged(idempotency_key="key-1")
+NOT_KNOWN = NotKnown(idempotency_key="key-1")
 RECEIPT = SubscriptionChargeReceipt(payment_id="p1", charge_id="c1", idempotency_key="key-1")
 
 
@@ -39,10 +44,13 @@ class Case:
     clock: Clock
     group: str
 
-    async def settle(self, patience: float = 10.0) -> SubscriptionChargeReceipt | None:
+    async def settle(
+        self, patience: float = 10.0, age: timedelta | None = timedelta(0)
+    ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
+        sent_at = None if age is None else datetime.now(UTC) - age
         if self.group == "subscriptions":
-            return await self.client.subscriptions.settle("s1", "key-1", patience=patience)
-        return await self.client.unscheduled_subscriptions.settle("s1", "key-1", patience=patience)
+            return await self.client.subscriptions.settle("s1", "key-1", sent_at=sent_at, patience=patience)
+        return await self.client.unscheduled_subscriptions.settle("s1", "key-1", sent_at=sent_at, patience=patience)
 
 
 @pytest.fixture(params=["subscriptions", "unscheduled_subscriptions"])
@@ -85,9 +93,23 @@ async def test_not_there_yet(group: str) -> None:
 async def test_never_arrived(group: str) -> None:
     """What the API has not heard of in all that time has not happened."""
     async with asking(group, *[UNHEARD_OF] * 5) as case:
-        assert await case.settle() is None
+        assert await case.settle() == NOT_CHARGED
         assert case.clock.waits == [1.0, 2.0, 4.0, 3.0]
         assert (case.clock.time, case.api.script) == (1010.0, [])
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=24), timedelta(days=-1), None], ids=str)
+async def test_key_that_may_be_forgotten(group: str, age: timedelta | None) -> None:
+    """That the API has not heard of it says nothing then: it is not reported as a charge that has not happened."""
+    async with asking(group, UNHEARD_OF) as case:
+        assert await case.settle(patience=0.0, age=age) == NOT_KNOWN
+
+
+async def test_time_without_zone() -> None:
+    """Nobody knows when that was."""
+    async with asking("subscriptions") as case:
+        with pytest.raises(InvalidRequest, match="sent_at: must have a time zone"):
+            await case.client.subscriptions.settle("s1", "key-1", sent_at=datetime(2026, 10, 1))  # noqa: DTZ001
 
 
 async def test_never_done(group: str) -> None:
@@ -109,14 +131,14 @@ async def test_arrived_late_and_never_done(group: str) -> None:
 async def test_no_patience(group: str) -> None:
     """Without patience it is asked just once."""
     async with asking(group, UNHEARD_OF) as case:
-        assert await case.settle(patience=0.0) is None
+        assert await case.settle(patience=0.0) == NOT_CHARGED
         assert (len(case.api.requests), case.clock.waits) == (1, [])
 
 
 async def test_longest_delay(group: str) -> None:
     """With much patience the API is still asked every few seconds, to the end."""
     async with asking(group, *[UNHEARD_OF] * 9) as case:
-        assert await case.settle(patience=30.0) is None
+        assert await case.settle(patience=30.0) == NOT_CHARGED
         assert case.clock.waits == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 3.0]
 
 
@@ -146,4 +168,4 @@ async def test_key_that_cannot_be() -> None:
     """A key that no charge can have had is refused, not reported as a charge that has not happened."""
     async with asking("subscriptions") as case:
         with pytest.raises(InvalidRequest):
-            await case.client.subscriptions.settle("s1", "")
+            await case.client.subscriptions.settle("s1", "", sent_at=None)

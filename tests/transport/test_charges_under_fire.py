@@ -12,6 +12,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import anyio
 import attrs
@@ -143,13 +144,15 @@ class Merchant:
         while job.belief is None:
             job.story.append("settle")
             try:
-                receipt = await self.checkout.subscriptions.settle(job.subscription_id, job.key, patience=0.3)
+                receipt = await self.checkout.subscriptions.settle(
+                    job.subscription_id, job.key, sent_at=datetime.now(UTC), patience=0.3
+                )
             except TimedOut:
                 await self.ask_again(job)
             except NexiError:
                 continue
             else:
-                if receipt is not None:
+                if isinstance(receipt, SubscriptionChargeReceipt):
                     self.note(job, receipt)
                 elif self.dice.random() < 0.5:
                     job.belief = "not charged"
