@@ -21,7 +21,7 @@ from nexi_async.batch.outbox import Outbox
 from nexi_async.batch.pacing import Breaker
 from nexi_async.batch.results import Ending, JobState, ending_of
 from nexi_async.client import AsyncCheckout
-from nexi_async.errors import NexiError
+from nexi_async.errors import InvalidRequest, NexiError
 from nexi_async.models.bulk import BulkCharge, SubscriptionToCharge
 from nexi_async.reference.states import BulkItemStatus
 from nexi_async.resources.pages import Poll
@@ -31,6 +31,10 @@ __all__ = ["BulkCrew"]
 BUNDLE_SIZE = 500
 """How many jobs one request has, at most."""
 BUNDLES_AT_ONCE = 4
+LEASE_SECONDS = 15.0
+"""For how long nobody else bundles the jobs of the run when its charger was not heard of."""
+LEASE_CHECKS = 20
+"""How often one looks whether it has ended."""
 
 
 class BulkCrew:
@@ -65,14 +69,41 @@ class BulkCrew:
         What was taken and not begun is given back, whatever happens.
         """
         self._outbox = outbox
+        await self._wait_for_lease()
         try:
             async with create_task_group() as tasks:
-                for _ in range(BUNDLES_AT_ONCE):
-                    tasks.start_soon(self._work)
+                tasks.start_soon(self._keep_lease)
+                await self._work_together()
+                tasks.cancel_scope.cancel()
         finally:
             with anyio.move_on_after(RELEASE_SECONDS, shield=True):
                 await self._release()
+                await self._ledger.end_bulk_lease(self._run, self._owner)
         return self._after_bulk is None and self._after_job is None
+
+    async def _work_together(self) -> None:
+        async with create_task_group() as tasks:
+            for _ in range(BUNDLES_AT_ONCE):
+                tasks.start_soon(self._work)
+
+    async def _wait_for_lease(self) -> None:
+        """Wait for the end of a lease that its holder may have died with; whoever lives makes it longer meanwhile."""
+        for _ in range(LEASE_CHECKS):
+            if await self._ledger.lease_bulks(self._run, self._owner, LEASE_SECONDS):
+                return
+            await self._gate.pause(2 * LEASE_SECONDS / LEASE_CHECKS)
+            if not self._gate.is_open:
+                return
+        raise self._in_use()
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await anyio.sleep(LEASE_SECONDS / 3)
+            if not await self._ledger.lease_bulks(self._run, self._owner, LEASE_SECONDS):
+                raise self._in_use()
+
+    def _in_use(self) -> InvalidRequest:
+        return InvalidRequest([("run", f"another charger has Nexi charge the bundles of {self._run.name}; let it end")])
 
     async def _release(self) -> None:
         """Give back what was not begun; bundles are found again when the pass goes on."""

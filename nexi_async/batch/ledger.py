@@ -204,6 +204,14 @@ class Ledger:
             ledger_work.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now(), bundled=bundled
         )
 
+    async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
+        """Be the only one to bundle the run's jobs for so many seconds from now; False if somebody else is."""
+        return await self._database.run(ledger_bulks.lease, run, owner, self._now(), seconds)
+
+    async def end_bulk_lease(self, run: Run, owner: str) -> None:
+        """Let others bundle the run's jobs."""
+        await self._database.run(ledger_bulks.end_lease, run, owner)
+
     async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[Assignment]) -> Bulk:
         """Bundle jobs for a bulk run; when this returns the bundle is on disk."""
         return await self._database.run(ledger_bulks.begin, run, kind, jobs, self._now())

@@ -9,12 +9,13 @@ import hashlib
 from collections.abc import Sequence
 
 import attrs
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from nexi_async.batch.ledger_tables import BULKS, IS_OPEN, JOBS, MEMBERS
+from nexi_async.batch.ledger_tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
 from nexi_async.batch.ledger_work import Assignment, KindName, Run, take
+from nexi_async.storage import lock
 
-__all__ = ["Bulk", "accept", "begin", "take_open"]
+__all__ = ["Bulk", "accept", "begin", "end_lease", "lease", "take_open"]
 
 
 @attrs.frozen(kw_only=True)
@@ -36,11 +37,33 @@ class Bulk:
     jobs: tuple[Assignment, ...]
 
 
+def lease(connection: Connection, run: Run, owner: str, now: float, seconds: float) -> bool:
+    """Be the only one to bundle the run's jobs for so many seconds; False if somebody else is."""
+    lock(connection, f"nexi_async.bulk.{run.id}")
+    held = connection.execute(select(BULK_LEASES).where(BULK_LEASES.c.run == run.id)).first()
+    if held is None:
+        connection.execute(insert(BULK_LEASES).values(run=run.id, owner=owner, until=now + seconds))
+    elif held.owner == owner or held.until <= now:
+        ours = update(BULK_LEASES).where(BULK_LEASES.c.run == run.id)
+        connection.execute(ours.values(owner=owner, until=now + seconds))
+    else:
+        return False
+    return True
+
+
+def end_lease(connection: Connection, run: Run, owner: str) -> None:
+    """Let others bundle the run's jobs."""
+    connection.execute(delete(BULK_LEASES).where(BULK_LEASES.c.run == run.id, BULK_LEASES.c.owner == owner))
+
+
 def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Assignment], now: float) -> Bulk:
     """Bundle jobs, before anything of it is sent."""
     jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
     connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
     name = hashlib.sha256("".join(job.key for job in jobs).encode()).hexdigest()[:63]
+    known = connection.execute(select(BULKS).where(BULKS.c.external_id == name)).first()
+    if known is not None:  # this transaction was done before, and its commit not confirmed
+        return Bulk(number=known.number, kind=kind, external_id=name, bulk_id=known.bulk_id, jobs=tuple(jobs))
     made = insert(BULKS).values(run=run.id, kind=kind, external_id=name).returning(BULKS.c.number)
     number = connection.execute(made).scalar_one()
     connection.execute(insert(MEMBERS), [{"job": job.number, "attempt": job.attempt, "bulk": number} for job in jobs])

@@ -117,6 +117,16 @@ MEMBERS = Table(
 """Which bulk run charges a job in an attempt."""
 
 
+BULK_LEASES = Table(
+    "nexi_batch_bulk_leases",
+    TABLES,
+    Column("run", ForeignKey(RUNS.c.id), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Double, nullable=False),
+)
+"""Who bundles the jobs of a run, and until when nobody else may."""
+
+
 def _create(connection: Connection) -> None:
     TABLES.create_all(connection, [SCHEMA, RUNS, PLANS, JOBS])
     connection.execute(insert(SCHEMA).values(version=0))
@@ -140,7 +150,11 @@ def _add_claims(connection: Connection) -> None:
     connection.execute(update(JOBS).where(IS_OPEN, JOBS.c.state != "planned").values(sent_at=earliest))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks, _add_claims)
+def _add_bulk_leases(connection: Connection) -> None:
+    BULK_LEASES.create(connection)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks, _add_claims, _add_bulk_leases)
 """Each makes the next version of the one before."""
 
 

@@ -139,3 +139,69 @@ async def test_a_run_keeps_its_strategy(shop: Shop) -> None:
 
     with pytest.raises(InvalidRequest, match="begun with bulk"):
         await shop.charge()
+
+
+# --- two of them ---------------------------------------------------------------------------------------------------
+
+
+async def test_of_two_at_once_one_charges_and_the_other_waits_or_says_so(shop: Shop) -> None:
+    """Nobody is bundled twice, and none of them ends in an error of the database."""
+    await shop.ledger.plan("r", shop.jobs(40))
+    ends: list[object] = []
+
+    async def charge_all() -> None:
+        try:
+            ends.append(len(await charge(shop)))
+        except InvalidRequest as error:
+            ends.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(charge_all)
+        tasks.start_soon(charge_all)
+
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(40)})
+    assert 40 in ends
+    assert len(ends) == 2
+    assert bulk_runs(shop) == 1
+
+
+async def test_a_second_charger_says_that_another_is_at_it(shop: Shop) -> None:
+    """When it has waited for longer than a dead one would hold the run; later it may go on."""
+    await shop.ledger.plan("r", shop.jobs(3))
+    run = await shop.ledger.bind("r", "bulk")
+    assert await shop.ledger.lease_bulks(run, "the other", 15)
+
+    with pytest.raises(InvalidRequest, match="another charger has Nexi charge the bundles of r"):
+        await charge(shop)
+    assert shop.charged() == Counter()
+
+    await shop.ledger.end_bulk_lease(run, "the other")
+    assert len(await charge(shop)) == 3
+
+
+async def test_a_lease_ends_with_its_time(url: str) -> None:
+    """A charger that died holds nobody up for ever; one that lives makes it longer."""
+    now = 1000.0
+    async with Ledger.open(url, now=lambda: now) as ledger:
+        await ledger.plan("r", [job("1")])
+        run = await ledger.bind("r", "bulk")
+        assert await ledger.lease_bulks(run, "first", 15)
+        now += 10
+        assert not await ledger.lease_bulks(run, "second", 15)
+        assert await ledger.lease_bulks(run, "first", 15)
+        now += 14
+        assert not await ledger.lease_bulks(run, "second", 15)
+        now += 2
+        assert await ledger.lease_bulks(run, "second", 15)
+        await ledger.end_bulk_lease(run, "first")
+        assert not await ledger.lease_bulks(run, "first", 15)
+
+
+async def test_bundling_the_same_jobs_again_gives_the_same_bundle(ledger: Ledger) -> None:
+    """As when a commit was not confirmed and is done once more."""
+    await ledger.plan("r", [job("1")])
+    run = await ledger.bind("r", "bulk")
+    jobs = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", bundled=False)
+    first = await ledger.begin_bulk(run, "scheduled", jobs)
+
+    assert (await ledger.begin_bulk(run, "scheduled", jobs)).number == first.number
