@@ -18,7 +18,7 @@ from tests.batch.processes import EmulatorProcess, batch, begin, running_emulato
 from tests.batch.support import Shop, no_time
 from tests.postgres import DURABLE, Server, controlled_server, fresh_database
 
-JOBS = 600
+JOBS = 300
 
 
 class Failing:
@@ -116,7 +116,7 @@ def planned(server: Server, tmp_path: Path) -> Iterator[tuple[EmulatorProcess, d
 def charge_through_restarts(server: Server, emulator: EmulatorProcess, command: subprocess.Popen[str]) -> list[str]:
     """Restart the server three times while it charges; its lines on standard error."""
     for number in range(3):
-        while emulator.charged().total() < number * 150 + 20:
+        while emulator.charged().total() < number * 70 + 20:
             time.sleep(0.1)
         server.stop()
         time.sleep(1.0)
@@ -133,7 +133,7 @@ def test_restarts_of_the_database_lose_nothing(
 ) -> None:
     """Three of them: each is told in a line, and everybody is charged once."""
     emulator, environment = planned
-    charging = begin(environment, command, "--run", "r", "--concurrency", "10", "--rate", str(JOBS // 10))
+    charging = begin(environment, command, "--run", "r", "--concurrency", "10", "--rate", "60")
 
     lines = charge_through_restarts(server, emulator, charging)
 
