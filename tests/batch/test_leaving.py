@@ -226,6 +226,7 @@ anyio.run(main, backend=sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_behind_a_closed_pipe_it_ends(tmp_path: Path, anyio_backend_name: str) -> None:
     """`python charge.py | head -1`: the program gets its error, and everybody is charged once in the end."""
     with running_emulator() as emulator:

@@ -126,6 +126,7 @@ def charge_through_restarts(server: Server, emulator: EmulatorProcess, command: 
     return complaints.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("command", ["run", "worker"])
 def test_restarts_of_the_database_lose_nothing(
@@ -142,6 +143,7 @@ def test_restarts_of_the_database_lose_nothing(
     assert all(line.startswith("the database is away: ") and line.endswith("; waiting for it.") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_run_that_starts_during_an_outage_waits(
     server: Server, planned: tuple[EmulatorProcess, dict[str, str]]
