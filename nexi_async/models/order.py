@@ -14,7 +14,8 @@ from nexi_async.models.rules import Amount, Currency, ItemText, NotNegative, Pla
 __all__ = ["Order", "OrderItem"]
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-"""Enough digits that nothing is rounded but the final amount; halves go away from zero, as on receipts."""
+"""Enough digits for a price times a quantity that nothing is rounded but the final amount; halves go away from zero, as
+on receipts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -115,17 +116,23 @@ class _Line:
 
     def net_and_tax(self) -> tuple[int, int]:
         if self.unit_price is not None:
-            net = _rounded(_EXACT.multiply(Decimal(self.unit_price), self.quantity))
-            return net, _rounded(Decimal(net * self.tax_rate).scaleb(-4, _EXACT))
-        gross = _rounded(_EXACT.multiply(Decimal(self.unit_price_with_tax or 0), self.quantity))
+            net = self._times_quantity(self.unit_price)
+            return net, _divided(net * self.tax_rate, 10_000)
+        gross = self._times_quantity(self.unit_price_with_tax or 0)
         net = self._without_tax(gross)
         return net, gross - net
+
+    def _times_quantity(self, price: int) -> int:
+        whole = int(self.quantity)
+        if whole == self.quantity:
+            return price * whole
+        return int(_EXACT.multiply(Decimal(price), self.quantity).to_integral_value(context=_EXACT))
 
     def price_without_tax(self) -> int:
         return self._without_tax(self.unit_price_with_tax or 0) if self.unit_price is None else self.unit_price
 
     def _without_tax(self, amount: int) -> int:
-        return _rounded(_EXACT.divide(Decimal(amount * 10_000), Decimal(10_000 + self.tax_rate)))
+        return _divided(amount * 10_000, 10_000 + self.tax_rate)
 
 
 def order_items(items: Iterable[OrderItem]) -> tuple[OrderItem, ...]:
@@ -138,8 +145,10 @@ def _exact(quantity: Decimal | int) -> Decimal:
     return Decimal(quantity) if is_whole else cast("Decimal", quantity)
 
 
-def _rounded(amount: Decimal) -> int:
-    return int(amount.to_integral_value(context=_EXACT))
+def _divided(amount: int, by: int) -> int:
+    """Rounded to a whole number, halves away from zero."""
+    size = (2 * abs(amount) + by) // (2 * by)
+    return size if amount >= 0 else -size
 
 
 @attrs.frozen(kw_only=True)
@@ -166,10 +175,15 @@ class Order:
         Raises:
             InvalidRequest: a line or the sum breaks a rule of the API.
         """
-        lines = _Lines(items=tuple(items))
-        rules.check(lines)
-        order = cls(items=lines.items, amount=sum_of(lines.items), currency=currency, reference=reference)
-        rules.check(order)
+        lines = tuple(items)
+        try:
+            order = cls(items=lines, amount=sum_of(lines), currency=currency, reference=reference)
+        except (AttributeError, TypeError):  # what is no line, or has no number, can't be added up
+            rules.check(_Lines(items=lines))
+            raise
+        if not rules.is_sound(order):
+            rules.check(_Lines(items=lines))  # if a line is wrong, so is their sum, which is not worth a word
+            rules.check(order)
         return order
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
@@ -180,7 +194,7 @@ class Order:
 
 @attrs.frozen
 class _Lines:
-    """Order lines on their way to being added up."""
+    """Order lines that could not be added up."""
 
     items: tuple[OrderItem, ...]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import attrs
@@ -167,3 +167,51 @@ def test_quantity_must_fit_a_double() -> None:
 def test_half_a_surrogate_pair_is_refused() -> None:
     """What is no character cannot travel, and says where it stands."""
     assert faults(item, name="Mug \ud83d") == {"name": "has half of a surrogate pair, which is no character"}
+
+
+exact = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+def rounded(amount: Decimal) -> int:
+    """A whole number of minor units, halves away from zero."""
+    return int(amount.to_integral_value(context=exact))
+
+
+wide_prices = prices | st.integers(-(2**31), 2**31 - 1)
+wide_quantities = quantities | st.sampled_from(
+    [Decimal(text) for text in ("1E+3", "1E-9", "0.5", "2.50", "0", "1E-400")]
+)
+
+
+@given(quantity=wide_quantities, price=wide_prices, rate=rates, with_tax=st.booleans())
+def test_whole_numbers_come_out_as_decimals_would(
+    quantity: Decimal | int, price: int, rate: int, with_tax: bool
+) -> None:
+    """Reckoning in whole numbers is exact: each amount is what decimals of sixty digits say."""
+    named = {"unit_price_with_tax": price, "unit_price": None} if with_tax else {"unit_price": price}
+    total = rounded(exact.multiply(Decimal(price), Decimal(quantity)))
+    divisor = Decimal(10_000 + rate)
+    if with_tax:
+        net = rounded(exact.divide(Decimal(total * 10_000), divisor))
+        expected = (rounded(exact.divide(Decimal(price * 10_000), divisor)), net, total - net)
+    else:
+        expected = (price, total, rounded(Decimal(total * rate).scaleb(-4, exact)))
+    try:
+        line = item(quantity=quantity, tax_rate=rate, **named)
+    except InvalidRequest:
+        assert max(map(abs, (*expected, expected[1] + expected[2]))) >= 2**31 - 1
+    else:
+        assert (line.unit_price, line.net_total_amount, line.tax_amount) == expected
+
+
+@pytest.mark.parametrize("wrong", [None, "12", 1.5, True])
+def test_a_line_whose_total_is_no_number(wrong: Any) -> None:
+    """What can't be added up is told by its line, not by the sum."""
+    broken = attrs.evolve(item(), gross_total_amount=wrong)
+    assert list(faults(Order.of, items=[item(), broken], currency="SEK")) == ["items[1].grossTotalAmount"]
+
+
+def test_a_wrong_line_and_a_wrong_currency() -> None:
+    """Lines are told first; their sum is not worth a word as long as one of them is wrong."""
+    broken = attrs.evolve(item(), name="<")
+    assert list(faults(Order.of, items=[broken], currency="sek")) == ["items[0].name"]
