@@ -6,7 +6,9 @@
 The receiver for webhooks is in `nexi_async.webhooks`, the emulator in `nexi_async.emulator`.
 """
 
+import importlib
 import logging
+import typing
 
 from nexi_async.client import AsyncCheckout
 from nexi_async.errors import (
@@ -33,76 +35,6 @@ from nexi_async.errors import (
     UnexpectedResponse,
 )
 from nexi_async.idempotency import derive_key, new_key
-from nexi_async.models import (
-    AdditionalPaymentMethodData,
-    Address,
-    AddressDetails,
-    Appearance,
-    BulkCharge,
-    BulkReceipt,
-    BulkVerification,
-    CardDetails,
-    CardPaymentReceipt,
-    CardToCharge,
-    Charge,
-    ChargeReceipt,
-    ChargeStatus,
-    Checkout,
-    CheckoutDetails,
-    Company,
-    CompanyDetails,
-    ConfiguredPaymentMethod,
-    Consumer,
-    ConsumerDetails,
-    ConsumerType,
-    ContactDetails,
-    Country,
-    CreatedPayment,
-    DisplayOptions,
-    ImportFault,
-    Invoice,
-    InvoiceDetails,
-    InvoiceLink,
-    MethodOrderReference,
-    NotCharged,
-    Notifications,
-    NotKnown,
-    Order,
-    OrderDetails,
-    OrderItem,
-    Payment,
-    PaymentCharge,
-    PaymentDetails,
-    PaymentInfo,
-    PaymentMethodConfiguration,
-    PaymentMethodFee,
-    PaymentRefund,
-    PaymentStatus,
-    Payout,
-    PayoutAction,
-    PersonDetails,
-    PhoneDetails,
-    PhoneNumber,
-    PrivatePerson,
-    Refund,
-    RefundReceipt,
-    Shipment,
-    Shipping,
-    Subscription,
-    SubscriptionChargeReceipt,
-    SubscriptionLink,
-    SubscriptionSetup,
-    SubscriptionToCharge,
-    SubscriptionToVerify,
-    Summary,
-    TaxDetail,
-    TextOptions,
-    UnscheduledSubscription,
-    UnscheduledSubscriptionLink,
-    UnscheduledSubscriptionSetup,
-    WebHook,
-)
-from nexi_async.models.text import clean_text
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import BulkItemStatus, BulkStatus, PaymentAction, RefundState
 from nexi_async.resources.pages import Poll
@@ -235,5 +167,90 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "PaymentType",
     "RefundState",
 ]
+
+if typing.TYPE_CHECKING:
+    from nexi_async.models import (
+        AdditionalPaymentMethodData,
+        Address,
+        AddressDetails,
+        Appearance,
+        BulkCharge,
+        BulkReceipt,
+        BulkVerification,
+        CardDetails,
+        CardPaymentReceipt,
+        CardToCharge,
+        Charge,
+        ChargeReceipt,
+        ChargeStatus,
+        Checkout,
+        CheckoutDetails,
+        Company,
+        CompanyDetails,
+        ConfiguredPaymentMethod,
+        Consumer,
+        ConsumerDetails,
+        ConsumerType,
+        ContactDetails,
+        Country,
+        CreatedPayment,
+        DisplayOptions,
+        ImportFault,
+        Invoice,
+        InvoiceDetails,
+        InvoiceLink,
+        MethodOrderReference,
+        NotCharged,
+        Notifications,
+        NotKnown,
+        Order,
+        OrderDetails,
+        OrderItem,
+        Payment,
+        PaymentCharge,
+        PaymentDetails,
+        PaymentInfo,
+        PaymentMethodConfiguration,
+        PaymentMethodFee,
+        PaymentRefund,
+        PaymentStatus,
+        Payout,
+        PayoutAction,
+        PersonDetails,
+        PhoneDetails,
+        PhoneNumber,
+        PrivatePerson,
+        Refund,
+        RefundReceipt,
+        Shipment,
+        Shipping,
+        Subscription,
+        SubscriptionChargeReceipt,
+        SubscriptionLink,
+        SubscriptionSetup,
+        SubscriptionToCharge,
+        SubscriptionToVerify,
+        Summary,
+        TaxDetail,
+        TextOptions,
+        UnscheduledSubscription,
+        UnscheduledSubscriptionLink,
+        UnscheduledSubscriptionSetup,
+        WebHook,
+    )
+    from nexi_async.models.text import clean_text
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load the models when the first of them is asked for; they are the larger part of what there is to load."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(importlib.import_module("nexi_async.models"), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 logging.getLogger("nexi_async").addHandler(logging.NullHandler())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
 import ssl
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -20,14 +20,6 @@ from nexi_async import environment as environments
 from nexi_async.environment import Environment, EnvironmentName, is_this_machine
 from nexi_async.errors import InvalidRequest
 from nexi_async.idempotency import check_key
-from nexi_async.models.subscription import Subscription, UnscheduledSubscription
-from nexi_async.resources.card_payments import CardPayments
-from nexi_async.resources.charges import Charges
-from nexi_async.resources.payment_methods import PaymentMethods
-from nexi_async.resources.payments import Payments
-from nexi_async.resources.refunds import Refunds
-from nexi_async.resources.reports import Reports
-from nexi_async.resources.subscriptions import SCHEDULED, UNSCHEDULED, Subscriptions
 from nexi_async.transport.call import Answer, Call
 from nexi_async.transport.carrier import Transport
 from nexi_async.transport.hooks import Hooks
@@ -38,6 +30,16 @@ from nexi_async.transport.pause import Pause
 from nexi_async.transport.proxy import check_proxy, proxy_of_environment
 from nexi_async.transport.retry import RetryPolicy
 from nexi_async.transport.session import Session
+
+if TYPE_CHECKING:
+    from nexi_async.models.subscription import Subscription, UnscheduledSubscription
+    from nexi_async.resources.card_payments import CardPayments
+    from nexi_async.resources.charges import Charges
+    from nexi_async.resources.payment_methods import PaymentMethods
+    from nexi_async.resources.payments import Payments
+    from nexi_async.resources.refunds import Refunds
+    from nexi_async.resources.reports import Reports
+    from nexi_async.resources.subscriptions import Subscriptions
 
 __all__ = ["AsyncCheckout"]
 
@@ -57,16 +59,6 @@ class AsyncCheckout:
     """The client of the Nexi Checkout API; use it as `async with AsyncCheckout(...) as checkout:`.
 
     One client serves any number of tasks of one event loop through one pool of connections.
-
-    Attributes:
-        payments: create, retrieve, change, charge, refund, cancel.
-        charges: retrieve and refund single charges.
-        refunds: retrieve refunds, cancel pending ones.
-        payment_methods: what the merchant has set up.
-        card_payments: cards from server to server.
-        reports: payouts and what they are made of.
-        subscriptions: charges on a schedule.
-        unscheduled_subscriptions: charges at any time.
     """
 
     def __init__(
@@ -134,18 +126,64 @@ class AsyncCheckout:
             hooks=hooks,
             requires_keys=require_idempotency_keys,
         )
-        self._build_groups()
 
-    def _build_groups(self) -> None:
-        session = self._session
-        self.card_payments = CardPayments(session)
-        self.payment_methods = PaymentMethods(session)
-        self.reports = Reports(session)
-        self.payments = Payments(session)
-        self.charges = Charges(session)
-        self.refunds = Refunds(session)
-        self.subscriptions: Subscriptions[Subscription] = Subscriptions(session, SCHEDULED)
-        self.unscheduled_subscriptions: Subscriptions[UnscheduledSubscription] = Subscriptions(session, UNSCHEDULED)
+    # Groups are loaded with their models when they are first used: few programs need all of them.
+
+    @functools.cached_property
+    def payments(self) -> Payments:
+        """Create, retrieve, change, charge, refund, cancel."""
+        from nexi_async.resources.payments import Payments
+
+        return Payments(self._session)
+
+    @functools.cached_property
+    def charges(self) -> Charges:
+        """Retrieve and refund single charges."""
+        from nexi_async.resources.charges import Charges
+
+        return Charges(self._session)
+
+    @functools.cached_property
+    def refunds(self) -> Refunds:
+        """Retrieve refunds, cancel pending ones."""
+        from nexi_async.resources.refunds import Refunds
+
+        return Refunds(self._session)
+
+    @functools.cached_property
+    def payment_methods(self) -> PaymentMethods:
+        """What the merchant has set up."""
+        from nexi_async.resources.payment_methods import PaymentMethods
+
+        return PaymentMethods(self._session)
+
+    @functools.cached_property
+    def card_payments(self) -> CardPayments:
+        """Cards from server to server."""
+        from nexi_async.resources.card_payments import CardPayments
+
+        return CardPayments(self._session)
+
+    @functools.cached_property
+    def reports(self) -> Reports:
+        """Payouts and what they are made of."""
+        from nexi_async.resources.reports import Reports
+
+        return Reports(self._session)
+
+    @functools.cached_property
+    def subscriptions(self) -> Subscriptions[Subscription]:
+        """Charges on a schedule."""
+        from nexi_async.resources.subscriptions import SCHEDULED, Subscriptions
+
+        return Subscriptions(self._session, SCHEDULED)
+
+    @functools.cached_property
+    def unscheduled_subscriptions(self) -> Subscriptions[UnscheduledSubscription]:
+        """Charges at any time."""
+        from nexi_async.resources.subscriptions import UNSCHEDULED, Subscriptions
+
+        return Subscriptions(self._session, UNSCHEDULED)
 
     def with_options(
         self,
@@ -179,7 +217,6 @@ class AsyncCheckout:
         copy = object.__new__(AsyncCheckout)
         copy._environment, copy._lifetime = self._environment, self._lifetime
         copy._session = attrs.evolve(session, **changes)
-        copy._build_groups()
         return copy
 
     async def request(
@@ -275,16 +312,22 @@ def _base_url(given: str | None, environment: Environment) -> str:
 
 
 def _headers(secret_key: str, platform_tag: str | None) -> tuple[tuple[str, str], ...]:
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
     headers = [
         ("Authorization", secret_key),
         ("Accept", "application/json"),
         ("Accept-Encoding", "identity"),
-        ("User-Agent", f"nexi-async/{version('nexi-async')} python/{python}"),
+        ("User-Agent", _user_agent()),
     ]
     if platform_tag is not None:
         headers.append(("CommercePlatformTag", _platform_tag(platform_tag)))
     return tuple(headers)
+
+
+@functools.cache
+def _user_agent() -> str:
+    from importlib.metadata import version  # takes as long to load as all models together, and only clients need it
+
+    return f"nexi-async/{version('nexi-async')} python/{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _platform_tag(tag: str) -> str:

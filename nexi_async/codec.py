@@ -25,8 +25,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
 
 from nexi_async.errors import Fault
-from nexi_async.models.rules import wire_name
 from nexi_async.reference.open_enum import OpenEnum
+from nexi_async.wire_names import wire_name
 
 __all__ = ["Malformed", "as_json", "decode", "encode", "lenient", "plain", "read_json", "strict", "structure"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from types import ModuleType
@@ -52,8 +53,8 @@ def test_names_are_those_that_are_there() -> None:
     """`__all__` is exactly what the package holds, apart from its modules."""
     there = {
         name
-        for name, value in vars(nexi_async).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        for name in dir(nexi_async)
+        if not name.startswith("_") and not isinstance(getattr(nexi_async, name), ModuleType)
     }
     assert set(nexi_async.__all__) == there
 
@@ -61,7 +62,7 @@ def test_names_are_those_that_are_there() -> None:
 @pytest.mark.parametrize("name", sorted(nexi_async.__all__))
 def test_every_name_is_explained(name: str) -> None:
     """Each public name has a docstring of its own that ends as a sentence does."""
-    lines = (vars(nexi_async)[name].__doc__ or "").strip().splitlines()
+    lines = (getattr(nexi_async, name).__doc__ or "").strip().splitlines()
     assert lines
     assert lines[0].endswith((".", ":"))
 
@@ -71,6 +72,38 @@ def test_importing_loads_no_more_than_it_needs() -> None:
     loaded = set(run("import sys, nexi_async; print('\\n'.join(sys.modules))").splitlines())
     assert "nexi_async.client" in loaded
     assert not loaded & {*EXTRAS, *FLOORS_ABOVE} - LOADED_BY_HTTPX
+
+
+@pytest.mark.parametrize("module", ["nexi_async", "nexi_async.webhooks", "nexi_async.batch"])
+def test_no_import_loads_a_database_or_a_command_line(module: str) -> None:
+    """Whoever imports a part waits for nothing that only its use may need."""
+    program = (
+        f"import sys, httpx; before = {{*sys.modules}}; import {module}; print('\\n'.join({{*sys.modules}} - before))"
+    )
+    loaded = set(run(program).splitlines())
+    assert module in loaded
+    assert not loaded & ({*EXTRAS, "click"} - {"starlette"})
+
+
+@pytest.mark.parametrize("module", ["nexi_async", "nexi_async.batch"])
+def test_every_name_is_loaded_when_it_is_asked_for(module: str) -> None:
+    """What is loaded late is there all the same, by name, in a listing, and with a star."""
+    program = (
+        f"import {module} as m; names = m.__all__; assert {{*names}} <= {{*dir(m)}}; [getattr(m, n) for n in names]"
+    )
+    assert run(f"{program}; from {module} import *; print(len(names))").isdigit()
+    with pytest.raises(AttributeError, match=f"module '{module}' has no attribute 'Ordr'"):
+        _ = importlib.import_module(module).Ordr
+
+
+@pytest.mark.slow
+def test_importing_takes_no_longer_than_a_peer() -> None:
+    """In the same environment `import nexi_async` costs no more processor time than `import stripe`."""
+    times: dict[str, list[float]] = {"nexi_async": [], "stripe": []}
+    for _ in range(5):
+        for module, found in times.items():
+            found.append(float(run(f"import {module}, time; print(time.process_time())")))
+    assert min(times["nexi_async"]) <= 1.1 * min(times["stripe"])
 
 
 def test_client_works_without_any_extra() -> None:

@@ -54,6 +54,7 @@ from nexi_async.models.subscription import (
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
 )
+from nexi_async.models.text import clean_text
 
 __all__ = [  # noqa: RUF022 - grouped by module
     # order
@@ -136,4 +137,5 @@ __all__ = [  # noqa: RUF022 - grouped by module
     "Payout",
     "PayoutAction",
     "TaxDetail",
+    "clean_text",
 ]

@@ -23,6 +23,7 @@ from typing import Annotated, Any, cast
 import attrs
 
 from nexi_async.errors import Fault, InvalidRequest
+from nexi_async.wire_names import camel, wire_name
 
 __all__ = [
     "Amount",
@@ -46,6 +47,7 @@ __all__ = [
     "is_sound",
     "longest",
     "matching",
+    "wire_name",
     "without",
 ]
 
@@ -186,18 +188,6 @@ def faults(request: object) -> list[Fault]:
     found: list[Fault] = []
     _model_check(cast("type[attrs.AttrsInstance]", type(request)))(request, "", found)
     return found
-
-
-def camel(name: str) -> str:
-    """The wire's spelling of a Python name: `order_items` is `orderItems`."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def wire_name(attribute: attrs.Attribute[Any]) -> str | None:
-    """How the attribute is called on the wire; None if it never travels."""
-    wire: str | None = attribute.metadata.get("wire", camel(attribute.name))
-    return wire
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------

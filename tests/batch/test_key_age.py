@@ -98,7 +98,6 @@ async def machine(url: str, days: Days, network: httpx.AsyncBaseTransport) -> As
     key, address = days.emulator.secret_key, "https://emulator.test"
     async with AsyncCheckout(key, base_url=address, transport=network, retry=SWIFT) as checkout:
         checkout._session = attrs.evolve(checkout._session, wall=days.now)
-        checkout._build_groups()
         async with Ledger.open(url, now=days.now) as ledger:
             yield Machine(checkout, ledger)
 

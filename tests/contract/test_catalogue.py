@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterable
@@ -22,7 +23,8 @@ BUILT_ON_OTHERS = {"subscriptions.settle", "unscheduled_subscriptions.settle"}
 def public_methods() -> set[str]:
     """Every call that a user finds on a client, as "group.method"."""
     checkout = AsyncCheckout("secret-key")
-    groups = {name: group for name, group in vars(checkout).items() if not name.startswith("_")}
+    names = [name for name, value in vars(AsyncCheckout).items() if isinstance(value, functools.cached_property)]
+    groups = {name: getattr(checkout, name) for name in names}
     return {
         f"{name}.{method}"
         for name, group in groups.items()

@@ -44,5 +44,4 @@ class Clock:
 def by_clock(client: AsyncCheckout, clock: Clock) -> AsyncCheckout:
     """The client, living by the clock and drawing the longest delays."""
     client._session = attrs.evolve(client._session, now=clock.now, sleep=clock.sleep, draw=lambda: 1.0)
-    client._build_groups()
     return client
