@@ -82,7 +82,7 @@ def build(name: str, url: str) -> ASGIApp:
 
 
 def waiting_in(receiver: WebhookReceiver) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """Says how many letters wait."""
+    """Says how many events wait."""
 
     async def waiting(_: Request) -> JSONResponse:
         inbox = (await receiver.stats()).inbox

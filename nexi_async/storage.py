@@ -72,6 +72,10 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self._engine.url!r})"  # with the password hidden
 
+    def exists(self) -> bool:
+        """Whether there is a file, on SQLite; a server knows by itself what it has."""
+        return self._file is None or self._file.exists()
+
     async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in a transaction: committed when it returns, rolled back if it raises.
 
@@ -214,6 +218,10 @@ class _File:
     def __init__(self, path: str) -> None:
         self._path = Path(path).absolute()
         self._identity: tuple[int, int] | None = None
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self._path.exists()
 
     def open(self) -> None:
         """Make the file if it was never there; one that was open and has gone is not made again."""

@@ -1,4 +1,4 @@
-"""`nexi-async inbox`: look into the inbox of a webhook receiver, send letters round again, throw old ones away."""
+"""`nexi-async inbox`: look into the inbox of a webhook receiver, send events round again, throw old ones away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from rich.console import Console
 from nexi_async.cli.secrets import without_password
 from nexi_async.cli.unusable import telling_faults
 from nexi_async.codec import read_json
-from nexi_async.webhooks import Letter, SQLInbox
+from nexi_async.errors import ConfigurationError
+from nexi_async.webhooks import SQLInbox, StoredEvent
 
 __all__ = ["inbox"]
 
@@ -35,7 +36,7 @@ InboxURL = Annotated[
 
 
 class State(enum.StrEnum):
-    """What a letter can be."""
+    """What an event can be."""
 
     waiting = "waiting"
     done = "done"
@@ -46,42 +47,42 @@ class State(enum.StrEnum):
 def show_list(
     inbox: InboxURL,
     *,
-    state: Annotated[State | None, typer.Option(help="Only letters of this state.")] = None,
-    payment: Annotated[str | None, typer.Option(metavar="ID", help="Only letters about this payment.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only events of this state.")] = None,
+    payment: Annotated[str | None, typer.Option(metavar="ID", help="Only events about this payment.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
 ) -> None:
-    """List letters, newest first."""
-    letters = _ask(inbox, "letters", state=None if state is None else state.value, payment_id=payment, most=limit)
+    """List events, newest first."""
+    events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, most=limit)
     typer.echo(LINE.format("number", "received (UTC)", "state", "tries", "event", "payment", "error"))
-    for letter in letters:
-        typer.echo(LINE.format(*_columns(letter)).rstrip())
+    for event in events:
+        typer.echo(LINE.format(*_columns(event)).rstrip())
 
 
 @inbox.command()
-def show(number: Annotated[int, typer.Argument(help="The letter's number.")], inbox: InboxURL) -> None:
-    """Show one letter and the delivery in it, with all that it says of the shopper.
+def show(number: Annotated[int, typer.Argument(help="The event's number.")], inbox: InboxURL) -> None:
+    """Show one event and the delivery in it, with all that it says of the shopper.
 
-    Exit status: 1 if there is no such letter.
+    Exit status: 1 if there is no such event.
     """
-    letter = _ask(inbox, "letter", number)
-    if letter is None:
-        typer.echo(f"There is no letter {number}.", err=True)
+    event = _ask(inbox, "event", number)
+    if event is None:
+        typer.echo(f"There is no event {number}.", err=True)
         raise typer.Exit(NOT_FOUND)
-    ends = "next try" if letter.state == "waiting" else "ended"
-    facts = {"number": letter.number, "event": letter.event, "id": letter.id, "payment": letter.payment_id or "-"}
-    facts |= {"state": letter.state, "tries": letter.attempts, "received": letter.received_at, ends: letter.due_at}
-    facts |= {"error": letter.error} if letter.error else {}
+    ends = "next try" if event.state == "waiting" else "ended"
+    facts = {"number": event.number, "event": event.event, "id": event.id, "payment": event.payment_id or "-"}
+    facts |= {"state": event.state, "tries": event.attempts, "received": event.received_at, ends: event.due_at}
+    facts |= {"error": event.error} if event.error else {}
     for name, value in facts.items():
         typer.echo(f"{name:<9} {value}")
-    Console(soft_wrap=True).print_json(data=read_json(letter.body))
+    Console(soft_wrap=True).print_json(data=read_json(event.body))
 
 
 @inbox.command()
 def replay(
     inbox: InboxURL,
-    numbers: Annotated[list[int] | None, typer.Argument(help="Letters to send; all dead ones when left out.")] = None,
+    numbers: Annotated[list[int] | None, typer.Argument(help="Events to send; all dead ones when left out.")] = None,
 ) -> None:
-    """Send letters round again, as if they had just come in: dead ones, or those of these numbers, handled ones too."""
+    """Send events round again, as if they had just come in: dead ones, or those of these numbers, handled ones too."""
     typer.echo(f"{_ask(inbox, 'replay', *(numbers or ()))} sent round again")
 
 
@@ -90,25 +91,28 @@ def purge(
     inbox: InboxURL,
     *,
     older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="How long ago they ended.")] = 30.0,
-    dead: Annotated[bool, typer.Option("--dead", help="Throw away dead letters, instead of handled ones.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="Throw away dead events, instead of handled ones.")] = False,
 ) -> None:
-    """Throw away letters that were handled; a repetition that comes later would be handled again."""
+    """Throw away events that were handled; a repetition that comes later would be handled again."""
     thrown = _ask(inbox, "purge", "dead" if dead else "done", older_than=older_than * DAY)
     typer.echo(f"{thrown} thrown away")
 
 
-def _columns(letter: Letter) -> tuple[str, ...]:
-    received = f"{letter.received_at:%Y-%m-%d %H:%M:%S}"
-    tries, payment, error = str(letter.attempts), letter.payment_id or "-", letter.error or ""
-    return str(letter.number), received, letter.state, tries, letter.event, payment, error
+def _columns(event: StoredEvent) -> tuple[str, ...]:
+    received = f"{event.received_at:%Y-%m-%d %H:%M:%S}"
+    tries, payment, error = str(event.attempts), event.payment_id or "-", " ".join((event.error or "").split())
+    return str(event.number), received, event.state, tries, event.event, payment, error
 
 
 def _ask(url: str, method: str, *arguments: Any, **options: Any) -> Any:
     """Open the inbox, call it, close it."""
 
     async def ask() -> Any:
-        async with SQLInbox(url) as opened:
-            return await getattr(opened, method)(*arguments, **options)
+        inbox = SQLInbox(url)
+        if not await inbox.exists():  # a misspelt name must not make an empty one
+            raise ConfigurationError([("--inbox", "there is no inbox: is the URL right, and has a receiver run?")])
+        async with inbox:
+            return await getattr(inbox, method)(*arguments, **options)
 
     with telling_faults():
         return anyio.run(ask)

@@ -34,11 +34,11 @@ from nexi_async.webhooks.events import (
 from nexi_async.webhooks.guard import new_authorization
 from nexi_async.webhooks.handlers import Handler, PaymentHandler
 from nexi_async.webhooks.inbox import SQLInbox
-from nexi_async.webhooks.letters import Letter
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event
 from nexi_async.webhooks.receiver import WebhookReceiver
 from nexi_async.webhooks.refetch import TooManyFetches
 from nexi_async.webhooks.stats import ErrorStats, InboxStats, ReceiverStats
+from nexi_async.webhooks.stored_events import StoredEvent
 
 __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving
@@ -49,7 +49,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     "new_authorization",
     # storing
     "SQLInbox",
-    "Letter",
+    "StoredEvent",
     # watching
     "ReceiverStats",
     "InboxStats",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 from nexi_async.webhooks.events import EVENT_CLASSES, Event
 from nexi_async.webhooks.handlers import Handlers
+from nexi_async.webhooks.isolation import run_isolated
 from nexi_async.webhooks.log import facts, logger
 from nexi_async.webhooks.refetch import Refetch
 from nexi_async.webhooks.stats import Tally
@@ -22,10 +24,11 @@ class NoHandler(LookupError):
 class Dispatcher:
     """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
 
-    def __init__(self, handlers: Handlers, refetch: Refetch | None, tally: Tally) -> None:
+    def __init__(self, handlers: Handlers, refetch: Refetch | None, tally: Tally, timeout: float) -> None:
         self._handlers = handlers
         self._refetch = refetch
         self._tally = tally
+        self._timeout = timeout
 
     def is_expecting(self, event: Event) -> bool:
         """Whether somebody takes this event; if not, the log says so."""
@@ -36,14 +39,16 @@ class Dispatcher:
         return False
 
     async def handle(self, event: Event, received: float) -> None:
-        """Handle an event that came in at that moment, in seconds since 1970.
+        """Handle an event that came in at that moment, by the clock of the inbox or of the process.
 
         Raises:
-            Exception: what the handler raised, or what kept it from being called.
+            Exception: what the handler raised, or what kept it from being called. Never a `BaseException`, unless the
+                caller is cancelled.
+            TimeoutError: the handler took too long.
         """
         label = event.name if event.name in EVENT_CLASSES else "other"
         try:
-            await self._call(event, received)
+            await run_isolated(functools.partial(self._call, event, received), timeout=self._timeout)
         except Exception as error:
             self._tally.failed[label] += 1
             self._tally.count_error("handler", f"the handler of {event.name} failed", error)

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketClose
 
 from nexi_async import environment as environments
 from nexi_async.environment import EnvironmentName
+from nexi_async.errors import InvalidRequest, StorageUnavailable
 from nexi_async.webhooks import answers
 from nexi_async.webhooks.admission import Admission
 from nexi_async.webhooks.answers import Refused
@@ -29,11 +30,11 @@ from nexi_async.webhooks.events import Event
 from nexi_async.webhooks.guard import AuthorizationOf, Networks, TrustedProxies
 from nexi_async.webhooks.handlers import Handler, Handlers
 from nexi_async.webhooks.inbox import SQLInbox
-from nexi_async.webhooks.letters import Letter
 from nexi_async.webhooks.log import facts, flush, logger
 from nexi_async.webhooks.parsing import parse_event
 from nexi_async.webhooks.refetch import Refetch, Retrieve
 from nexi_async.webhooks.stats import MetricsPage, ReceiverStats, Tally
+from nexi_async.webhooks.stored_events import StoredEvent
 
 __all__ = ["WebhookReceiver"]
 
@@ -81,6 +82,9 @@ class WebhookReceiver:
         fallback: takes events that have no handler of their own, unknown ones too. Without it they are answered 500,
             so that nothing is lost while a handler is missing.
         max_body: the most bytes that a delivery may have.
+        handler_timeout: seconds that a handler may take, fetching the payment included; then it is cancelled, which
+            counts as a failure. With an inbox its `lease` is a limit as well. A handler that blocks its thread can't be
+            cancelled.
 
     Raises:
         InvalidRequest: an option can't be used; says which and why.
@@ -97,7 +101,10 @@ class WebhookReceiver:
         refetch: Retrieve | None = None,
         fallback: Handler[Event] | None = None,
         max_body: int = 65_536,
+        handler_timeout: float = 15.0,
     ) -> None:
+        if handler_timeout <= 0:
+            raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
         own_networks = environments.find(environment).webhook_networks
         self._tally = Tally()
         self._admission = Admission.of(
@@ -108,7 +115,9 @@ class WebhookReceiver:
             tally=self._tally,
         )
         self._handlers = handlers = Handlers(fallback, payments=refetch is not None)
-        self._dispatcher = Dispatcher(handlers, Refetch(refetch) if refetch else None, self._tally)
+        self._now = time.monotonic if inbox is None else inbox.now
+        fetch = Refetch(refetch, self._now) if refetch else None
+        self._dispatcher = Dispatcher(handlers, fetch, self._tally, handler_timeout)
         self._inbox = inbox
         self._memory = HandledEvents()
         self._stack = AsyncExitStack()
@@ -227,15 +236,19 @@ class WebhookReceiver:
             self._tally.report("inbox", NOT_STORED, *values, level=logging.ERROR, error=error, extra=facts(*values))
 
     async def _handle_now(self, event: Event) -> bool:
-        handle = functools.partial(self._dispatcher.handle, event, time.time())
+        handle = functools.partial(self._dispatcher.handle, event, self._now())
         return await self._memory.once((event.id, event.name), handle)
 
     async def _store(self, inbox: SQLInbox, event: Event) -> bool:
         if not self._is_running:
             raise RuntimeError("the receiver is not running: pass receiver.lifespan to the app, or enter the receiver")
-        await inbox.put(event)
+        try:
+            await inbox.put(event)
+        except StorageUnavailable as error:  # the inbox has said it, once for all deliveries
+            self._tally.count_error("inbox", "not stored", error)
+            return False
         return True
 
-    async def _open(self, letter: Letter) -> None:
+    async def _open(self, stored: StoredEvent) -> None:
         """Handle what lay in the inbox."""
-        await self._dispatcher.handle(parse_event(letter.body), letter.received)
+        await self._dispatcher.handle(parse_event(stored.body), stored.received)

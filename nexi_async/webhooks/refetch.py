@@ -6,7 +6,6 @@ one payment brings a dozen events within seconds. So a fetched payment serves ev
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -35,10 +34,10 @@ class Refetch:
 
     Args:
         retrieve: how, e.g. `checkout.payments.retrieve`.
-        clock: seconds since 1970.
+        clock: seconds; the clock by which it is known when an event came in, and one that never goes back.
     """
 
-    def __init__(self, retrieve: Retrieve, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, retrieve: Retrieve, clock: Callable[[], float]) -> None:
         self._retrieve = retrieve
         self._clock = clock
         self._recent: OrderedDict[str, _Fetched] = OrderedDict()

@@ -55,17 +55,20 @@ class ErrorStats:
 
 @attrs.frozen(kw_only=True)
 class InboxStats:
-    """An inbox right now, whichever process put the letters there.
+    """An inbox right now, whichever process put the events there.
 
     Attributes:
-        waiting: letters that are not handled yet, those being worked on too.
+        waiting: events that are not handled yet, those being worked on too.
         oldest_waiting: seconds since the oldest of them came in.
-        dead: letters that failed too often.
+        dead: events that failed too often.
+        is_working: whether the workers of this process are alive. If they are not, what comes in waits until a process
+            is started whose workers are.
     """
 
     waiting: int
     oldest_waiting: float
     dead: int
+    is_working: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -161,6 +164,8 @@ def _lines(stats: ReceiverStats) -> Iterator[str]:
     yield from _error_lines({f'{process},cause="{cause}"': error for cause, error in stats.errors.items()})
     if stats.inbox is not None:
         yield from _inbox_lines(stats.inbox)
+        working = {process: int(stats.inbox.is_working)}
+        yield from _metric("inbox_working", "gauge", "Whether the workers of this process are alive.", working)
 
 
 def _error_lines(errors: Mapping[str, ErrorStats]) -> Iterator[str]:
@@ -171,10 +176,10 @@ def _error_lines(errors: Mapping[str, ErrorStats]) -> Iterator[str]:
 
 
 def _inbox_lines(inbox: InboxStats) -> Iterator[str]:
-    letters = {'state="waiting"': inbox.waiting, 'state="dead"': inbox.dead}
-    yield from _metric("inbox_letters", "gauge", "Letters in the inbox, by state.", letters)
+    events = {'state="waiting"': inbox.waiting, 'state="dead"': inbox.dead}
+    yield from _metric("inbox_events", "gauge", "Events in the inbox, by state.", events)
     oldest = {"": inbox.oldest_waiting}
-    yield from _metric("inbox_oldest_seconds", "gauge", "Age of the oldest letter that waits.", oldest)
+    yield from _metric("inbox_oldest_seconds", "gauge", "Age of the oldest event that waits.", oldest)
 
 
 def _metric(name: str, kind: str, help_text: str, values: Mapping[str, float]) -> Iterator[str]:

@@ -1,87 +1,109 @@
-"""Workers: they take letters out of the inbox, hand them to handlers, and write down how it ended."""
+"""The worker pool: it leases events from the inbox, hands them to handlers, and writes down how it ended."""
 
 from __future__ import annotations
 
-import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import anyio
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from nexi_async.webhooks import letters
-from nexi_async.webhooks.letters import Ending, Letter
-from nexi_async.webhooks.log import facts
+from nexi_async.webhooks import stored_events
+from nexi_async.webhooks.isolation import run_isolated
+from nexi_async.webhooks.log import facts, logger
+from nexi_async.webhooks.outage import Outage
+from nexi_async.webhooks.stored_events import LeaseEnd, StoredEvent
 
-__all__ = ["Bell", "Exchange", "Workers"]
-
-Exchange: TypeAlias = Callable[[Sequence[Ending], int], Awaitable[Sequence[Letter]]]
-"""Writes how loans ended and lends at most so many letters, in one transaction."""
+__all__ = ["Exchange", "Room", "Wakeup", "WorkerPool"]
 
 PAUSE = 1.0
 """Seconds between two looks into the inbox while nothing happens in this process."""
+LONGEST_PAUSE = 5.0
+EAGER = 10
+"""After so many looks in vain the longest pause is made between them: the database is away for longer."""
 LAST_CALL = 10.0
 """Seconds that handlers have to end when the receiver stops."""
 
 
-logger = logging.getLogger("nexi_async.webhooks")
+class Room(NamedTuple):
+    """For how many more events there are workers."""
+
+    any: int
+    retries: int
+    """How many of them may have been tried before: so what fails slowly does not hold up all that is new."""
 
 
-class Bell:
-    """Wakes the one who waits for it; rung while nobody waits, it wakes the next one at once."""
+Exchange: TypeAlias = Callable[[Sequence[LeaseEnd], Room], Awaitable[Sequence[StoredEvent]]]
+"""Writes how leases ended and leases events for which there is room, in one transaction."""
+
+
+class Wakeup:
+    """Wakes the one who waits for it; set while nobody waits, it wakes the next one at once."""
 
     def __init__(self) -> None:
-        self._rung = anyio.Event()
+        self._event = anyio.Event()
 
-    def ring(self) -> None:
+    def set(self) -> None:
         """Wake the one who waits."""
-        self._rung.set()
+        self._event.set()
 
     async def wait(self, seconds: float) -> None:
         """Wait to be woken, for so long at most."""
         with anyio.move_on_after(seconds):
-            await self._rung.wait()
-        self._rung = anyio.Event()
+            await self._event.wait()
+        self._event = anyio.Event()
 
 
-class Workers:
+class WorkerPool:
     """Works through an inbox as long as `running` runs.
+
+    Nothing that a handler does ends it but the cancellation of the scope that `running` is entered in.
 
     Args:
         exchange: the inbox.
-        handle: what to do with a letter; what it raises is written down, and the letter is tried again later.
+        handle: what to do with an event; whatever it raises is written down, and the event is tried again later.
         clock: seconds since 1970.
-        bell: is rung when there may be something to do.
-        concurrency: how many letters may be worked on at once.
-        tries: after how many failures a letter is dead.
-        lease: seconds that `handle` may take.
+        wakeup: is set when there may be something to do.
+        outage: is told whether the inbox can be reached.
+        concurrency: how many events may be worked on at once; half of them, at least one, may be retries.
+        tries: after how many failures an event is dead.
+        timeout: seconds that `handle` may take.
     """
 
     def __init__(
         self,
         exchange: Exchange,
-        handle: Callable[[Letter], Awaitable[None]],
+        handle: Callable[[StoredEvent], Awaitable[None]],
         *,
         clock: Callable[[], float],
-        bell: Bell,
+        wakeup: Wakeup,
+        outage: Outage,
         concurrency: int,
         tries: int,
-        lease: float,
+        timeout: float,
     ) -> None:
         self._exchange = exchange
         self._handle = handle
         self._clock = clock
-        self._bell = bell
-        self._free = concurrency
-        self._concurrency = concurrency
+        self._wakeup = wakeup
+        self._outage = outage
+        self._room = Room(concurrency, max(1, concurrency // 2))
         self._tries = tries
-        self._lease = lease
-        self._endings: list[Ending] = []
+        self._timeout = timeout
+        self._working: dict[int, StoredEvent] = {}
+        self._cut_off: list[StoredEvent] = []
+        self._ends: list[LeaseEnd] = []
         self._is_open = True
         self._stopped = anyio.Event()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes events and will go on doing so."""
+        return self._is_open and not self._stopped.is_set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -89,7 +111,7 @@ class Workers:
         raised: Exception | None = None
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._run, tasks)
+                tasks.start_soon(self._supervise)
                 try:
                     yield
                 except Exception as error:  # noqa: BLE001 - raised below, where the task group can't wrap it
@@ -98,67 +120,100 @@ class Workers:
                     await self._stop()
                     tasks.cancel_scope.cancel()
         finally:
-            await self._turn(0)
+            self._is_open = False
+            self._ends += [stored_events.given_back(event, self._clock()) for event in self._cut_off]
+            await self._turn(Room(0, 0))
         if raised is not None:
             raise raised
 
-    async def _run(self, tasks: TaskGroup) -> None:
-        try:
-            while self._is_open or self._free < self._concurrency:
-                lent = await self._turn(self._free if self._is_open else 0)
-                self._free -= len(lent)
-                for letter in lent:
-                    tasks.start_soon(self._work_on, letter)
-                await self._bell.wait(PAUSE)
-        finally:
-            self._stopped.set()
-
     async def _stop(self) -> None:
-        """No new letters; wait for those that are being worked on."""
+        """No new events; wait for those that are being worked on."""
         self._is_open = False
-        self._bell.ring()
+        self._wakeup.set()
         with anyio.move_on_after(LAST_CALL, shield=True):
             await self._stopped.wait()
 
-    async def _turn(self, most: int) -> Sequence[Letter]:
-        """Write down what ended and take what is due; a database that is away is asked again later."""
-        endings, self._endings = self._endings, []
-        lent: Sequence[Letter] = ()
-        with CancelScope(shield=True):  # what is lent must not get lost on the way
-            try:
-                lent = await self._exchange(endings, most)
-            except Exception:
-                self._endings[:0] = endings
-                logger.exception("the inbox can't be worked on, trying again")
-        return lent
+    # --- the loop --------------------------------------------------------------------------------------------------
 
-    async def _work_on(self, letter: Letter) -> None:
-        ending = letters.given_back(letter, self._clock())
+    async def _supervise(self) -> None:
+        """Run the loop, again if something ends it before its time: handlers run arbitrary code in its task group."""
         try:
-            ending = await self._try(letter)
+            while self._is_open or self._working:
+                try:
+                    await run_isolated(self._run, timeout=float("inf"))
+                except Exception:  # noqa: BLE001 - whatever ended it, it goes on
+                    logger.exception("the workers of the inbox failed and are started again")
+                    await anyio.sleep(PAUSE)
+                self._ends += [self._failed(event, RuntimeError("the workers failed")) for event in self._cut_off]
+                self._cut_off.clear()  # one of them may have done it: the try counts
         finally:
-            self._endings.append(ending)
-            self._free += 1
-            self._bell.ring()
+            self._stopped.set()
 
-    async def _try(self, letter: Letter) -> Ending:
+    async def _run(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            while self._is_open or self._working:
+                await self._fill(tasks)
+                await self._wakeup.wait(LONGEST_PAUSE if self._outage.failures > EAGER else PAUSE)
+
+    async def _fill(self, tasks: TaskGroup) -> None:
+        """Give everybody who is free something to do."""
+        for event in await self._turn(self._free() if self._is_open else Room(0, 0)):
+            self._working[event.number] = event
+            tasks.start_soon(self._work_on, event)
+
+    def _free(self) -> Room:
+        retries = sum(event.attempts > 1 for event in self._working.values())
+        free = self._room.any - len(self._working)
+        return Room(free, min(free, max(0, self._room.retries - retries)))
+
+    async def _turn(self, room: Room) -> Sequence[StoredEvent]:
+        """Write down what ended and take what is due; a database that is away is asked again later."""
+        ends, self._ends = self._ends, []
+        leased: Sequence[StoredEvent] = ()
+        asked = time.monotonic()
+        with CancelScope(shield=True):  # what is leased must not get lost on the way
+            try:
+                leased = await self._exchange(ends, room)
+            except Exception as error:  # noqa: BLE001 - the outage says it in the log, once
+                self._ends[:0] = ends
+                self._outage.met(error)
+            else:
+                self._outage.over(asked=asked)
+        return leased
+
+    # --- one event -------------------------------------------------------------------------------------------------
+
+    async def _work_on(self, event: StoredEvent) -> None:
+        self._cut_off.append(event)  # until it has ended
         try:
-            if letter.attempts > self._tries:
+            end = await self._try(event)
+            self._ends.append(end)
+            self._cut_off.remove(event)
+        finally:
+            del self._working[event.number]
+            self._wakeup.set()
+
+    async def _try(self, event: StoredEvent) -> LeaseEnd:
+        try:
+            if event.attempts > self._tries:
                 raise RuntimeError("every worker that had it died")
-            with anyio.fail_after(self._lease):
-                await self._handle(letter)
-        except Exception as error:
-            ending = letters.failed(letter, error, self._clock(), tries=self._tries, chance=random.random())  # noqa: S311
+            await run_isolated(lambda: self._handle(event), timeout=self._timeout)
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
+            end = self._failed(event, error)
             logger.exception(
-                "handler failed, attempt %d of %d: event %r, id %r, payment %r, letter %d is %s",
-                letter.attempts,
+                "handler failed, attempt %d of %d: event %r, id %r, payment %r, number %d is %s",
+                event.attempts,
                 self._tries,
-                letter.event,
-                letter.id,
-                letter.payment_id,
-                letter.number,
-                ending.state,
-                extra=facts(letter.event, letter.id, letter.payment_id),
+                event.event,
+                event.id,
+                event.payment_id,
+                event.number,
+                end.state,
+                extra=facts(event.event, event.id, event.payment_id),
             )
-            return ending
-        return letters.done(letter, self._clock())
+            return end
+        return stored_events.done(event, self._clock())
+
+    def _failed(self, event: StoredEvent, error: Exception) -> LeaseEnd:
+        chance = random.random()  # noqa: S311 - it only spreads retries
+        return stored_events.failed(event, error, self._clock(), tries=self._tries, chance=chance)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from nexi_async.cli.app import app
 from nexi_async.cli.unusable import telling_faults
-from nexi_async.webhooks import Event, Letter, SQLInbox, deliveries, parse_event
+from nexi_async.webhooks import Event, SQLInbox, StoredEvent, deliveries, parse_event
 from tests.cli.test_main import COMMAND, run
 
 SECRET = "Kq7ZtB9fRw4LmXc2"
@@ -129,7 +129,7 @@ def test_a_tunnel_is_this_machine() -> None:
         (("webhooks", "listen", "--authorization", "short"), "authorization[0]: must be 8 or more"),
         (("webhooks", "listen", "--inbox", "mysql://localhost"), "url: is for mysql"),
         (("webhooks", "listen", "--host", "192.0.2.1"), "Cannot assign requested address"),
-        (("inbox", "list", "--inbox", "sqlite:////nowhere/inbox.db"), "can't be opened: No such file"),
+        (("inbox", "list", "--inbox", "sqlite:////nowhere/inbox.db"), "--inbox: there is no inbox"),
         (("inbox", "list", "--inbox", "inbox.db"), "url: is not a URL"),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_missing_driver_is_told() -> None:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """An inbox with a handled letter, a dead one and one that waits."""
+    """An inbox with a handled event, a dead one and one that waits."""
     url = f"sqlite:///{tmp_path / 'inbox.db'}"
     anyio.run(fill, url)
     return url
@@ -165,8 +165,8 @@ def url(tmp_path: Path) -> str:
 async def fill(url: str) -> None:
     """Let three events come in; the second can't be handled."""
 
-    async def handle(letter: Letter) -> None:
-        if letter.number == 2:
+    async def handle(event: StoredEvent) -> None:
+        if event.number == 2:
             raise RuntimeError("out of stock")
 
     inbox = SQLInbox(url, tries=1)
@@ -175,7 +175,7 @@ async def fill(url: str) -> None:
             await inbox.put(sample(name))
     async with inbox.working(handle):
         with anyio.fail_after(20):
-            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody rings
+            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody wakes
                 await anyio.sleep(0.01)
     async with inbox:
         await inbox.put(sample("payment.cancel.created"))
@@ -191,7 +191,7 @@ def look(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["inbox", *arguments])
 
 
-def test_letters_are_listed(url: str) -> None:
+def test_events_are_listed(url: str) -> None:
     """With number, state, tries, event, payment and error; chosen by state and by payment."""
     lines = look("list", "--inbox", url).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["number", "3", "2", "1"]
@@ -202,17 +202,17 @@ def test_letters_are_listed(url: str) -> None:
         assert [line.split()[0] for line in shown[1:]] == [number]
 
 
-def test_a_letter_is_shown(url: str) -> None:
+def test_an_event_is_shown(url: str) -> None:
     """All that is known of it, and the delivery itself."""
     shown = look("show", "2", "--inbox", url).stdout
     for text in ("payment.charge.created.v2", "dead", "ended", "out of stock", '"paymentMethod": "Visa"'):
         assert text in shown
     assert "next try" in look("show", "3", "--inbox", url).stdout
     missing = look("show", "9", "--inbox", url)
-    assert (missing.exit_code, missing.stderr) == (1, "There is no letter 9.\n")
+    assert (missing.exit_code, missing.stderr) == (1, "There is no event 9.\n")
 
 
-def test_letters_are_replayed(url: str) -> None:
+def test_events_are_replayed(url: str) -> None:
     """All dead ones, then one by its number."""
     assert look("replay", "--inbox", url).stdout == "1 sent round again\n"
     assert look("replay", "1", "--inbox", url).stdout == "1 sent round again\n"
@@ -220,9 +220,18 @@ def test_letters_are_replayed(url: str) -> None:
     assert len(waiting.splitlines()) == 4
 
 
-def test_letters_are_purged(url: str) -> None:
+def test_events_are_purged(url: str) -> None:
     """Old handled ones, or dead ones; never those that wait."""
     assert look("purge", "--inbox", url).stdout == "0 thrown away\n"
     assert look("purge", "--inbox", url, "--older-than", "0").stdout == "1 thrown away\n"
     assert look("purge", "--inbox", url, "--older-than", "0", "--dead").stdout == "1 thrown away\n"
     assert len(look("list", "--inbox", url).stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "1"), ("replay",), ("purge",)])
+def test_looking_makes_no_inbox(command: tuple[str, ...], tmp_path: Path) -> None:
+    """A misspelt name is told, and no empty file is left behind."""
+    result = look(*command, "--inbox", f"sqlite:///{tmp_path / 'nope.db'}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "there is no inbox" in result.stderr
+    assert not list(tmp_path.iterdir())

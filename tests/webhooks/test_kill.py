@@ -23,7 +23,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from nexi_async.webhooks import Letter, SQLInbox, deliveries, parse_event
+from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
 from tests.webhooks.support import AUTHORIZATION
 
 DELIVERIES = int(os.environ.get("NEXI_KILL_DELIVERIES", "300"))
@@ -132,13 +132,13 @@ def shuffled_deliveries() -> tuple[list[bytes], set[tuple[str, str]]]:
     return everything, {(event.id, event.name) for event in events}
 
 
-async def letters_when_all_is_done(url: str) -> list[Letter]:
+async def events_when_all_is_done(url: str) -> list[StoredEvent]:
     """Everything in the inbox, as soon as nothing waits any more."""
     async with SQLInbox(url) as inbox:
         with anyio.move_on_after(PATIENCE):
             while (await inbox.stats()).waiting:  # noqa: ASYNC110 - other processes work
                 await anyio.sleep(0.1)
-        return await inbox.letters(most=2 * DELIVERIES)
+        return await inbox.events(most=2 * DELIVERIES)
 
 
 @pytest.fixture(params=[("sqlite", 1), ("postgresql", 2)], ids=["sqlite", "postgresql"])
@@ -164,11 +164,11 @@ def test_nothing_is_lost(shop: tuple[Shop, str, Path]) -> None:
             while nexi.answered < moment and nexi.is_sending():
                 time.sleep(0.001)
             victim.kill_one()
-    letters = anyio.run(letters_when_all_is_done, url)
+    stored = anyio.run(events_when_all_is_done, url)
     handled = Counter(tuple(line.split()) for line in lines.read_text().splitlines())
     sys.stdout.write(f"{nexi.answered} answered, {nexi.unanswered} sent again, {len(events)} events, ")
-    sys.stdout.write(f"{handled.total()} times handled, {sum(letter.attempts > 1 for letter in letters)} lent twice\n")
+    sys.stdout.write(f"{handled.total()} times handled, {sum(event.attempts > 1 for event in stored)} leased twice\n")
     assert nexi.answered == len(bodies)
     assert set(handled) == events
-    assert Counter((letter.id, letter.event) for letter in letters) == Counter(events)
-    assert {letter.state for letter in letters} == {"done"}
+    assert Counter((event.id, event.event) for event in stored) == Counter(events)
+    assert {event.state for event in stored} == {"done"}

@@ -130,7 +130,7 @@ async def test_an_event_that_nobody_takes_is_not_stored(url: str) -> None:
     assert stats.inbox.waiting == 0
 
 
-async def test_a_letter_that_nobody_takes_any_more_fails(url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_event_that_nobody_takes_any_more_fails(url: str, caplog: pytest.LogCaptureFixture) -> None:
     """A handler that was dropped after its events had been stored is missed."""
     inbox = SQLInbox(url)
     receiver = WebhookReceiver(authorization=AUTHORIZATION, inbox=inbox)
@@ -139,7 +139,7 @@ async def test_a_letter_that_nobody_takes_any_more_fails(url: str, caplog: pytes
         async with receiver:
             await other.put(parse_event(deliveries.sample("payment.cancel.created")))
             with anyio.fail_after(PATIENCE):
-                while len((await receiver.stats()).failed) < 2:  # noqa: ASYNC110 - nobody rings
+                while len((await receiver.stats()).failed) < 2:  # noqa: ASYNC110 - nobody wakes
                     await anyio.sleep(0.01)
     assert "no handler for 'payment.created'" in caplog.text
 

@@ -29,7 +29,7 @@ STATS = ReceiverStats(
         "handler": ErrorStats(count=1, last="no money", last_at=datetime(2026, 11, 2, tzinfo=UTC)),
     },
     process=4711,
-    inbox=InboxStats(waiting=4, oldest_waiting=1.5, dead=0),
+    inbox=InboxStats(waiting=4, oldest_waiting=1.5, dead=0, is_working=True),
 )
 PAGE = """\
 # HELP nexi_webhooks_deliveries_total Deliveries answered, by HTTP status.
@@ -51,13 +51,16 @@ nexi_webhooks_errors_total{process="4711",cause="handler"} 1
 # TYPE nexi_webhooks_last_error_seconds gauge
 nexi_webhooks_last_error_seconds{process="4711",cause="address"} 1793491200.0
 nexi_webhooks_last_error_seconds{process="4711",cause="handler"} 1793577600.0
-# HELP nexi_webhooks_inbox_letters Letters in the inbox, by state.
-# TYPE nexi_webhooks_inbox_letters gauge
-nexi_webhooks_inbox_letters{state="waiting"} 4
-nexi_webhooks_inbox_letters{state="dead"} 0
-# HELP nexi_webhooks_inbox_oldest_seconds Age of the oldest letter that waits.
+# HELP nexi_webhooks_inbox_events Events in the inbox, by state.
+# TYPE nexi_webhooks_inbox_events gauge
+nexi_webhooks_inbox_events{state="waiting"} 4
+nexi_webhooks_inbox_events{state="dead"} 0
+# HELP nexi_webhooks_inbox_oldest_seconds Age of the oldest event that waits.
 # TYPE nexi_webhooks_inbox_oldest_seconds gauge
 nexi_webhooks_inbox_oldest_seconds 1.5
+# HELP nexi_webhooks_inbox_working Whether the workers of this process are alive.
+# TYPE nexi_webhooks_inbox_working gauge
+nexi_webhooks_inbox_working{process="4711"} 1
 """
 
 

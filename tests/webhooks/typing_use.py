@@ -85,8 +85,8 @@ async def wrong_second(event: ChargeCreatedV2, payment: int) -> None: ...
 
 async def look_after(inbox: SQLInbox) -> None:
     async with inbox:
-        for letter in await inbox.letters(state="dead"):
-            assert_type(await inbox.replay(letter.number), int)
+        for event in await inbox.events(state="dead"):
+            assert_type(await inbox.replay(event.number), int)
         assert_type(await inbox.purge("done", older_than=86_400), int)
     async with stored:
         assert_type((await stored.stats()).repeated, int)

@@ -1,4 +1,4 @@
-"""What becomes of a letter, decided without an inbox."""
+"""What becomes of an event, decided without an inbox."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.webhooks import Letter
-from nexi_async.webhooks.letters import LONGEST_ERROR, delay, done, failed, given_back
+from nexi_async.webhooks import StoredEvent
+from nexi_async.webhooks.stored_events import LONGEST_ERROR, delay, done, failed, given_back
 
-LETTER = Letter(
+EVENT = StoredEvent(
     number=7,
     id="aa01",
     event="payment.created",
@@ -27,37 +27,37 @@ LETTER = Letter(
 )
 
 
-def test_a_handled_letter_is_done() -> None:
+def test_a_handled_event_is_done() -> None:
     """It ends now, without an error."""
-    ending = done(LETTER, 1005.0)
+    ending = done(EVENT, 1005.0)
     assert (ending.number, ending.worker, ending.state, ending.due) == (7, "w1", "done", 1005.0)
     assert (ending.attempts, ending.error) == (3, None)
 
 
-def test_a_failed_letter_waits_for_its_next_try() -> None:
+def test_a_failed_event_waits_for_its_next_try() -> None:
     """It says why it failed, and comes round later."""
-    ending = failed(LETTER, ValueError("no such order"), 1005.0, tries=4, chance=0.0)
+    ending = failed(EVENT, ValueError("no such order"), 1005.0, tries=4, chance=0.0)
     assert (ending.state, ending.due, ending.error) == ("waiting", 1025.0, "ValueError: no such order")
 
 
 def test_the_last_failure_is_the_end() -> None:
-    """After its last try a letter is dead."""
-    ending = failed(LETTER, ValueError("no such order"), 1005.0, tries=3, chance=0.0)
+    """After its last try an event is dead."""
+    ending = failed(EVENT, ValueError("no such order"), 1005.0, tries=3, chance=0.0)
     assert (ending.state, ending.due, ending.error) == ("dead", 1005.0, "ValueError: no such order")
 
 
 def test_an_error_can_always_be_written() -> None:
     """Endless or odd words do not keep a failure from being written down."""
-    ending = failed(LETTER, ValueError("\0" + "a" * 5000), 1005.0, tries=3, chance=0.0)
+    ending = failed(EVENT, ValueError("\0" + "a" * 5000), 1005.0, tries=3, chance=0.0)
     assert ending.error is not None
     assert "\0" not in ending.error
     assert len(ending.error) <= LONGEST_ERROR
 
 
-def test_a_letter_given_back_has_not_been_tried() -> None:
+def test_an_event_given_back_has_not_been_tried() -> None:
     """It waits from now on, and this try does not count."""
-    ending = given_back(LETTER, 1005.0)
-    assert (ending.state, ending.due, ending.attempts, ending.error) == ("waiting", 1005.0, 2, LETTER.error)
+    ending = given_back(EVENT, 1005.0)
+    assert (ending.state, ending.due, ending.attempts, ending.error) == ("waiting", 1005.0, 2, EVENT.error)
 
 
 def test_delays_double_up_to_an_hour() -> None:
@@ -69,16 +69,16 @@ def test_delays_double_up_to_an_hour() -> None:
 
 @given(st.integers(1, 10**9), st.floats(0, 1))
 def test_chance_takes_off_up_to_a_half(attempts: int, chance: float) -> None:
-    """Letters that failed together do not come round together; however often, the delay is a number."""
+    """Events that failed together do not come round together; however often, the delay is a number."""
     longest = delay(attempts, 0.0)
     assert math.isfinite(longest)
     assert longest / 2 <= delay(attempts, chance) <= longest
 
 
-def test_a_letter_can_be_printed() -> None:
+def test_an_event_can_be_printed() -> None:
     """Neither the body nor an error's words are shown."""
-    assert "Maja" not in repr(LETTER)
-    assert "stock" not in repr(LETTER)
+    assert "Maja" not in repr(EVENT)
+    assert "stock" not in repr(EVENT)
 
 
 @pytest.mark.parametrize(
@@ -86,5 +86,5 @@ def test_a_letter_can_be_printed() -> None:
 )
 def test_moments_have_a_time_zone(name: str, text: str) -> None:
     """Seconds are for clocks, date-times for people."""
-    assert getattr(LETTER, name).isoformat() == text
-    assert attrs.evolve(LETTER, number=8) != LETTER
+    assert getattr(EVENT, name).isoformat() == text
+    assert attrs.evolve(EVENT, number=8) != EVENT

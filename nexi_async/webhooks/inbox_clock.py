@@ -1,0 +1,39 @@
+"""The clock of an inbox: it is set like the wall clock, but never goes back, in no process that works on the inbox.
+
+Were due times read from the wall clock, a clock that is set back by three hours would delay every retry, every lease
+and every event that came in just before by three hours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["InboxClock", "steady_clock"]
+
+
+def steady_clock() -> Callable[[], float]:
+    """A clock that is read from the wall once, and then runs evenly, whatever becomes of the wall clock."""
+    ahead = time.time() - time.monotonic()
+    return lambda: time.monotonic() + ahead
+
+
+class InboxClock:
+    """Seconds since 1970, never behind what `catch_up` was told.
+
+    Processes write their time into the inbox and read that of the others with every transaction of their workers, so
+    they all follow the one that is ahead, also after a restart.
+    """
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """The time."""
+        return self._read() + self._ahead
+
+    def catch_up(self, seen: float) -> float:
+        """Go on from a time that was seen in the inbox, if it is ahead; returns the time."""
+        self._ahead += max(0.0, seen - self.now())
+        return self.now()

@@ -1,0 +1,74 @@
+"""Isolation: a handler may end in any way and in any time without touching anything but its own event.
+
+`except Exception` would not do. A handler that awaits a cancelled task raises `CancelledError`, which looks like the
+cancellation of whoever called it; a library that it uses may raise `SystemExit`. Whether a cancellation is meant for
+the caller is asked of the scopes that the caller runs in, never read from the exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+__all__ = ["HandlerFailed", "run_isolated"]
+
+
+class HandlerFailed(Exception):
+    """A handler raised what is no `Exception`, such as `CancelledError` or `SystemExit`; that is the cause.
+
+    Or an exception that can't be turned into text.
+    """
+
+
+async def run_isolated(handle: Callable[[], Awaitable[None]], *, timeout: float) -> None:  # noqa: ASYNC109 - a limit
+    """Run a handler.
+
+    Args:
+        handle: what to run.
+        timeout: seconds after which it is cancelled. A handler that blocks its thread can't be.
+
+    Raises:
+        Exception: what the handler raised.
+        HandlerFailed: the handler raised a `BaseException`.
+        TimeoutError: it took too long.
+    """
+    try:
+        with anyio.move_on_after(timeout) as scope:
+            await handle()
+    except Exception as error:
+        if _has_text(error):
+            raise
+        raise HandlerFailed(f"the handler raised {type(error).__name__}, whose text can't be had") from error
+    except BaseException as error:
+        # no awaiting here: the error may be the GeneratorExit of an event loop that closes
+        if isinstance(error, anyio.get_cancelled_exc_class()) and _is_cancelled():
+            raise
+        raise HandlerFailed(f"the handler raised {type(error).__name__}") from error
+    if scope.cancelled_caught:
+        raise TimeoutError(f"the handler took longer than {timeout:g} seconds")
+    if _is_cancelled():
+        await _drop_stray_cancellation()
+
+
+def _has_text(error: Exception) -> bool:
+    """Whether it can be shown: whoever logs it must not fail in its turn."""
+    try:
+        str(error)
+    except BaseException:  # noqa: BLE001 - `__str__` is the handler's code too
+        return False
+    return True
+
+
+def _is_cancelled() -> bool:
+    return anyio.get_current_task().has_pending_cancellation()
+
+
+async def _drop_stray_cancellation() -> None:
+    """Let a task go on that its handler has cancelled by itself; raise if it was the caller who was cancelled."""
+    try:
+        await checkpoint()
+    except anyio.get_cancelled_exc_class():
+        if _is_cancelled():
+            raise

@@ -1,0 +1,146 @@
+"""A stored event: one event in an inbox, and what becomes of it.
+
+    waiting --leased--> waiting, with a worker --handled-----> done
+       ^                          |
+       |                          +--failed--> waiting again, later each time
+       |                          +--failed too often--> dead
+       +--------replayed----------------------------------+
+
+A worker has an event on lease: when the lease runs out, the event is due again. So a worker that dies leaves nothing to
+clear up, its events come round by themselves. The attempt is counted when the lease begins, before the handler runs: an
+event that kills its worker each time is dead after its last try too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+import attrs
+
+__all__ = [
+    "FIRST_DELAY",
+    "LONGEST_DELAY",
+    "EventState",
+    "LeaseEnd",
+    "Queue",
+    "StoredEvent",
+    "delay",
+    "done",
+    "failed",
+    "given_back",
+]
+
+EventState: TypeAlias = Literal["waiting", "done", "dead"]
+Queue: TypeAlias = Literal["first", "retry"]
+"""Events that were never tried, and those that were, which may take up a part of the workers only."""
+
+FIRST_DELAY = 5.0
+LONGEST_DELAY = 3600.0
+LONGEST_ERROR = 1000
+
+
+@attrs.frozen(kw_only=True)
+class StoredEvent:
+    """An event in an inbox.
+
+    Attributes:
+        number: counts the events of an inbox.
+        id: the event's id.
+        event: the event's name.
+        payment_id: the payment, if the event is about one.
+        body: the delivery as it came.
+        happened: when the event happened, by Nexi's clock, in seconds since 1970.
+        received: when it came in, in seconds since 1970.
+        state: "waiting", "done" or "dead".
+        due: when a waiting event is handled next, or later if it waits for an older event of its payment; when a done
+            or dead one ended. In seconds since 1970.
+        attempts: how often it was tried since it came in or was replayed.
+        worker: who has it on lease.
+        error: why it failed last.
+    """
+
+    number: int
+    id: str
+    event: str
+    payment_id: str | None = None
+    body: bytes = attrs.field(repr=False)
+    happened: float
+    received: float
+    state: EventState = "waiting"
+    due: float
+    attempts: int = 0
+    worker: str | None = attrs.field(default=None, repr=False)
+    error: str | None = attrs.field(default=None, repr=False)
+
+    @property
+    def received_at(self) -> datetime:
+        """When it came in."""
+        return datetime.fromtimestamp(self.received, UTC)
+
+    @property
+    def due_at(self) -> datetime:
+        """When a waiting event is handled next; when a done or dead one ended."""
+        return datetime.fromtimestamp(self.due, UTC)
+
+
+@attrs.frozen(kw_only=True)
+class LeaseEnd:
+    """How a lease ended: what to write over the event, if the worker still has it."""
+
+    number: int
+    payment_id: str | None
+    worker: str | None
+    state: EventState
+    due: float
+    attempts: int
+    error: str | None
+
+    @property
+    def queue(self) -> Queue | None:
+        """Where the event waits from now on."""
+        if self.state != "waiting":
+            return None
+        return "retry" if self.attempts else "first"
+
+
+def done(event: StoredEvent, now: float) -> LeaseEnd:
+    """The event is handled."""
+    return _end(event, state="done", due=now, error=None)
+
+
+def failed(event: StoredEvent, error: Exception, now: float, *, tries: int, chance: float) -> LeaseEnd:
+    """The event is to be tried again later, or is dead after its last try; `chance` is random, from 0 to 1."""
+    text = _describe(error)
+    if event.attempts >= tries:
+        return _end(event, state="dead", due=now, error=text)
+    return _end(event, state="waiting", due=now + delay(event.attempts, chance), error=text)
+
+
+def given_back(event: StoredEvent, now: float) -> LeaseEnd:
+    """The event was not worked on to the end, through no fault of its own; this try does not count."""
+    return attrs.evolve(_end(event, state="waiting", due=now, error=event.error), attempts=event.attempts - 1)
+
+
+def delay(attempts: int, chance: float) -> float:
+    """Seconds to wait after so many tries: about 5, 10, 20 and so on up to an hour, less up to a half of it."""
+    longest = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 30), LONGEST_DELAY)
+    return longest * (1 - chance / 2)
+
+
+def _describe(error: Exception) -> str:
+    """An error as text that any database takes: one that can't be written would keep all others from being written."""
+    text = f"{type(error).__name__}: {error}"
+    return text[:LONGEST_ERROR].encode(errors="replace").decode().replace("\0", "")
+
+
+def _end(event: StoredEvent, *, state: EventState, due: float, error: str | None) -> LeaseEnd:
+    return LeaseEnd(
+        number=event.number,
+        payment_id=event.payment_id,
+        worker=event.worker,
+        state=state,
+        due=due,
+        attempts=event.attempts,
+        error=error,
+    )
