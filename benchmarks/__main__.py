@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("batch", "client", "pacing", "webhooks")
+NAMES = ("batch", "client", "inbox", "pacing", "webhooks")
 
 
 def main() -> None:
