@@ -240,20 +240,21 @@ def measure(names: list[str], *, events: int, rounds: int, connections: int) -> 
 
 
 def show(results: Mapping[str, list[Result]]) -> None:
-    """Print medians, in brackets the least and the most, and the CPU time as a multiple of the bare route's."""
-    base = statistics.median(result.cpu_microseconds for result in results[BARE])
-    line = "{:<28} {:>24} {:>22} {:>7}\n"
+    """Print medians, in brackets the least and the most; the ratio is that of the CPU times of the same round."""
+    line = "{:<28} {:>24} {:>22} {:>18}\n"
     sys.stdout.write(line.format("", "events/s", "CPU µs/event", "ratio"))
+    base = [result.cpu_microseconds for result in results[BARE]]
     for name, rounds in results.items():
         rates = [result.events_per_second for result in rounds]
         costs = [result.cpu_microseconds for result in rounds]
-        ratio = f"{statistics.median(costs) / base:.2f}"
-        sys.stdout.write(line.format(name, spread(rates), spread(costs), ratio))
+        ratios = [cost / bare_cost for cost, bare_cost in zip(costs, base, strict=True)]
+        sys.stdout.write(line.format(name, spread(rates), spread(costs), spread(ratios, digits=2)))
 
 
-def spread(values: list[float]) -> str:
+def spread(values: list[float], digits: int = 0) -> str:
     """The median, and how far the rounds differ."""
-    return f"{statistics.median(values):,.0f} [{min(values):,.0f}–{max(values):,.0f}]"
+    middle, least, most = (f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return f"{middle} [{least}–{most}]"
 
 
 def main(arguments: list[str] | None = None) -> None:

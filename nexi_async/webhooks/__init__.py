@@ -1,5 +1,6 @@
 """Webhooks of Nexi Checkout: a receiver to mount in any ASGI app, and its 15 typed events."""
 
+from nexi_async.webhooks.authentication import new_authorization
 from nexi_async.webhooks.details import (
     CardDetails,
     EventError,
@@ -31,7 +32,6 @@ from nexi_async.webhooks.events import (
     ReservationFailed,
     UnknownEvent,
 )
-from nexi_async.webhooks.guard import new_authorization
 from nexi_async.webhooks.handlers import Handler, PaymentHandler
 from nexi_async.webhooks.inbox import SQLInbox
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
-from nexi_async.webhooks.patience import Within
+from nexi_async.webhooks.timeout import Timeout
 
 __all__ = ["SenderGone", "TooLarge", "read_body"]
 
@@ -20,25 +20,22 @@ class TooLarge(Exception):
     """The body is larger than allowed, or is said to be."""
 
 
-async def read_body(scope: Scope, receive: Receive, largest: int) -> bytes:
+async def read_body(receive: Receive, announced: int, largest: int) -> bytes:
     """The body of a request.
+
+    Args:
+        receive: as ASGI has it.
+        announced: the length that the sender announces; what comes is counted anyway.
+        largest: the most bytes that it may have.
 
     Raises:
         TooLarge: it has more bytes, or announces more.
         TimeoutError: it did not end within 10 seconds.
         SenderGone: it ended too early.
     """
-    if _announced(scope) > largest:
+    if announced > largest:
         raise TooLarge
-    return await Within(BODY_SECONDS, _read(receive, largest))
-
-
-def _announced(scope: Scope) -> int:
-    """The length that the sender announces, if it can be read; what comes is counted anyway."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value[:20].isdigit():
-            return int(value[:20])
-    return 0
+    return await Timeout(BODY_SECONDS, _read(receive, largest))
 
 
 async def _read(receive: Receive, largest: int) -> bytes:

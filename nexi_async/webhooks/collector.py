@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 
 from nexi_async.models import Notifications
+from nexi_async.webhooks.authentication import new_authorization
 from nexi_async.webhooks.events import EVENT_NAMES, Event
-from nexi_async.webhooks.guard import new_authorization
 from nexi_async.webhooks.receiver import WebhookReceiver
 
 __all__ = ["CollectingReceiver"]

@@ -44,10 +44,6 @@ class HandledEvents:
         if key in self._running:
             self.repeated += 1
             return await self._outcome_of(key)
-        await self._run(key, handle)
-        return True
-
-    async def _run(self, key: Key, handle: Callable[[], Awaitable[None]]) -> None:
         self._running[key] = None  # an event only if somebody comes to wait for it
         try:
             await handle()
@@ -56,6 +52,7 @@ class HandledEvents:
             finished = self._running.pop(key)
             if finished is not None:
                 finished.set()
+        return True
 
     async def _outcome_of(self, key: Key) -> bool:
         finished = self._running[key] = self._running[key] or anyio.Event()

@@ -6,7 +6,9 @@ both merchant members, and empty texts for what is not set. Either is read. A na
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from datetime import datetime
 from types import NoneType
 from typing import Any, cast, get_args
 
@@ -14,6 +16,7 @@ from cattrs import BaseConverter
 
 from nexi_async.codec import Malformed, lenient, read_json, structure
 from nexi_async.errors import Fault
+from nexi_async.webhooks.decoders import decoder_of
 from nexi_async.webhooks.events import EVENT_CLASSES, EVENT_NAMES, Event, UnknownEvent
 
 __all__ = ["InvalidEvent", "parse_event"]
@@ -37,7 +40,37 @@ def parse_event(body: bytes) -> Event:
         InvalidEvent: a `ValueError`; it is not JSON, has no id, timestamp and event name, or is a known event whose
             data does not fit. Every fault is named with its JSON path.
     """
-    document = _read_object(body)
+    try:
+        document = read_json(body)
+    except Malformed as malformed:
+        raise InvalidEvent(malformed.faults) from None
+    event = _decode(document, body)
+    return _read_leniently(_checked(document), body) if event is None else event
+
+
+def _decode(document: Any, body: bytes) -> Event | None:
+    """The event, if every member is of the type that Nexi is known to send."""
+    try:
+        event = _decoder_of(document["event"])(
+            document["data"],
+            id=document["id"],
+            timestamp=_read_timestamp(document["timestamp"], datetime),
+            merchant=document.get("merchantId") or document.get("merchantNumber"),
+            raw=body,
+        )
+    except (LookupError, TypeError, ValueError):
+        return None
+    is_usual = type(event.merchant) is int and event.merchant and _is_id(event.id) and _is_id(event.payment_id)
+    return event if is_usual else None
+
+
+@functools.cache
+def _decoder_of(event_name: str) -> Callable[..., Event]:
+    return decoder_of(EVENT_CLASSES[event_name], "id", "timestamp", "merchant", "raw")
+
+
+def _read_leniently(document: dict[str, Any], body: bytes) -> Event:
+    """The event, however its members are spelt."""
     name, data = document["event"], document["data"]
     envelope = {
         "id": document["id"],
@@ -55,12 +88,8 @@ def parse_event(body: bytes) -> Event:
         raise InvalidEvent(tuple(_on_the_wire(fault, envelope) for fault in malformed.faults)) from None
 
 
-def _read_object(body: bytes) -> dict[str, Any]:
+def _checked(document: Any) -> dict[str, Any]:
     """The document, sure to have a name, an id and an object of data."""
-    try:
-        document = read_json(body)
-    except Malformed as malformed:
-        raise InvalidEvent(malformed.faults) from None
     if not isinstance(document, dict):
         raise InvalidEvent((Fault("body", "must be an object"),))
     faults = [Fault(member, _ID_RULE) for member in ("event", "id") if not _is_id(document.get(member))]
@@ -72,7 +101,7 @@ def _read_object(body: bytes) -> dict[str, Any]:
         faults.append(Fault("data.paymentId", _ID_RULE))
     if faults:
         raise InvalidEvent(tuple(faults))
-    return document
+    return cast("dict[str, Any]", document)
 
 
 def _is_id(value: object) -> bool:
@@ -114,6 +143,7 @@ def _keep(value: bytes, _: object) -> bytes:
     return value
 
 
+_read_timestamp = lenient.get_structure_hook(datetime)
 _reader = lenient.copy()
 _reader.register_structure_hook(bytes, _keep)
 _reader.register_structure_hook_factory(_is_optional, _read_optional)

@@ -20,19 +20,19 @@ from starlette.websockets import WebSocketClose
 from nexi_async import environment as environments
 from nexi_async.environment import EnvironmentName
 from nexi_async.errors import InvalidRequest, StorageUnavailable
-from nexi_async.webhooks import answers
-from nexi_async.webhooks.admission import Admission
-from nexi_async.webhooks.answers import Refused
+from nexi_async.webhooks import responses
+from nexi_async.webhooks.authentication import AuthorizationOf, Networks, TrustedProxies
 from nexi_async.webhooks.body import SenderGone
 from nexi_async.webhooks.dispatch import Dispatcher
 from nexi_async.webhooks.duplicates import HandledEvents
 from nexi_async.webhooks.events import Event
-from nexi_async.webhooks.guard import AuthorizationOf, Networks, TrustedProxies
 from nexi_async.webhooks.handlers import Handler, Handlers
 from nexi_async.webhooks.inbox import SQLInbox
 from nexi_async.webhooks.log import facts, flush, logger
 from nexi_async.webhooks.parsing import parse_event
 from nexi_async.webhooks.refetch import Refetch, Retrieve
+from nexi_async.webhooks.request_validation import RequestValidation
+from nexi_async.webhooks.responses import Refused, Response
 from nexi_async.webhooks.stats import MetricsPage, ReceiverStats, Tally
 from nexi_async.webhooks.stored_events import StoredEvent
 
@@ -107,7 +107,7 @@ class WebhookReceiver:
             raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
         own_networks = environments.find(environment).webhook_networks
         self._tally = Tally()
-        self._admission = Admission.of(
+        self._validation = RequestValidation.of(
             authorization=authorization,
             networks=own_networks if networks is None else networks,
             trusted_proxies=trusted_proxies,
@@ -207,26 +207,24 @@ class WebhookReceiver:
 
     async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._take(await self._admission.admit(scope, receive))
-            answer = answers.HANDLED
+            response = await self._process(await self._validation.event_of(scope, receive))
         except Refused as refused:
-            answer = refused.answer
+            response = refused.response
         except SenderGone:
             return
-        self._tally.answers[answer.status] += 1
-        await answer(send)
+        self._tally.answers[response.status] += 1
+        await response(send)
 
-    async def _take(self, event: Event) -> None:
+    async def _process(self, event: Event) -> Response:
         """Handle the event, or store it."""
         if not self._dispatcher.is_expecting(event):
-            raise Refused(answers.NOT_HANDLED)
+            return responses.NOT_HANDLED
         try:
-            taken = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
+            is_done = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
             self._report(event, error)
-            taken = False
-        if not taken:
-            raise Refused(answers.NOT_HANDLED)
+            return responses.NOT_HANDLED
+        return responses.HANDLED if is_done else responses.NOT_HANDLED
 
     def _report(self, event: Event, error: Exception) -> None:
         values = event.name, event.id, event.payment_id

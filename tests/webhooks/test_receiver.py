@@ -370,6 +370,27 @@ async def test_a_proxy_of_ours_says_who_it_is() -> None:
         assert (await deliver(receiver, body, client=(client, 5), headers=headers)).status == status
 
 
+async def test_a_known_peer_is_checked_again_when_headers_speak_of_it() -> None:
+    """What is remembered of a peer is for requests without forwarding headers, as the server may have read them."""
+    receiver = Shop(networks=["20.31.57.60/30"]).receiver
+    for headers, client, status in [
+        ([], NEXI, 200),
+        ([(b"x-forwarded-for", NEXI[0].encode())], NEXI, 403),
+        ([], (NEXI[0], 0), 403),
+        ([], (NEXI[0], None), 403),
+        ([], [*NEXI], 200),
+    ]:
+        answer = await deliver(receiver, deliveries.sample("payment.created"), client=client, headers=headers)
+        assert answer.status == status
+
+
+async def test_a_proxy_alone_is_nobody() -> None:
+    """A proxy of ours that does not tell who it speaks for is refused each time, though its network be let in."""
+    receiver = Shop(networks=["10.0.0.0/8"], trusted_proxies=["10.0.0.0/8"]).receiver
+    for _ in range(2):
+        assert (await deliver(receiver, deliveries.sample("payment.created"), client=("10.0.0.1", 5))).status == 403
+
+
 @pytest.mark.parametrize("client", [None, ("testclient", 50000), ("203.0.113.9", 5)])
 async def test_authorization_alone_can_decide(client: tuple[str, int] | None, caplog: pytest.LogCaptureFixture) -> None:
     """With "any" network anybody is let in who knows the value, and the log warns at start."""

@@ -1,8 +1,10 @@
-"""A time limit that costs nothing where there is nothing to wait for.
+"""A timeout that costs nothing where there is nothing to wait for.
 
-Most bodies have come with their heads when they are read. A cancel scope around each reading would cost more than the
-reading itself, so one is set up only when the event loop is to be waited for. It is the innermost scope then, and
-is left before anything else goes on, so that whatever scopes the awaited code has are nested as they should be.
+Most bodies have come with their heads when they are read. `anyio.fail_after` around each reading would cost 8 us, ten
+times what the reading costs, so a cancel scope is entered only when the event loop is to be waited for. It is the
+innermost scope then, and is left before anything else goes on, so that whatever scopes the awaited code has (those of
+Starlette's middleware, for one) are nested as they should be. One that was entered at the first wait and left at the
+end would not be.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from typing import Any, Generic, TypeVar
 import anyio
 from anyio import CancelScope
 
-__all__ = ["Within"]
+__all__ = ["Timeout"]
 
 T = TypeVar("T")
 
 
-class Within(Generic[T]):
+class Timeout(Generic[T]):
     """Awaitable: what is awaited, or `TimeoutError` if it has waited for so many seconds in all.
 
     Args:
@@ -58,10 +60,10 @@ class Within(Generic[T]):
             return (yield waits_for)
         if self._deadline is None:
             self._deadline = anyio.current_time() + self._seconds
-        with CancelScope(deadline=self._deadline) as patience:
+        with CancelScope(deadline=self._deadline) as scope:
             said = yield waits_for
         # trio tells of a cancellation by what it says, asyncio by an exception that has ended here
-        self._has_run_out = patience.cancel_called
+        self._has_run_out = scope.cancel_called
         if self._has_run_out:
             raise TimeoutError
         return said

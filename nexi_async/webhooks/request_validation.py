@@ -1,26 +1,28 @@
-"""Admission: from a request to the event in it, past every check, or to the reason why not."""
+"""Request validation: from a request to the event in it, past every check, or to the reason why not."""
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn, Self
 
 import attrs
 from starlette.types import Receive, Scope
 
 from nexi_async.errors import InvalidRequest
-from nexi_async.webhooks import answers, guard
-from nexi_async.webhooks.answers import Refused
+from nexi_async.webhooks import authentication, responses
+from nexi_async.webhooks.authentication import AuthorizationOf, Network, Networks, TrustedProxies
 from nexi_async.webhooks.body import BODY_SECONDS, TooLarge, read_body
 from nexi_async.webhooks.events import Event
-from nexi_async.webhooks.guard import AuthorizationOf, Network, Networks, TrustedProxies
 from nexi_async.webhooks.log import logger
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event
-from nexi_async.webhooks.proxies import Proxies, is_rewritten
+from nexi_async.webhooks.proxies import Headers, Proxies, is_rewritten
+from nexi_async.webhooks.request_headers import read_headers
+from nexi_async.webhooks.responses import Refused
 from nexi_async.webhooks.stats import Tally
 
-__all__ = ["Admission"]
+__all__ = ["RequestValidation"]
 
 FOREIGN_REFUSED = (
     "refused a webhook from %r: not an address of Nexi's, see `environment`, `networks` and `trusted_proxies`"
@@ -41,8 +43,8 @@ REWRITTEN_ACCEPTED = (
 
 
 @attrs.define(kw_only=True, repr=False)
-class Admission:
-    """The rules by which a receiver lets deliveries in.
+class RequestValidation:
+    """What a receiver requires of a request.
 
     Attributes:
         networks: where they may come from; None for anywhere.
@@ -61,6 +63,17 @@ class Admission:
     max_body: int
     tally: Tally
     has_warned: bool = False
+    _allows_peer: Callable[[str], bool] = attrs.field(init=False)
+
+    @_allows_peer.default
+    def _remembering(self) -> Callable[[str], bool]:
+        """Whether a peer that no header speaks of may deliver; it is the same few, again and again."""
+
+        @functools.lru_cache(maxsize=1024)
+        def allows(host: str) -> bool:
+            return authentication.address_allowed((host, 1), self.networks or (), proxies=self.proxies)
+
+        return allows
 
     @classmethod
     def of(
@@ -85,68 +98,69 @@ class Admission:
                 "Nexi's"
             )
         return cls(
-            networks=None if networks == "any" else guard.allowed_networks(networks),
-            proxies=guard.trusted_networks(trusted_proxies),
-            accepted=() if callable(authorization) else guard.accepted_authorizations(authorization),
+            networks=None if networks == "any" else authentication.allowed_networks(networks),
+            proxies=authentication.trusted_networks(trusted_proxies),
+            accepted=() if callable(authorization) else authentication.accepted_authorizations(authorization),
             accepted_for=authorization if callable(authorization) else None,
             max_body=max_body,
             tally=tally,
         )
 
-    async def admit(self, scope: Scope, receive: Receive) -> Event:
-        """The event of a delivery that passes every check, cheapest first.
+    async def event_of(self, scope: Scope, receive: Receive) -> Event:
+        """The event of a request that passes every check, cheapest first.
 
         Raises:
             Refused: it does not.
             SenderGone: the sender hung up.
         """
         if scope["method"] != "POST":
-            raise Refused(answers.NOT_POST)
-        self._check_address(scope)
-        body = await self._read(scope, receive)
-        authorization = _authorization(scope)
+            raise Refused(responses.NOT_POST)
+        headers = read_headers(scope["headers"])
+        self._check_address(scope.get("client"), headers.forwarding)
+        try:
+            body = await read_body(receive, headers.content_length, self.max_body)
+        except (TooLarge, TimeoutError) as error:
+            raise self._refused_body(error) from None
         if self.accepted_for is None:
-            self._check_authorization(authorization, self.accepted)
+            self._check_authorization(headers.authorization, self.accepted)
             return self._parse(body)
-        if authorization is None:
+        if headers.authorization is None:
             self._unauthorized()
         event = self._parse(body)
-        self._check_authorization(authorization, await self._values_for(event, self.accepted_for))
+        self._check_authorization(headers.authorization, await self._values_for(event, self.accepted_for))
         return event
 
-    def _check_address(self, scope: Scope) -> None:
+    def _check_address(self, peer: tuple[str, int] | None, forwarding: Headers) -> None:
         if self.networks is None:
             return
-        peer, headers = scope.get("client"), scope["headers"]
-        is_sure = self.proxies == "server" or not is_rewritten(peer, headers)
-        if guard.address_allowed(peer, self.networks, headers=headers, proxies=self.proxies):
+        if peer and not forwarding and all(peer[1:]) and self._allows_peer(str(peer[0])):
+            return
+        is_sure = self.proxies == "server" or not is_rewritten(peer, forwarding)
+        if authentication.address_allowed(peer, self.networks, headers=forwarding, proxies=self.proxies):
             if not (is_sure or self.has_warned):
                 self.has_warned = True
                 logger.warning(REWRITTEN_ACCEPTED)
         elif is_sure:
             self.tally.report("address", FOREIGN_REFUSED, peer)
-            raise Refused(answers.FOREIGN)
+            raise Refused(responses.FOREIGN)
         else:
             self.tally.report("address", REWRITTEN_REFUSED, peer)
-            raise Refused(answers.FOREIGN)
+            raise Refused(responses.FOREIGN)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        try:
-            return await read_body(scope, receive, self.max_body)
-        except TooLarge:
+    def _refused_body(self, error: Exception) -> Refused:
+        if isinstance(error, TooLarge):
             self.tally.report("too_large", "refused a webhook of more than %d bytes, see `max_body`", self.max_body)
-            raise Refused(answers.TOO_LARGE) from None
-        except TimeoutError:
-            self.tally.report("too_slow", TOO_SLOW_REFUSED, BODY_SECONDS)
-            raise Refused(answers.TOO_SLOW) from None
+            return Refused(responses.TOO_LARGE)
+        self.tally.report("too_slow", TOO_SLOW_REFUSED, BODY_SECONDS)
+        return Refused(responses.TOO_SLOW)
 
     def _check_authorization(self, header: bytes | None, accepted: tuple[bytes, ...]) -> None:
-        if not guard.authorized(header, accepted):
+        if not authentication.authorized(header, accepted):
             self._unauthorized()
 
     def _unauthorized(self) -> NoReturn:
         self.tally.report("authorization", UNAUTHORIZED_REFUSED)
-        raise Refused(answers.UNAUTHORIZED)
+        raise Refused(responses.UNAUTHORIZED)
 
     async def _values_for(self, event: Event, accepted_for: AuthorizationOf) -> tuple[bytes, ...]:
         """What the payment of an event was created with; nothing for an event without a payment."""
@@ -154,21 +168,15 @@ class Admission:
             return ()
         try:
             values = await accepted_for(event.payment_id)
-            return guard.accepted_authorizations(values) if values else ()
+            return authentication.accepted_authorizations(values) if values else ()
         except Exception as error:  # noqa: BLE001 - a shop's own code may raise anything; it is logged
             message = "the Authorization of payment %r can't be looked up, see `authorization`"
             self.tally.report("authorization_lookup", message, event.payment_id, level=logging.ERROR, error=error)
-            raise Refused(answers.NOT_HANDLED) from None
+            raise Refused(responses.NOT_HANDLED) from None
 
     def _parse(self, body: bytes) -> Event:
         try:
             return parse_event(body)
         except InvalidEvent as invalid:
             self.tally.report("not_an_event", "refused a webhook that is no event: %s", invalid, level=logging.ERROR)
-            raise Refused(answers.NOT_AN_EVENT) from None
-
-
-def _authorization(scope: Scope) -> bytes | None:
-    """The header as it came, if it came once."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
-    return values[0] if len(values) == 1 else None
+            raise Refused(responses.NOT_AN_EVENT) from None

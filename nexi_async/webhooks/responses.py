@@ -1,4 +1,4 @@
-"""What a delivery is answered: the few answers there are, made once."""
+"""What a delivery is answered: the few responses there are, made once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = [
     "TOO_LARGE",
     "TOO_SLOW",
     "UNAUTHORIZED",
-    "Answer",
     "Refused",
+    "Response",
 ]
 
 
 @attrs.frozen
-class Answer:
+class Response:
     """An HTTP status and a few words for whoever looks at the wire."""
 
     status: int
@@ -28,8 +28,8 @@ class Answer:
     body: Message
 
     @classmethod
-    def of(cls, status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
-        """An answer in plain text."""
+    def of(cls, status: int, text: str, *headers: tuple[bytes, bytes]) -> Response:
+        """A response in plain text."""
         body = text.encode("ascii")
         length, kind = str(len(body)).encode("ascii"), b"text/plain; charset=utf-8"
         own = [(b"content-length", length), (b"content-type", kind), *headers]
@@ -49,16 +49,16 @@ class Answer:
 class Refused(Exception):
     """The delivery is not accepted; carries what it is answered."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
-HANDLED = Answer.of(200, "handled")
-NOT_POST = Answer.of(405, "send events with POST", (b"allow", b"POST"))
-FOREIGN = Answer.of(403, "not an address of Nexi's")
-UNAUTHORIZED = Answer.of(401, "not authorized")
-TOO_LARGE = Answer.of(413, "too large")
-TOO_SLOW = Answer.of(408, "too slow")
-NOT_AN_EVENT = Answer.of(400, "not an event")
-NOT_HANDLED = Answer.of(500, "not handled, please send it again")
+HANDLED = Response.of(200, "handled")
+NOT_POST = Response.of(405, "send events with POST", (b"allow", b"POST"))
+FOREIGN = Response.of(403, "not an address of Nexi's")
+UNAUTHORIZED = Response.of(401, "not authorized")
+TOO_LARGE = Response.of(413, "too large")
+TOO_SLOW = Response.of(408, "too slow")
+NOT_AN_EVENT = Response.of(400, "not an event")
+NOT_HANDLED = Response.of(500, "not handled, please send it again")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nexi_async.environment import LIVE, TEST
 from nexi_async.errors import InvalidRequest
-from nexi_async.webhooks.guard import (
+from nexi_async.webhooks.authentication import (
     accepted_authorizations,
     address_allowed,
     allowed_networks,

@@ -8,8 +8,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from nexi_async.webhooks import patience
-from nexi_async.webhooks.patience import Within
+from nexi_async.webhooks import timeout
+from nexi_async.webhooks.timeout import Timeout
 
 
 async def at_once() -> str:
@@ -30,13 +30,13 @@ async def soon() -> str:
 @pytest.mark.parametrize("work", [at_once, soon])
 async def test_what_ends_in_time_is_as_if_awaited(work: Callable[[], Awaitable[str]]) -> None:
     """Its result comes through, however often it waits."""
-    assert await Within(5, work()) == "done"
+    assert await Timeout(5, work()) == "done"
 
 
 async def test_nothing_is_timed_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that does not wait meets no clock."""
-    monkeypatch.delattr(patience, "CancelScope")
-    assert await Within(5, at_once()) == "done"
+    monkeypatch.delattr(timeout, "CancelScope")
+    assert await Timeout(5, at_once()) == "done"
 
 
 async def test_errors_come_through() -> None:
@@ -49,7 +49,7 @@ async def test_errors_come_through() -> None:
 
     for seconds in (None, 0, 0.001):
         with pytest.raises(LookupError, match="lost"):
-            await Within(5, fail(seconds))
+            await Timeout(5, fail(seconds))
 
 
 async def forever(_: anyio.Event) -> None:
@@ -94,7 +94,7 @@ async def test_what_takes_too_long_is_given_up(work: Callable[[anyio.Event], Awa
             raise
 
     with pytest.raises(TimeoutError):
-        await Within(0.01, noting())
+        await Timeout(0.01, noting())
     assert told == [ExceptionGroup if work is in_a_group else TimeoutError]
     with anyio.fail_after(5):
         await anyio.sleep(0.001)
@@ -105,9 +105,9 @@ async def test_a_channel_is_whole_afterwards() -> None:
     send, receive = anyio.create_memory_object_stream[str](1)
     with send, receive:
         with pytest.raises(TimeoutError):
-            await Within(0.01, receive.receive())
+            await Timeout(0.01, receive.receive())
         await send.send("mail")
-        assert await Within(5, receive.receive()) == "mail"
+        assert await Timeout(5, receive.receive()) == "mail"
 
 
 @pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope, in_a_group])
@@ -122,6 +122,6 @@ async def test_a_cancellation_goes_on(work: Callable[[anyio.Event], Awaitable[No
             cleared_up.append(True)
 
     with anyio.move_on_after(0.01) as scope:
-        await Within(60, clearing_up())
+        await Timeout(60, clearing_up())
     assert scope.cancelled_caught
     assert cleared_up == [True]
