@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from decimal import Decimal
 from typing import Any
@@ -17,8 +18,7 @@ from nexi_async.webhooks.decoders import Unusual, decoder_of
 from nexi_async.webhooks.details import Money
 from tests.webhooks.test_parsing import JSON, as_in_reference, places, put
 
-TEXTS = ["", "0", "12", "1.5", "a" * 201, "\0", "Visa"]
-AWKWARD = st.sampled_from([*TEXTS, 0, 1, -1, 1.0, True, False, None, [], {}, [None]])
+AWKWARD: list[Any] = ["", "0", "12", "1.5", "a" * 201, "\0", "Visa", 0, 1, -1, 1.0, True, False, None, [], {}, [None]]
 
 
 def decoded(body: bytes) -> Event | None:
@@ -49,12 +49,22 @@ def test_the_shape_of_the_official_reference_does_not(name: str) -> None:
     assert decoded(as_in_reference(deliveries.sample(name))) is None
 
 
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_both_read_the_same(name: str) -> None:
+    """With any awkward value anywhere in a delivery, the fast path gives the lenient reader's event, or none."""
+    sample = deliveries.sample(name)
+    for place, value in itertools.product(places(json.loads(sample)), AWKWARD):
+        body = json.dumps(put(json.loads(sample), place, value)).encode()
+        event = decoded(body)
+        assert event is None or event == read_leniently(body), (place, value)
+
+
 @given(st.data())
-def test_both_read_the_same(data: st.DataObject) -> None:
-    """With anything anywhere in a delivery, the fast path gives the lenient reader's event, or none."""
+def test_both_read_the_same_after_several_changes(data: st.DataObject) -> None:
+    """Of any kind."""
     document = json.loads(deliveries.sample(data.draw(st.sampled_from(EVENT_NAMES))))
     for _ in range(data.draw(st.integers(1, 3))):
-        document = put(document, data.draw(st.sampled_from(places(document))), data.draw(AWKWARD | JSON))
+        document = put(document, data.draw(st.sampled_from(places(document))), data.draw(JSON))
     body = json.dumps(document).encode()
     event = decoded(body)
     assert event is None or event == read_leniently(body)
