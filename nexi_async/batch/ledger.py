@@ -294,6 +294,14 @@ class Ledger:
             for item in items:
                 yield item
 
+    async def review_item(self, run: str, reference: str) -> ReviewItem:
+        """One of the jobs that wait for somebody to look.
+
+        Raises:
+            InvalidRequest: no such job is in review.
+        """
+        return await self._database.run(ledger_review.find, run, reference)
+
     async def resolve_charged(self, run: str, reference: str, *, payment_id: str, charge_id: str) -> None:
         """Write that a job in review was charged, as somebody has found out.
 
@@ -304,7 +312,7 @@ class Ledger:
             charge_id: the charge in it.
 
         Raises:
-            InvalidRequest: no such job is in review.
+            InvalidRequest: no such job is in review, or the payment is another job's.
         """
         found = {"payment_id": payment_id, "charge_id": charge_id}
         await self._database.run(ledger_review.mark_charged, run, reference, **found, now=self._now())

@@ -14,7 +14,7 @@ from nexi_async.errors import InvalidRequest
 from nexi_async.idempotency import derive_key
 from nexi_async.models.subscription import ChargeSubscription
 
-__all__ = ["ReviewItem", "mark_charged", "page", "plan_again"]
+__all__ = ["ReviewItem", "find", "mark_charged", "page", "plan_again"]
 
 AT_ONCE = 1000
 
@@ -57,16 +57,28 @@ def page(connection: Connection, run: str, after: int) -> tuple[int | None, list
     return (rows[-1].number if len(rows) == AT_ONCE else None), [_item(run, row) for row in rows]
 
 
+def find(connection: Connection, run: str, reference: str) -> ReviewItem:
+    """One job in review.
+
+    Raises:
+        InvalidRequest: no such job is in review.
+    """
+    return _item(run, _the_one(connection, run, reference))
+
+
 def mark_charged(
     connection: Connection, run: str, reference: str, *, payment_id: str, charge_id: str, now: float
 ) -> None:
     """Write that a job was charged.
 
     Raises:
-        InvalidRequest: no such job is in review.
+        InvalidRequest: no such job is in review, or the payment is another job's.
     """
     found = {"payment_id": payment_id, "charge_id": charge_id, "code": None, "error": None}
     job = _the_one(connection, run, reference)
+    other = connection.execute(select(JOBS.c.reference).where(JOBS.c.payment_id == payment_id)).scalar()
+    if other is not None:  # each charge of a subscription has a payment of its own
+        raise InvalidRequest([("payment", f"{payment_id} is the payment of the job {other}")])
     connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(state="charged", ended=now, **found))
 
 

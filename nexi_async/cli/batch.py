@@ -11,6 +11,7 @@ from typing import Annotated
 import anyio
 import typer
 
+from nexi_async.batch import KEY_LIFETIME
 from nexi_async.cli import batch_work
 from nexi_async.cli.secrets import secret_key, without_password
 from nexi_async.errors import NexiError, StorageUnavailable
@@ -157,15 +158,35 @@ def report(
 
 
 @batch.command()
-def review(run: RunName, ledger: LedgerURL) -> None:
+def review(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    look_up: Annotated[
+        bool, typer.Option("--look-up", help="Look in the payouts for charges that fit; needs the secret key.")
+    ] = False,
+    secret_key_file: KeyFile = None,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
     """List what may have been charged and can't be asked for any more, with what to look for at Nexi.
+
+    The API has no search for payments. With --look-up the payouts since the first of the jobs was sent, 62 days at
+    most, are read for charges of the same subscription, order reference, amount and currency. A charge is in a payout
+    only some days after it was made: one that is not found may have happened all the same. Then look in the Checkout
+    Portal, under payments, for the order reference or the amount on the days from when the job was sent.
 
     Say with `batch resolve` what you have found.
 
-    Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger or the run can't be used.
+    Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger, the run or the key can't be used.
     """
     with _telling_faults():
-        raise typer.Exit(anyio.run(batch_work.review, run, ledger))
+        access = _access(secret_key_file, base_url, environment) if look_up else None
+        raise typer.Exit(anyio.run(batch_work.review, run, ledger, access))
+
+
+def _access(file: Path | None, base_url: str | None, environment: str | None) -> batch_work.Access:
+    return batch_work.Access(secret_key(file), base_url, environment, KEY_LIFETIME)
 
 
 @batch.command()
@@ -179,16 +200,28 @@ def resolve(
     not_charged: Annotated[
         bool, typer.Option("--not-charged", help="It surely was not charged: plan it again, with a new key.")
     ] = False,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Believe the ids without asking the API for the payment.")
+    ] = False,
+    secret_key_file: KeyFile = None,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
 ) -> None:
     """Say what became of a job in review: give --payment and --charge, or --not-charged.
 
-    Exit status: 0, or 2 if the job is not in review, or the ledger or the run can't be used.
+    The payment is asked for first, which needs the secret key: the charge has to be in it, of the job's amount,
+    currency, subscription and references, and not from before the job was sent.
+
+    Exit status: 0, or 2 if the job is not in review, the payment is not the job's, or the ledger, the run or the key
+    can't be used.
     """
     if not_charged == (payment is not None and charge is not None) or (payment is None) != (charge is None):
         raise typer.BadParameter("give --payment ID and --charge ID, or --not-charged")
     found = None if payment is None or charge is None else (payment, charge)
     with _telling_faults():
-        anyio.run(batch_work.resolve, run, ledger, reference, found)
+        is_checked = found is not None and not unchecked
+        access = _access(secret_key_file, base_url, environment) if is_checked else None
+        anyio.run(batch_work.resolve, run, ledger, reference, found, access)
 
 
 @batch.command()

@@ -15,10 +15,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from nexi_async.batch import KEY_LIFETIME, BatchCharger, JobState, Ledger, Summary
+from nexi_async.batch import KEY_LIFETIME, BatchCharger, JobState, Ledger, ReviewItem, Summary
 from nexi_async.batch.charger import Strategy
 from nexi_async.batch.job_files import JobLine, read_jobs
 from nexi_async.batch.outage import Outage
+from nexi_async.batch.payment_search import PaymentSearch, check_payment
 from nexi_async.batch.report import CSVReport, html_report, money
 from nexi_async.cli.batch_bar import showing_progress
 from nexi_async.cli.private_file import replacing
@@ -201,30 +202,62 @@ async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
             written.write([result])
 
 
-async def review(run: str, url: str) -> Status:
-    """List what a person has to look at."""
+async def review(run: str, url: str, access: Access | None) -> Status:
+    """List what a person has to look at, with the charges that fit if there is access to the API."""
     count = 0
     async with opened_ledger(url) as ledger:
+        search = None if access is None else await _searched(ledger, run, access)
         async for item in ledger.in_review(run):
             count += 1
-            sent = "long ago" if item.sent_at is None else _moment(item.sent_at)
-            typer.echo(
-                f"{item.reference}: {money(item.amount, item.currency)} from subscription {item.subscription_id}"
-            )
-            typer.echo(f"    sent since {sent}; order reference {item.order_reference or '-'},", nl=False)
-            typer.echo(f" my reference {item.my_reference or '-'}, idempotency key {item.idempotency_key}")
+            _tell_item(item)
+            if search is not None:
+                _tell_found(search, item)
     typer.echo(f"{count:,} jobs are in review.")
+    if search is not None and not search.is_whole:
+        typer.echo("The payouts hold too many charges; not all of them were read.", err=True)
     return NOT_ALL if count else DONE
 
 
-async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] | None) -> None:
-    """Take what a person has found."""
+async def _searched(ledger: Ledger, run: str, access: Access) -> PaymentSearch:
+    items = [item async for item in ledger.in_review(run)]
+    async with access.client(1) as checkout:
+        return await PaymentSearch.run(checkout, items, today=datetime.now(UTC).date())
+
+
+def _tell_item(item: ReviewItem) -> None:
+    sent = "long ago" if item.sent_at is None else _moment(item.sent_at)
+    typer.echo(f"{item.reference}: {money(item.amount, item.currency)} from subscription {item.subscription_id}")
+    typer.echo(f"    sent since {sent}; order reference {item.order_reference or '-'},", nl=False)
+    typer.echo(f" my reference {item.my_reference or '-'}, idempotency key {item.idempotency_key}")
+
+
+def _tell_found(search: PaymentSearch, item: ReviewItem) -> None:
+    found = search.found.get(item.reference, [])
+    for charge in found:
+        made = "" if charge.made_at is None else f" of {_moment(charge.made_at.timestamp())}"
+        typer.echo(f"    fits: --payment {charge.payment_id} --charge {charge.charge_id}{made}")
+    if not found:
+        typer.echo(f"    in no payout since {search.first_day}; it may not be paid out yet, so look in the portal")
+
+
+async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] | None, access: Access | None) -> None:
+    """Take what a person has found, checked if there is access to the API."""
     async with opened_ledger(url) as ledger:
         if charged is None:
             await ledger.resolve_not_charged(run, reference)
         else:
-            await ledger.resolve_charged(run, reference, payment_id=charged[0], charge_id=charged[1])
+            payment_id, charge_id = charged
+            if access is not None:
+                await _check(ledger, run, reference, charged, access)
+            await ledger.resolve_charged(run, reference, payment_id=payment_id, charge_id=charge_id)
     typer.echo(f"{reference} is {'planned again, with a new key' if charged is None else 'charged'}.")
+
+
+async def _check(ledger: Ledger, run: str, reference: str, charged: tuple[str, str], access: Access) -> None:
+    item = await ledger.review_item(run, reference)
+    async with access.client(1) as checkout:
+        payment = await checkout.payments.retrieve(charged[0])
+    check_payment(item, payment, charged[1])
 
 
 async def dunning(run: str, url: str, attempt: int) -> None:

@@ -266,6 +266,23 @@ def test_reports_are_for_their_owner_and_follow_no_link(at: Path, emulator: Emul
 def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: EmulatorProcess) -> None:
     """The charge happened, its answer got lost, and the key is too old to ask by."""
     run("plan", jobs(at, emulator, 2), "--run", "r")
+    lose_answers_of_old(at, emulator)
+    assert emulator.charged() == {"job-0": 1, "job-1": 1}
+    listed = run("review", "--run", "r")
+    assert (listed.exit_code, "2 jobs are in review." in listed.stdout) == (1, True)
+    assert "job-0: 99.00 SEK from subscription" in listed.stdout
+
+    assert run("resolve", "job-0", "--run", "r").exit_code == 2
+    found = run("resolve", "job-0", "--run", "r", "--payment", "p", "--charge", "c", "--unchecked")
+    assert (found.exit_code, found.stdout) == (0, "job-0 is charged.\n")
+    assert "planned again" in run("resolve", "job-1", "--run", "r", "--not-charged").stdout
+    assert run("review", "--run", "r").exit_code == 0
+    assert run("status", "--run", "r").exit_code == 1
+
+
+def lose_answers_of_old(at: Path, emulator: EmulatorProcess) -> None:
+    """Charge the run, lose every answer, and let a day pass; what was charged is paid out meanwhile."""
+    emulator.control("PUT", "settings", {"payout_days": 0})
     emulator.control("PUT", "faults", [{"fault": "lose_answer"}])
     assert run("run", "--run", "r").exit_code != 0
     emulator.control("PUT", "faults", [])
@@ -273,17 +290,51 @@ def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: Emul
     with sqlite3.connect(at / "ledger.db") as ledger:
         ledger.execute("UPDATE nexi_batch_jobs SET sent_at = sent_at - 25 * 3600")
     ledger.close()
-
     again = run("run", "--run", "r")
     assert (again.exit_code, "2 may have been charged: see" in again.stderr) == (1, True)
-    assert emulator.charged() == {"job-0": 1, "job-1": 1}
-    listed = run("review", "--run", "r")
-    assert (listed.exit_code, "2 jobs are in review." in listed.stdout) == (1, True)
-    assert "job-0: 99.00 SEK from subscription" in listed.stdout
 
-    assert run("resolve", "job-0", "--run", "r").exit_code == 2
-    found = run("resolve", "job-0", "--run", "r", "--payment", "p", "--charge", "c")
-    assert (found.exit_code, found.stdout) == (0, "job-0 is charged.\n")
-    assert "planned again" in run("resolve", "job-1", "--run", "r", "--not-charged").stdout
-    assert run("review", "--run", "r").exit_code == 0
-    assert run("status", "--run", "r").exit_code == 1
+
+@pytest.fixture
+def punctual() -> Iterator[EmulatorProcess]:
+    """An emulator of its own, whose clock no other test has put forward."""
+    with running_emulator() as emulator:
+        yield emulator
+
+
+def test_what_is_paid_out_is_found_and_checked(
+    at: Path, punctual: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payouts name the payment of each job; another job's is refused."""
+    monkeypatch.setenv("NEXI_BASE_URL", punctual.url)
+    run("plan", jobs(at, punctual, 2), "--run", "r")
+    lose_answers_of_old(at, punctual)
+    lines = run("review", "--run", "r", "--look-up").stdout.splitlines()
+    first, second = (line.split()[1:5] for line in lines if line.startswith("    fits: "))
+
+    swapped = run("resolve", "job-0", "--run", "r", *second)
+    assert (swapped.exit_code, swapped.stderr.splitlines()) == (
+        2,
+        [
+            "payment: has another subscription than the job",
+            "payment: has another order reference than the job",
+        ],
+    )
+    assert run("resolve", "job-0", "--run", "r", *first).stdout == "job-0 is charged.\n"
+    twice = run("resolve", "job-1", "--run", "r", *first, "--unchecked")
+    assert (twice.exit_code, "is the payment of the job job-0" in twice.stderr) == (2, True)
+    assert run("resolve", "job-1", "--run", "r", *second).exit_code == 0
+    assert run("review", "--run", "r", "--look-up").exit_code == 0
+
+
+def test_what_is_not_paid_out_may_have_happened(at: Path, emulator: EmulatorProcess) -> None:
+    """Not to be found is no proof, and the review says so; an unknown payment is refused."""
+    run("plan", jobs(at, emulator, 2), "--run", "r")
+    lose_answers_of_old(at, emulator)
+    with sqlite3.connect(at / "ledger.db") as ledger:
+        ledger.execute("UPDATE nexi_batch_jobs SET amount = 1")
+    ledger.close()
+    listed = run("review", "--run", "r", "--look-up")
+    assert listed.stdout.count("it may not be paid out yet, so look in the portal") == 2
+    unknown = run("resolve", "job-0", "--run", "r", "--payment", "0" * 32, "--charge", "1" * 32)
+    assert unknown.exit_code == 2
+    assert "404" in unknown.stderr
