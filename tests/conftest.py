@@ -8,8 +8,16 @@ from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["anyio_backend", "postgres_server", "postgres_url"]
 
+LONGEST_BYTES_ID = 40
+"""Bytes that may stand in the name of a test; a generated body is longer."""
+
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """The event loops that the project promises to run on."""
     return str(request.param)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bodies by their argument: what is made anew in each process must not be part of a test's name."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_BYTES_ID else None
