@@ -19,7 +19,7 @@ from nexi_async.webhooks.log import logger
 from nexi_async.webhooks.outage import Outage
 from nexi_async.webhooks.stats import InboxStats
 from nexi_async.webhooks.stored_events import EventState, LeaseEnd, StoredEvent
-from nexi_async.webhooks.workers import Room, Wakeup, WorkerPool
+from nexi_async.webhooks.workers import CountError, Room, Wakeup, WorkerPool
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -160,8 +160,14 @@ class SQLInbox:
         self._wakeup.set()
 
     @asynccontextmanager
-    async def working(self, handle: Callable[[StoredEvent], Awaitable[None]]) -> AsyncIterator[None]:
+    async def working(
+        self, handle: Callable[[StoredEvent], Awaitable[None]], count_error: CountError | None = None
+    ) -> AsyncIterator[None]:
         """Work through the events until the end of the block; then running handlers may end, 10 seconds at most.
+
+        Args:
+            handle: what to do with an event.
+            count_error: is told each failure of the inbox or of its workers, besides the log.
 
         Raises:
             StorageUnavailable: the database is away and did not come back within `wait` seconds.
@@ -172,6 +178,7 @@ class SQLInbox:
             clock=self.now,
             wakeup=self._wakeup,
             outage=self._outage,
+            count_error=count_error or _count_nowhere,
             concurrency=self._concurrency,
             tries=self._tries,
             timeout=self.lease,
@@ -290,6 +297,10 @@ class SQLInbox:
             logger.warning("%d events that were dead for too long were thrown away", purged["dead"])
         if not any(purged.values()):
             self._tidy_at = now + TIDY_SECONDS
+
+
+def _count_nowhere(_text: str, _error: Exception) -> None:
+    """For an inbox that is worked through without a receiver: the log is enough."""
 
 
 def _check(**options: float) -> None:

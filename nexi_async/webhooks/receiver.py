@@ -152,7 +152,7 @@ class WebhookReceiver:
             logger.warning(NO_HANDLERS)
         async with AsyncExitStack() as stack:
             if self._inbox is not None:
-                await stack.enter_async_context(self._inbox.working(self._open))
+                await stack.enter_async_context(self._inbox.working(self._open, self._count_inbox_error))
             self._stack, self._is_running = stack.pop_all(), True
         return self
 
@@ -246,6 +246,9 @@ class WebhookReceiver:
             self._tally.count_error("inbox", "not stored", error)
             return False
         return True
+
+    def _count_inbox_error(self, text: str, error: Exception) -> None:
+        self._tally.count_error("inbox", text, error)
 
     async def _open(self, stored: StoredEvent) -> None:
         """Handle what lay in the inbox."""

@@ -18,7 +18,7 @@ from nexi_async.webhooks.log import facts, logger
 from nexi_async.webhooks.outage import Outage
 from nexi_async.webhooks.stored_events import LeaseEnd, StoredEvent
 
-__all__ = ["Exchange", "Room", "Wakeup", "WorkerPool"]
+__all__ = ["CountError", "Exchange", "Room", "Wakeup", "WorkerPool"]
 
 PAUSE = 1.0
 """Seconds between two looks into the inbox while nothing happens in this process."""
@@ -27,6 +27,8 @@ EAGER = 10
 """After so many looks in vain the longest pause is made between them: the database is away for longer."""
 LAST_CALL = 10.0
 """Seconds that handlers have to end when the receiver stops."""
+
+WORKERS_FAILED = "the workers of the inbox failed and are started again"
 
 
 class Room(NamedTuple):
@@ -39,6 +41,9 @@ class Room(NamedTuple):
 
 Exchange: TypeAlias = Callable[[Sequence[LeaseEnd], Room], Awaitable[Sequence[StoredEvent]]]
 """Writes how leases ended and leases events for which there is room, in one transaction."""
+
+CountError: TypeAlias = Callable[[str, Exception], None]
+"""Counts an error that the log has been told, in the words of the log."""
 
 
 class Wakeup:
@@ -69,6 +74,7 @@ class WorkerPool:
         clock: seconds since 1970.
         wakeup: is set when there may be something to do.
         outage: is told whether the inbox can be reached.
+        count_error: is told each failure of the inbox or of the workers themselves.
         concurrency: how many events may be worked on at once; half of them, at least one, may be retries.
         tries: after how many failures an event is dead.
         timeout: seconds that `handle` may take.
@@ -82,6 +88,7 @@ class WorkerPool:
         clock: Callable[[], float],
         wakeup: Wakeup,
         outage: Outage,
+        count_error: CountError,
         concurrency: int,
         tries: int,
         timeout: float,
@@ -91,6 +98,7 @@ class WorkerPool:
         self._clock = clock
         self._wakeup = wakeup
         self._outage = outage
+        self._count_error = count_error
         self._room = Room(concurrency, max(1, concurrency // 2))
         self._tries = tries
         self._timeout = timeout
@@ -141,8 +149,9 @@ class WorkerPool:
             while self._is_open or self._working:
                 try:
                     await run_isolated(self._run, timeout=float("inf"))
-                except Exception:  # noqa: BLE001 - whatever ended it, it goes on
-                    logger.exception("the workers of the inbox failed and are started again")
+                except Exception as error:  # noqa: BLE001 - whatever ended it, it goes on
+                    logger.exception(WORKERS_FAILED)
+                    self._count_error(WORKERS_FAILED, error)
                     await anyio.sleep(PAUSE)
                 self._ends += [self._failed(event, RuntimeError("the workers failed")) for event in self._cut_off]
                 self._cut_off.clear()  # one of them may have done it: the try counts
@@ -177,6 +186,7 @@ class WorkerPool:
             except Exception as error:  # noqa: BLE001 - the outage says it in the log, once
                 self._ends[:0] = ends
                 self._outage.met(error)
+                self._count_error("the inbox can't be used", error)
             else:
                 self._outage.over(asked=asked)
         return leased

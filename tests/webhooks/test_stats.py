@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 from fastapi import FastAPI
@@ -15,7 +16,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from nexi_async.webhooks import ErrorStats, Event, InboxStats, ReceiverStats, SQLInbox, WebhookReceiver, deliveries
+from nexi_async.webhooks import (
+    ErrorStats,
+    Event,
+    InboxStats,
+    ReceiverStats,
+    SQLInbox,
+    WebhookReceiver,
+    deliveries,
+    workers,
+)
 from nexi_async.webhooks.stats import Cause, MetricsPage
 from tests.webhooks.support import AUTHORIZATION, deliver
 
@@ -75,6 +85,11 @@ async def fail(_: object) -> None:
     raise RuntimeError("out of order")
 
 
+async def fail_whatever(*_: object, **__: object) -> None:
+    """Fail whatever is asked."""
+    raise RuntimeError("out of order")
+
+
 @pytest.fixture
 def receiver() -> WebhookReceiver:
     """A receiver that can't refund."""
@@ -96,6 +111,31 @@ async def test_everything_is_counted(receiver: WebhookReceiver) -> None:
     )
     assert {cause: error.count for cause, error in stats.errors.items()} == {"handler": 1, "address": 1}
     assert stats.process == os.getpid()
+
+
+async def test_failures_of_the_workers_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that goes away while nothing comes in, and workers that fail themselves, are errors of the inbox."""
+    inbox = SQLInbox(f"sqlite:///{tmp_path}/inbox.db")
+    receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take, inbox=inbox)
+    for pause in ("PAUSE", "LONGEST_PAUSE"):
+        monkeypatch.setattr(workers, pause, 0.01)
+
+    async def last_error() -> str:
+        with anyio.fail_after(20):
+            while "inbox" not in receiver._tally.errors:  # noqa: ASYNC110 - nobody wakes
+                await anyio.sleep(0.01)
+        return receiver._tally.errors.pop("inbox").last
+
+    async with receiver:
+        for target, name, expected in [
+            (inbox._database, "run", "the inbox can't be used: RuntimeError: out of order"),
+            (inbox._workers, "_fill", "the workers of the inbox failed and are started again: "),
+        ]:
+            with monkeypatch.context() as broken:
+                broken.setattr(target, name, fail_whatever)
+                inbox._wakeup.set()
+                assert (await last_error()).startswith(expected)
+            receiver._tally.errors.clear()
 
 
 async def test_the_last_error_is_told(receiver: WebhookReceiver) -> None:
