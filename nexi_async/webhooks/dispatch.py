@@ -7,7 +7,7 @@ import logging
 
 from nexi_async.webhooks.events import EVENT_CLASSES, Event
 from nexi_async.webhooks.handlers import Handlers
-from nexi_async.webhooks.isolation import run_isolated
+from nexi_async.webhooks.isolation import run_limited
 from nexi_async.webhooks.log import facts, logger
 from nexi_async.webhooks.refetch import Refetch
 from nexi_async.webhooks.stats import Tally
@@ -48,7 +48,7 @@ class Dispatcher:
         """
         label = event.name if event.name in EVENT_CLASSES else "other"
         try:
-            await run_isolated(functools.partial(self._call, event, received), timeout=self._timeout)
+            await run_limited(functools.partial(self._call, event, received), timeout=self._timeout)
         except Exception as error:
             self._tally.failed[label] += 1
             self._tally.count_error("handler", f"the handler of {event.name} failed", error)

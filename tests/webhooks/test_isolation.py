@@ -117,6 +117,41 @@ async def test_without_an_inbox_it_is_answered_500(error: BaseException) -> None
     assert (await receiver.stats()).failed == {"payment.created": 1}
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_without_an_inbox_a_handler_that_cancels_itself_loses_no_event() -> None:
+    """It has done its work: whatever becomes of its own delivery's task, the next delivery is answered 200."""
+    handled: list[Event] = []
+
+    async def handle(event: Event) -> None:
+        handled.append(event)
+        await cancel_itself()
+
+    receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=handle)
+    body = deliveries.sample("payment.created")
+    await asyncio.wait([asyncio.ensure_future(deliver(receiver, body))])
+    assert (await deliver(receiver, body)).status == 200
+    assert len(handled) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_with_an_inbox_a_handler_that_cancels_itself_stops_no_worker(tmp_path: Path) -> None:
+    """The events after it are handled, each once."""
+    handled: list[str | None] = []
+
+    async def handle(event: Event) -> None:
+        handled.append(event.payment_id)
+        await cancel_itself()
+
+    inbox = SQLInbox(f"sqlite:///{tmp_path}/inbox.db", concurrency=1)
+    async with WebhookReceiver(authorization=AUTHORIZATION, fallback=handle, inbox=inbox) as receiver:
+        for payment_id in ("1", "2", "3"):
+            await deliver(receiver, deliveries.sample("payment.created", payment_id=payment_id))
+        with anyio.fail_after(PATIENCE):
+            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody wakes
+                await anyio.sleep(0.01)
+    assert handled == ["1", "2", "3"]
+
+
 async def test_without_an_inbox_a_handler_that_hangs_is_answered_500() -> None:
     """After the receiver's time limit."""
 
