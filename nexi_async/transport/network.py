@@ -14,13 +14,13 @@ import httpx
 
 from nexi_async.transport.call import Answer
 from nexi_async.transport.carrier import Carrier, HttpxCarrier, Outgoing
-from nexi_async.transport.connection import StepLimits, connect
+from nexi_async.transport.connect import connect
+from nexi_async.transport.connection import StepLimits
 from nexi_async.transport.decoding import decoded
 from nexi_async.transport.http1 import ReplyReader, request_head
 from nexi_async.transport.origin import Origin
 from nexi_async.transport.pool import Pool
 from nexi_async.transport.tls import new_context
-from nexi_async.transport.watch import Watch
 
 __all__ = ["CheckoutTransport", "new_carrier"]
 
@@ -48,7 +48,6 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         """
         self._max_connections = max_connections
         self._context = ssl_context or new_context()
-        self._watch = Watch()
         self._pools: dict[Origin, Pool] = {}
 
     async def open(self) -> None:
@@ -57,7 +56,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
     async def close(self) -> None:
         """Close all connections, those in use once they are given back."""
         for pool in self._pools.values():
-            pool.close()
+            await pool.aclose()
 
     async def carry(self, outgoing: Outgoing, limits: StepLimits) -> Answer:
         """Send a request and read its answer; see `Carrier`."""
@@ -97,7 +96,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
             pool.release(connection)
 
     def _new_pool(self, origin: Origin) -> Pool:
-        opening = functools.partial(connect, origin, context=self._context, watch=self._watch)
+        opening = functools.partial(connect, origin, context=self._context)
         pool = self._pools[origin] = Pool(opening, size=self._max_connections, idle_seconds=IDLE_SECONDS)
         return pool
 

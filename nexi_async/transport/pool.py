@@ -3,17 +3,18 @@
 Every operation costs the same however many connections and waiters there are. A place (the right to have a connection
 open) is handed from a closed connection straight to the longest waiting task, and so is a connection that becomes free,
 so that no newcomer overtakes. Nothing but waiting and connecting is awaited, and both give back what they hold when
-they are cancelled.
+they are cancelled. An idle connection that ends or speaks up leaves the pool at that moment.
 """
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import anyio
 import httpx
+from anyio.lowlevel import checkpoint
 
 from nexi_async.transport.connection import Connection, StepLimits
 
@@ -27,8 +28,9 @@ class Pool:
         self._connect = connect
         self._size = size
         self._idle_seconds = idle_seconds
-        self._idle: deque[Connection] = deque()
+        self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._closing: set[Connection] = set()
         self._open = 0
         self._closed = False
 
@@ -42,20 +44,15 @@ class Pool:
 
         Raises:
             httpx.PoolTimeout: none became free in time.
-            httpx.ConnectError, httpx.ConnectTimeout: none could be opened.
+            httpx.ConnectError, httpx.ConnectTimeout: none could be opened, or the pool is closed.
         """
+        self._require_open()
         connection = self._quiet_idle_one()
         if connection is None and self._open >= self._size:
             connection = self._if_quiet(await self._wait(min(limits.pool, deadline - anyio.current_time())))
         elif connection is None:
             self._open += 1
-        if connection is not None:
-            return connection
-        try:
-            return await self._connect(min(limits.connect, deadline - anyio.current_time()))
-        except BaseException:
-            self._free_place()
-            raise
+        return connection or await self._open_one(min(limits.connect, deadline - anyio.current_time()))
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: for the next task if it is reusable, else close it."""
@@ -64,30 +61,57 @@ class Pool:
             self._close_expired()
         else:
             self._free_place()
-            connection.close()
+            self._close(connection)
 
-    def close(self) -> None:
-        """Close all idle connections, and the others once they come back."""
+    async def aclose(self) -> None:
+        """Close all idle connections, and the others once they come back; whoever waits for one gets none."""
         self._closed = True
         while self._idle:
-            connection = self._idle.pop()
+            self._drop(next(iter(self._idle)))
+        while self._waiters:
+            self._open += 1  # a place in name only, which the waiter gives back
+            self._next_waiter().serve(None)
+        while self._closing:
+            await checkpoint()
+
+    async def _open_one(self, seconds: float) -> Connection:
+        """A new connection for a place that is held."""
+        try:
+            connection = await self._connect_unless_closed(seconds)
+        except BaseException:
             self._free_place()
-            connection.close()
+            raise
+        connection.on_lost = self._lost
+        return connection
+
+    async def _connect_unless_closed(self, seconds: float) -> Connection:
+        self._require_open()
+        connection = await self._connect(seconds)
+        try:
+            self._require_open()
+        except httpx.ConnectError:
+            self._close(connection)
+            raise
+        return connection
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise httpx.ConnectError("the connection pool is closed")
 
     def _quiet_idle_one(self) -> Connection | None:
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.popitem()
             if not self._is_expired(connection) and connection.is_quiet():
                 return connection
             self._free_place()
-            connection.close()
+            self._close(connection)
         return None
 
     def _if_quiet(self, connection: Connection | None) -> Connection | None:
         """The connection, unless it has spoken up on its way here; then only its place is left."""
         if connection is None or connection.is_quiet():
             return connection
-        connection.close()
+        self._close(connection)
         return None
 
     async def _wait(self, seconds: float) -> Connection | None:
@@ -118,7 +142,7 @@ class Pool:
             self._next_waiter().serve(connection)
         else:
             connection.idle_since = time.monotonic()
-            self._idle.append(connection)
+            self._idle[connection] = None
 
     def _free_place(self) -> None:
         if self._waiters:
@@ -131,15 +155,33 @@ class Pool:
         return waiter
 
     def _close_expired(self) -> None:
-        """The connection that has been idle longest lies at the bottom."""
-        if self._idle and self._is_expired(self._idle[0]):
-            connection = self._idle.popleft()
-            self._free_place()
-            connection.close()
+        """The connection that has been idle longest comes first."""
+        if self._idle:
+            oldest = next(iter(self._idle))
+            if self._is_expired(oldest):
+                self._drop(oldest)
 
     def _is_expired(self, connection: Connection) -> bool:
         """Servers forget what has been idle for long, at worst while a request is on its way to them."""
         return time.monotonic() - connection.idle_since > self._idle_seconds
+
+    def _lost(self, connection: Connection) -> None:
+        """A connection has ended, or spoken up; those in use are dealt with when they come back."""
+        if connection in self._idle:
+            self._drop(connection)
+        elif connection.is_closed:
+            self._closing.discard(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        """Close an idle connection."""
+        del self._idle[connection]
+        self._free_place()
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        connection.close()
+        if not connection.is_closed:
+            self._closing.add(connection)
 
 
 class _Waiter:

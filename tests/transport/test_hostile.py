@@ -28,8 +28,8 @@ Contexts: TypeAlias = tuple[ssl.SSLContext | None, ssl.SSLContext]
 
 ONCE = RetryPolicy(attempts=1)
 NOT_SENT, UNKNOWN = Outcome.NOT_SENT, Outcome.UNKNOWN
-LARGE = {"a": "x" * (1_000_000 + int(Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()[2]))}
-"""More than the buffers on the way hold."""
+SEND_BUFFER = Path("/proc/sys/net/ipv4/tcp_wmem")
+"""Where Linux says how many bytes a socket takes at most before anybody reads them."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,13 @@ def contexts(request: pytest.FixtureRequest, authority: trustme.CA) -> Contexts:
     if request.param == "plain":
         return None, client
     return server_context(authority), client  # its RSA signatures are all of one length
+
+
+@pytest.fixture(scope="module")
+def large() -> dict[str, str]:
+    """A body of more than the buffers on the way hold."""
+    most = int(SEND_BUFFER.read_text().split()[2]) if SEND_BUFFER.exists() else 16_000_000
+    return {"a": "x" * (1_000_000 + most)}
 
 
 @attrs.define
@@ -88,7 +95,7 @@ class Duel:
     async def surprise(self) -> None:
         """Wait until something has come to the idle connection."""
         with anyio.fail_after(20):
-            while self.pool._idle[-1].is_quiet():  # noqa: ASYNC110  the socket tells nobody
+            while any(idle.is_quiet() for idle in self.pool._idle):  # noqa: ASYNC110  trio's sockets tell nobody
                 await anyio.sleep(0.001)
 
     @property
@@ -193,7 +200,7 @@ async def test_cut_before_a_second_exchange(contexts: Contexts, by_reset: bool) 
             fight.server.handle, fight.server.limits = fight.server.answer_one, Limits(by_reset=by_reset)
             await fight.call()
             await anyio.sleep(0.002)
-            assert fight.open_connections == 1
+            assert fight.open_connections <= 1
         assert len(fight.server.lines) == 20
 
 
@@ -351,7 +358,7 @@ async def test_a_hundred_thousand_headers(contexts: Contexts) -> None:
 
 @pytest.mark.parametrize("status", ["200 OK", "413 Too Large"])
 @CUTS
-async def test_early_answer(contexts: Contexts, status: str, by_reset: bool) -> None:
+async def test_early_answer(contexts: Contexts, large: dict[str, str], status: str, by_reset: bool) -> None:
     """A server may answer before it has read all of a large request, and read no more of it."""
     async with duel(contexts) as fight:
 
@@ -362,20 +369,20 @@ async def test_early_answer(contexts: Contexts, status: str, by_reset: bool) -> 
 
         fight.server.handle = hasty
         fight.server.limits = Limits(by_reset=by_reset)
-        outcome = await fight.outcome(tag="early", json=LARGE)
+        outcome = await fight.outcome(tag="early", json=large)
         assert outcome is (None if status == "200 OK" else Outcome.REJECTED)
         assert fight.open_connections == 0
 
 
-async def test_large_request_is_read_in_the_end(contexts: Contexts) -> None:
+async def test_large_request_is_read_in_the_end(contexts: Contexts, large: dict[str, str]) -> None:
     """A slow reader gets all of it, and answers."""
     async with duel(contexts) as fight:
         for _ in range(2):
-            await fight.call(json=LARGE)
+            await fight.call(json=large)
         assert len(fight.server.lines) == 1
 
 
-async def test_large_request_is_never_read(contexts: Contexts) -> None:
+async def test_large_request_is_never_read(contexts: Contexts, large: dict[str, str]) -> None:
     """A server that reads a little and then no more has received something."""
     async with duel(contexts, timeout=0.15) as fight:
 
@@ -384,17 +391,17 @@ async def test_large_request_is_never_read(contexts: Contexts) -> None:
             await anyio.sleep_forever()
 
         fight.server.handle = stop
-        assert await fight.outcome(json=LARGE) is UNKNOWN
+        assert await fight.outcome(json=large) is UNKNOWN
         assert fight.open_connections == 0
 
 
 @CUTS
-async def test_large_request_is_cut(contexts: Contexts, by_reset: bool) -> None:
+async def test_large_request_is_cut(contexts: Contexts, large: dict[str, str], by_reset: bool) -> None:
     """A connection that breaks in the middle of a large request ends the call at once."""
     async with duel(contexts, timeout=60.0) as fight:
         for place in (5_000, 70_000, 1_000_000, 3_000_000):
             fight.server.limits = Limits(read=place, by_reset=by_reset)
-            assert await fight.outcome(json=LARGE) is UNKNOWN
+            assert await fight.outcome(json=large) is UNKNOWN
             assert fight.open_connections == 0
 
 

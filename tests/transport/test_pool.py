@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nexi_async.transport.connection import Connection, StepLimits
 from nexi_async.transport.pool import Pool
-from tests.transport.streams import NumberedConnection
+from tests.transport.connections import NumberedConnection
 from tests.work import counted
 
 PATIENT = StepLimits()
@@ -44,7 +44,7 @@ class Factory:
 
     @property
     def open(self) -> int:
-        return sum(not connection.stream.closed for connection in self.made)
+        return sum(not connection.closed for connection in self.made)
 
 
 def new_pool(factory: Factory, *, size: int = 2, idle_seconds: float = 50.0) -> Pool:
@@ -130,7 +130,7 @@ async def test_unusable_connection_is_closed() -> None:
     spent = await take(pool)
     spent.is_reusable = False
     pool.release(spent)
-    assert (spent.stream.closed, pool.open_connections) == (1, 0)
+    assert (spent.closed, pool.open_connections) == (1, 0)
     assert await take(pool) is not spent
 
 
@@ -141,9 +141,9 @@ async def test_dead_idle_connections_are_replaced() -> None:
     held = [await take(pool) for _ in range(3)]
     for connection in held:
         pool.release(connection)
-    held[1].stream.surprise = held[2].stream.surprise = True
+    held[1].surprise = held[2].surprise = True
     assert await take(pool) is held[0]
-    assert [connection.stream.closed for connection in held] == [0, 1, 1]
+    assert [connection.closed for connection in held] == [0, 1, 1]
     assert pool.open_connections == 1
     assert (await take(pool)).number == 3
 
@@ -157,7 +157,7 @@ async def test_idle_for_too_long() -> None:
         pool.release(connection)
         connection.idle_since -= 50.5
     assert (await take(pool)).number == 3
-    assert [connection.stream.closed for connection in held] == [1, 1, 1]
+    assert [connection.closed for connection in held] == [1, 1, 1]
     assert pool.open_connections == 1
 
 
@@ -171,8 +171,33 @@ async def test_those_not_needed_are_closed_bit_by_bit() -> None:
         for connection in factory.made:
             connection.idle_since -= 20.0
         pool.release(await take(pool))
-    assert [connection.stream.closed for connection in factory.made] == [1, 1, 1, 0]
+    assert [connection.closed for connection in factory.made] == [1, 1, 1, 0]
     assert pool.open_connections == 1
+
+
+async def test_lost_idle_connection_leaves_at_once() -> None:
+    """Its place is free and its socket closed as soon as it ends or speaks up, before anybody wants it."""
+    factory = Factory()
+    pool = new_pool(factory, size=3)
+    held = [await take(pool) for _ in range(3)]
+    for connection in held[:2]:
+        pool.release(connection)
+    held[0].tell()
+    assert [connection.closed for connection in held] == [1, 0, 0]
+    assert pool.open_connections == 2
+    assert await take(pool) is held[1]
+
+
+async def test_lost_connection_in_use_keeps_its_place() -> None:
+    """Until it is given back, so that the place is freed once."""
+    factory = Factory()
+    pool = new_pool(factory)
+    held = await take(pool)
+    held.tell()
+    assert (held.closed, pool.open_connections) == (0, 1)
+    held.is_reusable = False
+    pool.release(held)
+    assert (held.closed, pool.open_connections) == (1, 0)
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------------
@@ -267,10 +292,10 @@ async def test_what_came_unasked_reaches_no_waiter() -> None:
     async with full_pool(size=1) as (pool, factory, held, tasks):
         (waiter,) = await waiting(pool, tasks, 1)
         pool.release(held[0])
-        held[0].stream.surprise = True
+        held[0].surprise = True
         await settled()
         assert waiter.got is factory.made[1]
-        assert held[0].stream.closed
+        assert held[0].closed
         assert pool.open_connections == 1
 
 
@@ -330,10 +355,10 @@ async def test_close() -> None:
     pool = new_pool(factory)
     held, idle = await take(pool), await take(pool)
     pool.release(idle)
-    pool.close()
-    assert (idle.stream.closed, held.stream.closed, pool.open_connections) == (1, 0, 1)
+    await pool.aclose()
+    assert (idle.closed, held.closed, pool.open_connections) == (1, 0, 1)
     pool.release(held)
-    assert (held.stream.closed, pool.open_connections) == (1, 0)
+    assert (held.closed, pool.open_connections) == (1, 0)
 
 
 async def test_close_while_a_connection_is_handed_over() -> None:
@@ -342,9 +367,53 @@ async def test_close_while_a_connection_is_handed_over() -> None:
         (waiter,) = await waiting(pool, tasks, 1)
         waiter.scope.cancel()
         pool.release(held[0])
-        pool.close()
+        await pool.aclose()
         await settled()
         assert (factory.open, pool.open_connections) == (0, 0)
+
+
+async def test_closed_pool_opens_nothing() -> None:
+    """Who waited when it was closed, or comes later, gets no connection, and has sent nothing."""
+    async with full_pool(size=1) as (pool, factory, held, tasks):
+        waiters = await waiting(pool, tasks, 2)
+        await pool.aclose()
+        await settled()
+        assert all(isinstance(waiter.error, httpx.ConnectError) for waiter in waiters)
+        with pytest.raises(httpx.ConnectError, match="the connection pool is closed"):
+            await take(pool)
+        pool.release(held[0])
+        assert (len(factory.made), factory.open, pool.open_connections) == (1, 0, 0)
+
+
+async def test_closed_while_connecting() -> None:
+    """A connection that is there too late is closed."""
+    factory = Factory()
+    factory.hesitation = 10
+    pool = new_pool(factory)
+    async with anyio.create_task_group() as tasks:
+        (waiter,) = await waiting(pool, tasks, 1)
+        await pool.aclose()
+    assert isinstance(waiter.error, httpx.ConnectError)
+    assert (len(factory.made), factory.open, pool.open_connections) == (1, 0, 0)
+
+
+async def test_close_waits_for_sockets() -> None:
+    """When closing is over, every socket is closed, also of those that were closed just before."""
+    factory = Factory()
+    pool = new_pool(factory)
+    spent, idle = await take(pool), await take(pool)
+    spent.lingers = idle.lingers = True
+    spent.is_reusable = False
+    pool.release(spent)
+    pool.release(idle)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool.aclose)
+        await settled()
+        for connection in (spent, idle):
+            assert connection.closed == 1
+            assert pool._closing
+            connection.vanish()
+    assert not pool._closing
 
 
 # --- all of it --------------------------------------------------------------------------------------------------------
@@ -408,7 +477,12 @@ class Game:
 
     async def surprise(self, number: int) -> None:
         for connection in self.factory.made[number : number + 1]:
-            connection.stream.surprise = True
+            connection.surprise = True
+
+    async def lose(self, number: int) -> None:
+        for connection in self.factory.made[number : number + 1]:
+            connection.surprise = True
+            connection.tell()
 
     async def cancel(self, number: int) -> None:
         for borrower in self.borrowers[number : number + 1]:
@@ -423,7 +497,9 @@ class Game:
             borrower.finish(clean=False)
 
 
-ACTIONS = st.sampled_from(["borrow", "borrow", "return_clean", "return_dirty", "cancel", "fail", "surprise", "run"])
+ACTIONS = st.sampled_from(
+    ["borrow", "borrow", "return_clean", "return_dirty", "cancel", "fail", "surprise", "lose", "run"]
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -441,7 +517,7 @@ async def test_no_place_is_ever_lost(size: int, hesitation: int, moves: list[tup
     game.factory.failures.clear()
     taken = {await take(game.pool, StepLimits(pool=0.0)) for _ in range(size)}
     assert len(taken) == game.pool.open_connections == size
-    assert all(not connection.stream.closed for connection in taken)
+    assert all(not connection.closed for connection in taken)
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,55 @@
+"""Connections without sockets, for what stands above them."""
+
+from __future__ import annotations
+
+import math
+
+from nexi_async.transport.connection import LostCallback, StepLimits
+from nexi_async.transport.http1 import ReplyReader
+
+
+class NumberedConnection:
+    """A connection that can be told apart, and carries nothing.
+
+    Attributes:
+        surprise: whether something has come unasked, which `is_quiet` tells.
+        closed: how many times it was closed.
+        lingers: whether the socket is closed only by `vanish`.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_reusable = True
+        self.idle_since = 0.0
+        self.is_closed = False
+        self.on_lost: LostCallback | None = None
+        self.surprise = False
+        self.closed = 0
+        self.lingers = False
+
+    def is_quiet(self) -> bool:
+        return not (self.surprise or self.closed)
+
+    async def exchange(
+        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
+    ) -> ReplyReader:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.closed += 1
+        self.is_reusable = False
+        if not self.lingers:
+            self.vanish()
+
+    def vanish(self) -> None:
+        """The socket is closed."""
+        self.is_closed = True
+        self.tell()
+
+    def tell(self) -> None:
+        """What the event loop does as soon as something comes unasked."""
+        if self.on_lost is not None:
+            self.on_lost(self)
+
+    def __repr__(self) -> str:
+        return f"<connection {self.number}>"
