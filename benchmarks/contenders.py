@@ -18,6 +18,7 @@ import httptools
 import httpx
 import httpx2
 import httpx_aiohttp
+import niquests
 import stripe
 
 from nexi_async import AsyncCheckout, Order, OrderItem, codec, new_key
@@ -25,7 +26,14 @@ from nexi_async.models.subscription import ChargeSubscription
 
 SUBSCRIPTION = "0197f0c1a2b34c5d8e9f0a1b2c3d4e5f"
 PATH = f"/v1/subscriptions/{SUBSCRIPTION}/charges"
-ORDER = Order.of(items=[OrderItem.of(reference="box", name="Box", unit_price=15900, tax_rate=2500)], currency="SEK")
+
+
+def _order() -> Order:
+    """As a user does for every charge."""
+    return Order.of(items=[OrderItem.of(reference="box", name="Box", unit_price=15900, tax_rate=2500)], currency="SEK")
+
+
+ORDER = _order()
 BODY = codec.encode(ChargeSubscription(order=ORDER))
 DOCUMENT: dict[str, Any] = json.loads(BODY)
 
@@ -49,45 +57,51 @@ def _headers() -> dict[str, str]:
     return {"Authorization": "key", "Idempotency-Key": new_key()}
 
 
-class _Reader:
-    """As little parsing as tells where an answer ends."""
+class _Floor(asyncio.Protocol):
+    """One connection: as little parsing as tells where an answer ends."""
 
-    def __init__(self) -> None:
-        self.is_complete = False
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.parser = httptools.HttpResponseParser(self)
+
+    def ask(self, request: bytes) -> asyncio.Future[bytes]:
         self.body = b""
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self.answer
+
+    def data_received(self, data: bytes) -> None:
+        self.parser.feed_data(data)
 
     def on_body(self, data: bytes) -> None:
         self.body += data
 
     def on_message_complete(self) -> None:
-        self.is_complete = True
+        self.answer.set_result(self.body)
 
 
 @asynccontextmanager
 async def floor(ground: Ground) -> AsyncIterator[Charge]:
-    """Hand-written asyncio streams with TLS: the same bytes, no pool, no checks, one time limit."""
+    """A bare protocol with TLS by the event loop: the same bytes, no pool, no checks, no time limit."""
     host, _, port = ground.url.removeprefix("https://").partition(":")
     head = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(BODY)}\r\nAuthorization: key\r\n\r\n"
     request = head.encode() + BODY
-    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    loop = asyncio.get_running_loop()
+    free: list[_Floor] = []
 
     async def charge() -> object:
         if free:
-            reader, writer = free.pop()
+            connection = free.pop()
         else:
-            reader, writer = await asyncio.open_connection(host, int(port), ssl=ground.context)
-        async with asyncio.timeout(30):
-            writer.write(request)
-            answer = _Reader()
-            parser = httptools.HttpResponseParser(answer)
-            while not answer.is_complete:
-                parser.feed_data(await reader.read(65_536))
-        free.append((reader, writer))
-        return json.loads(answer.body)
+            _, connection = await loop.create_connection(_Floor, host, int(port), ssl=ground.context)
+        body = await connection.ask(request)
+        free.append(connection)
+        return json.loads(body)
 
     yield charge
-    for _, writer in free:
-        writer.close()
+    for connection in free:
+        connection.transport.abort()
 
 
 @asynccontextmanager
@@ -96,7 +110,24 @@ async def nexi_async(ground: Ground) -> AsyncIterator[Charge]:
     async with AsyncCheckout(
         "key", base_url=ground.url, ssl_context=ground.context, max_connections=ground.connections
     ) as checkout:
-        yield lambda: checkout.subscriptions.charge(SUBSCRIPTION, order=ORDER)
+
+        async def charge() -> object:
+            return await checkout.subscriptions.charge(SUBSCRIPTION, order=_order())
+
+        yield charge
+
+
+@asynccontextmanager
+async def nexi_async_raw(ground: Ground) -> AsyncIterator[Charge]:
+    """`checkout.request`: the transport, key and retries without the types; of a dict, as the others."""
+    async with AsyncCheckout(
+        "key", base_url=ground.url, ssl_context=ground.context, max_connections=ground.connections
+    ) as checkout:
+
+        async def charge() -> object:
+            return (await checkout.request("POST", PATH, json=DOCUMENT, idempotency_key=new_key())).json()
+
+        yield charge
 
 
 @asynccontextmanager
@@ -104,7 +135,7 @@ async def nexi_async_over_httpx(ground: Ground) -> AsyncIterator[Charge]:
     """The same over httpx's own pool."""
     transport = httpx.AsyncHTTPTransport(verify=ground.context, limits=_limits(ground), trust_env=False)
     async with AsyncCheckout("key", base_url=ground.url, transport=transport, timeout=300) as checkout:
-        yield lambda: checkout.subscriptions.charge(SUBSCRIPTION, order=ORDER)
+        yield lambda: checkout.subscriptions.charge(SUBSCRIPTION, order=_order())
 
 
 @asynccontextmanager
@@ -144,6 +175,21 @@ async def bare_httpx2(ground: Ground) -> AsyncIterator[Charge]:
 
 
 @asynccontextmanager
+async def bare_niquests(ground: Ground) -> AsyncIterator[Charge]:
+    """Plain niquests: POST of a dict, JSON back."""
+    adapter = niquests.adapters.AsyncHTTPAdapter(pool_connections=1, pool_maxsize=ground.connections)
+    async with niquests.AsyncSession() as session:
+        session.mount("https://", adapter)
+
+        async def charge() -> object:
+            return (
+                await session.post(ground.url + PATH, json=DOCUMENT, headers=_headers(), verify=ground.ca_file)
+            ).json()
+
+        yield charge
+
+
+@asynccontextmanager
 async def httpx_over_aiohttp(ground: Ground) -> AsyncIterator[Charge]:
     """Plain httpx with httpx-aiohttp's transport."""
     connector = aiohttp.TCPConnector(limit=ground.connections, ssl=ground.context)
@@ -173,12 +219,16 @@ def _limits(ground: Ground) -> httpx.Limits:
 
 
 CONTENDERS: dict[str, Contender] = {
-    "floor: asyncio streams": floor,
+    "floor: bare protocol": floor,
     "nexi-async charge": nexi_async,
+    "nexi-async charge (uvloop)": nexi_async,
+    "nexi-async raw request": nexi_async_raw,
     "nexi-async over httpx": nexi_async_over_httpx,
     "aiohttp": bare_aiohttp,
+    "aiohttp (uvloop)": bare_aiohttp,
     "httpx": bare_httpx,
     "httpx2": bare_httpx2,
     "httpx + httpx-aiohttp": httpx_over_aiohttp,
+    "niquests": bare_niquests,
     "stripe-python": stripe_python,
 }

@@ -147,7 +147,7 @@ async def test_takes_too_long() -> None:
             crowd.append(one)
         before = open_files()
         with pytest.raises(httpx.ConnectTimeout):
-            await opened(*where, seconds=0.05)
+            await opened(V4, where[1], 0.05)
         await settled()
         assert not open_files() - before
         for one in crowd:
