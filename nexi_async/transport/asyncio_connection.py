@@ -12,6 +12,7 @@ import math
 import select
 import socket
 import ssl
+import time
 from typing import Any, Final, cast
 
 import httpx
@@ -46,6 +47,7 @@ class AsyncioConnection(asyncio.Protocol):
         self._limits = StepLimits()
         self._deadline = self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._alarm = math.inf
 
     def is_quiet(self) -> bool:
         """Whether it is still open and nothing has come unasked, be it that the loop has not yet told."""
@@ -186,21 +188,20 @@ class AsyncioConnection(asyncio.Protocol):
         if seconds >= self._limits.total:
             self._due = self._deadline
         else:
-            self._due = min(self._loop.time() + seconds, self._deadline)
+            self._due = min(time.monotonic() + seconds, self._deadline)
 
     def _set_timer(self) -> None:
         """See that a timer goes off in time; one that does so too early is set again then."""
-        if self._timer is not None:
-            if self._timer.when() <= self._due:
-                return
-            self._timer.cancel()
-        self._timer = None if self._due == math.inf else self._loop.call_at(self._due, self._look_at_the_clock)
+        if self._due < self._alarm:
+            self._cancel_timer()
+            self._alarm = self._due
+            self._timer = self._loop.call_later(self._due - time.monotonic(), self._look_at_the_clock)
 
     def _look_at_the_clock(self) -> None:
-        self._timer = None
+        self._cancel_timer()
         if self._reply is None:
             return
-        if self._loop.time() < self._due:
+        if time.monotonic() < self._due:
             self._set_timer()
         elif self._is_written:
             self._end(httpx.ReadTimeout("the answer did not come in time"))
@@ -210,7 +211,7 @@ class AsyncioConnection(asyncio.Protocol):
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer, self._alarm = None, math.inf
 
 
 async def connect(origin: Origin, tls: ssl.SSLContext | None) -> AsyncioConnection:

@@ -65,7 +65,7 @@ class Connection(Protocol):
     async def exchange(
         self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
     ) -> ReplyReader:
-        """Write a request and read its answer; the deadline is a time of the event loop's clock.
+        """Write a request and read its answer; the deadline is a time of `time.monotonic`.
 
         Raises:
             httpx.ConnectError: the connection was closed before the request was handed over; nothing was sent.

@@ -17,8 +17,8 @@ MAX_HEADERS: Final = 256
 MAX_BODY: Final = 67_108_864
 """Bytes of an answer with all that frames its body; the largest pages of a bulk run stay far below."""
 
-_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_HEAD: Final = re.compile(rf"{_WORD} [!-~]+ HTTP/1\.1\r\n(?:{_WORD}: [\t -~\x80-\xff]*\r\n)*\r\n")
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_HEAD: Final = re.compile(rf"{_WORD} [!-~]++ HTTP/1\.1\r\n(?:{_WORD}: [\t -~\x80-\xff]*+\r\n)*+\r\n")
 """One request and nothing that could be read as another; HTTP has headers in Latin-1."""
 
 _BODILESS: Final = frozenset({204, 304})
@@ -56,7 +56,6 @@ class ReplyReader:
         "_in_head",
         "_parser",
         "_surplus",
-        "_until_close",
         "headers",
         "is_complete",
         "keep_alive",
@@ -77,7 +76,6 @@ class ReplyReader:
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._in_head = True
-        self._until_close = False
 
     @property
     def is_clean(self) -> bool:
@@ -92,7 +90,7 @@ class ReplyReader:
     @property
     def is_encoded(self) -> bool:
         """Whether the body is compressed, though nobody asked for it."""
-        return any(name.lower() == b"content-encoding" for name, _ in self.headers)
+        return b"content-encoding" in [name.lower() for name, _ in self.headers]
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes; none means that the server has closed its side.
@@ -117,8 +115,14 @@ class ReplyReader:
         if self._fed > MAX_BODY:
             raise BadReply(f"a body of more than {MAX_BODY} bytes")
 
+    @property
+    def _is_framed(self) -> bool:
+        """Whether the answer itself says where its body ends; else the end of the connection does."""
+        names = {name.lower() for name, _ in self.headers}
+        return b"content-length" in names or b"transfer-encoding" in names or self.status in _BODILESS
+
     def _end(self) -> None:
-        if self._until_close:
+        if not self._in_head and not self._is_framed:
             self.is_complete = True
         if not self.is_complete:
             raise BadReply("closed before the answer was complete" if self._fed else "closed without an answer")
@@ -145,10 +149,6 @@ class ReplyReader:
         self.keep_alive = self._parser.should_keep_alive()
         if self._head_only:
             self.is_complete, self.keep_alive = True, False
-            return
-        names = {name.lower() for name, _ in self.headers}
-        framed = b"content-length" in names or b"transfer-encoding" in names or self.status in _BODILESS
-        self._until_close = not framed
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""

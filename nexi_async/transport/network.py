@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 from typing import cast
 
-import anyio
 import attrs
 import httpx
 
@@ -62,7 +61,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         """Send a request and read its answer; see `Carrier`."""
         head = _head(outgoing.method, outgoing.origin, outgoing.target, outgoing.headers, outgoing.body)
         reply = await self._exchange(outgoing.origin, head + (outgoing.body or b""), limits, method=outgoing.method)
-        headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers)
+        headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers])
         body = await decoded(reply.body, headers) if reply.is_encoded else reply.body
         return Answer(status=reply.status, headers=headers, body=body)
 
@@ -85,7 +84,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         await self.close()
 
     async def _exchange(self, origin: Origin, request: bytes, limits: StepLimits, *, method: str) -> ReplyReader:
-        deadline = anyio.current_time() + limits.total
+        deadline = time.monotonic() + limits.total
         pool = self._pools.get(origin) or self._new_pool(origin)
         connection = await pool.acquire(limits, deadline)
         try:

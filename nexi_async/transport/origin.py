@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -43,7 +44,7 @@ class Origin:
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
         return cls(parts.scheme, host, port, host)
 
-    @property
+    @functools.cached_property
     def authority(self) -> str:
         """What the Host header says: the host, and the port if it is not the scheme's."""
         host = f"[{self.host}]" if ":" in self.host else self.host

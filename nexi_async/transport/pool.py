@@ -40,7 +40,7 @@ class Pool:
         return self._open
 
     async def acquire(self, limits: StepLimits, deadline: float) -> Connection:
-        """A connection that nobody else uses; give it back with `release`.
+        """A connection that nobody else uses; give it back with `release`. The deadline is one of `time.monotonic`.
 
         Raises:
             httpx.PoolTimeout: none became free in time.
@@ -49,10 +49,10 @@ class Pool:
         self._require_open()
         connection = self._quiet_idle_one()
         if connection is None and self._open >= self._size:
-            connection = self._if_quiet(await self._wait(min(limits.pool, deadline - anyio.current_time())))
+            connection = self._if_quiet(await self._wait(min(limits.pool, deadline - time.monotonic())))
         elif connection is None:
             self._open += 1
-        return connection or await self._open_one(min(limits.connect, deadline - anyio.current_time()))
+        return connection or await self._open_one(min(limits.connect, deadline - time.monotonic()))
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: for the next task if it is reusable, else close it."""

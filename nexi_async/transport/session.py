@@ -70,7 +70,7 @@ class Session:
     """Whether calls that move money are refused without the caller's own idempotency key."""
     hooks: Hooks | None = attrs.field(default=None, repr=False)
     pause: Pause = attrs.field(factory=Pause, repr=False)
-    now: Callable[[], float] = attrs.field(default=anyio.current_time, repr=False)
+    now: Callable[[], float] = attrs.field(default=time.monotonic, repr=False)
     wall: Callable[[], float] = attrs.field(default=time.time, repr=False)
     """Seconds since 1970, which pass while the machine is suspended too, as they do for the API that keeps a key."""
     sleep: Callable[[float], Awaitable[None]] = attrs.field(default=anyio.sleep, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import socket
 import ssl
+import time
 from typing import Final
 
 import anyio
@@ -126,7 +127,7 @@ class _Exchange:
         return self._limits.write + self._limits.read if self.failure is None else min(LAST_WORDS, self._limits.read)
 
     def _at_most(self, seconds: float) -> float:
-        return min(seconds, self._deadline - anyio.current_time())
+        return min(seconds, self._deadline - time.monotonic())
 
 
 def _is_holding_back(stream: TLSStream) -> bool:

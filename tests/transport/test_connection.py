@@ -6,6 +6,7 @@ import asyncio
 import math
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -263,10 +264,10 @@ async def test_early_answer(then: str) -> None:
 async def test_deadline() -> None:
     """Whatever the steps may take, the whole has its end."""
     async with facing(saying()) as (connection, _):
-        began = anyio.current_time()
+        began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             await connection.exchange(SMALL, head_only=False, limits=StepLimits(read=60.0), deadline=began + 0.05)
-        assert 0.045 < anyio.current_time() - began < 1.0
+        assert 0.045 < time.monotonic() - began < 1.0
 
 
 async def test_trickle() -> None:
@@ -279,10 +280,10 @@ async def test_trickle() -> None:
             await anyio.sleep(0.02)
 
     async with facing(trickle) as (connection, _):
-        limits, began = StepLimits(read=0.1, total=0.3), anyio.current_time()
+        limits, began = StepLimits(read=0.5, total=0.7), time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            await connection.exchange(SMALL, head_only=False, limits=limits, deadline=began + 0.3)
-        assert 0.25 < anyio.current_time() - began < 1.0
+            await connection.exchange(SMALL, head_only=False, limits=limits, deadline=began + 0.7)
+        assert 0.65 < time.monotonic() - began < 5.0
 
 
 @REQUESTS
@@ -330,12 +331,12 @@ async def test_one_timer_for_many_exchanges() -> None:
         assert isinstance(connection, AsyncioConnection)
         timers = set()
         for number in range(10):
-            await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=anyio.current_time() + 30)
+            await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=time.monotonic() + 30)
             timers.add(connection._timer)
             assert len(server.seen) == 1, number
         assert len(timers) == 1
         limits = StepLimits(read=0.1, total=20)
-        await connection.exchange(SMALL, head_only=False, limits=limits, deadline=anyio.current_time() + 20)
+        await connection.exchange(SMALL, head_only=False, limits=limits, deadline=time.monotonic() + 20)
         assert connection._timer not in timers
         connection.close()
         assert connection._timer is None
@@ -355,9 +356,9 @@ async def test_timer_that_is_too_early() -> None:
 
     async with on_asyncio(slow) as connection:
         for seconds in (0.05, 5.0):
-            deadline = anyio.current_time() + seconds
+            deadline = time.monotonic() + seconds
             await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=deadline)
-        deadline = anyio.current_time() + 0.05
+        deadline = time.monotonic() + 0.05
         with pytest.raises(httpx.ReadTimeout):
             await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=deadline)
 
