@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import math
 import select
 import socket
 import ssl
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, cast
 
+import anyio
 import httpx
 
 from nexi_async.transport.connection import CHUNK, LostCallback, StepLimits
@@ -215,21 +218,61 @@ class AsyncioConnection(asyncio.Protocol):
 
 
 async def connect(origin: Origin, tls: ssl.SSLContext | None) -> AsyncioConnection:
-    """Open a connection, with TLS if there is a context for it; an `OSError` if there is no way."""
+    """Open a connection, with TLS if there is a context for it; an `OSError` if there is no way.
+
+    The addresses of a name race here and not in `create_connection`, whose own race leaves a socket open when it is
+    cancelled at the wrong time, and is unknown to uvloop.
+    """
     loop = asyncio.get_running_loop()
     options: dict[str, Any] = {}
-    if isinstance(loop, asyncio.BaseEventLoop) and not _is_address(origin.host):  # uvloop can't, and tries one by one
-        options.update(happy_eyeballs_delay=HEAD_START, interleave=1)
     if tls is not None:
-        options.update(ssl=tls, server_hostname=origin.server_name, ssl_handshake_timeout=HANDSHAKE_SECONDS)
-    _, connection = await loop.create_connection(lambda: AsyncioConnection(loop), origin.host, origin.port, **options)
-    return connection
+        options = {"ssl": tls, "server_hostname": origin.server_name, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
+
+    async def open_one(address: str) -> AsyncioConnection:
+        _, connection = await loop.create_connection(lambda: AsyncioConnection(loop), address, origin.port, **options)
+        return connection
+
+    addresses = await _addresses(origin)
+    return await (open_one(addresses[0]) if len(addresses) == 1 else _first(open_one, addresses))
 
 
-def _is_address(host: str) -> bool:
-    """Whether there is only one address to try."""
+async def _addresses(origin: Origin) -> list[str]:
+    """All addresses of the host, the families taking turns."""
     try:
-        ipaddress.ip_address(host)
+        return [str(ipaddress.ip_address(origin.host))]
     except ValueError:
-        return False
-    return True
+        found = await anyio.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    first = dict.fromkeys(where[0] for family, *_, where in found if family == found[0][0])
+    second = dict.fromkeys(where[0] for family, *_, where in found if family != found[0][0])
+    turns = itertools.zip_longest(first, second)
+    return [str(address) for turn in turns for address in turn if address is not None]
+
+
+async def _first(
+    open_one: Callable[[str], Awaitable[AsyncioConnection]], addresses: Iterable[str]
+) -> AsyncioConnection:
+    """The connection that is open first; each address has a head start on the next."""
+    opened: list[AsyncioConnection] = []
+    errors: list[OSError] = []
+
+    async def attempt(address: str, failed: anyio.Event) -> None:
+        try:
+            opened.append(await open_one(address))
+            tasks.cancel_scope.cancel()
+        except OSError as error:
+            errors.append(error)
+            failed.set()
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for address in addresses:
+                failed = anyio.Event()
+                tasks.start_soon(attempt, address, failed)
+                with anyio.move_on_after(HEAD_START):
+                    await failed.wait()
+        if not opened:
+            raise errors[-1]
+        return opened.pop(0)
+    finally:
+        for unwanted in opened:
+            unwanted.close()
