@@ -102,7 +102,7 @@ async def noticed(connection: Connection) -> bool:
 # --- exchanges --------------------------------------------------------------------------------------------------------
 
 
-async def test_kind_of_connection(anyio_backend: str) -> None:
+async def test_kind_of_connection(anyio_backend: object) -> None:
     """Each event loop has its own, and the system looks after both while they are idle."""
     async with facing(saying(OK)) as (connection, _):
         if anyio_backend == "trio":
@@ -171,7 +171,7 @@ async def test_interim_answers() -> None:
 
 
 @pytest.mark.parametrize("then", ["more", "hang up", "reset"])
-async def test_what_comes_later(anyio_backend: str, then: str) -> None:
+async def test_what_comes_later(anyio_backend: object, then: str) -> None:
     """A byte or the end on an idle connection makes it useless; asyncio says so at that moment."""
     pieces = (OK, b"", b"", b"", b"x") if then == "more" else (OK, b"", b"", b"")
     async with facing(saying(*pieces, then="wait" if then == "more" else then)) as (connection, _):
@@ -180,7 +180,7 @@ async def test_what_comes_later(anyio_backend: str, then: str) -> None:
         await ask(connection)
         assert await noticed(connection)
         await anyio.sleep(0.01)
-        assert bool(told) == (anyio_backend == "asyncio")
+        assert bool(told) == (anyio_backend != "trio")
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -435,7 +435,7 @@ async def test_much_both_ways_at_once(tls: Contexts) -> None:
 
 
 @pytest.mark.parametrize("surplus", ["a record", "a part of one"])
-async def test_surplus_record(anyio_backend: str, tls: Contexts, surplus: str) -> None:
+async def test_surplus_record(anyio_backend: object, tls: Contexts, surplus: str) -> None:
     """What comes along with the answer is noticed, on trio even a part of it; on asyncio as soon as it is whole."""
 
     async def handle(line: Line) -> None:
@@ -505,11 +505,11 @@ async def test_why_the_handshake_failed(authority: trustme.CA) -> None:
         with pytest.raises(httpx.ConnectError, match="certificate"):
             await connect(Origin.of(server.url), 5.0, context=context)
         await settled()
-    assert not open_files() - before
+    assert (open_files() - before)["socket"] == 0
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "while sending"])
-async def test_certificate_asked_for_later(anyio_backend: str, authority: trustme.CA, busy: bool) -> None:
+async def test_certificate_asked_for_later(anyio_backend: object, authority: trustme.CA, busy: bool) -> None:
     """TLS 1.3 lets a server ask for a certificate in the middle; what TLS answers is sent while we only read."""
     if busy and anyio_backend == "trio":
         pytest.skip("two tasks of anyio's can't both write for TLS; such a call ends as unknown")
