@@ -65,7 +65,7 @@ def _rounds(names: Sequence[str], ground: Ground, calls: int, rounds: int) -> di
     samples: dict[str, list[Sample]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in random.sample(names, len(names)):
-            count = max(ground.connections * 2, calls // 10 if name in SLOW else calls)
+            count = max(ground.connections, calls // 10) if name in SLOW else max(ground.connections * 2, calls)
             samples[name].append(_run(name, _measure(CONTENDERS[name], ground, count)))
     return samples
 
