@@ -120,6 +120,15 @@ def _read_whole_or_digits(value: object, _: object) -> int:
     raise ValueError(f"must be a whole number or digits, is {_json_kind(value)}")
 
 
+def _read_text_or_number(value: object, _: object) -> str:
+    """Codes, postcodes and numbers of invoices: texts in all recorded bodies, but nothing is lost if one is not."""
+    if type(value) is int:
+        return str(value)
+    if type(value) is str:
+        return value
+    raise ValueError(f"must be text, is {_json_kind(value)}")
+
+
 def _read_decimal_or_digits(value: object, kind: object) -> Decimal:
     if type(value) is str and _NUMBER.fullmatch(value):
         return Decimal(value)
@@ -232,8 +241,9 @@ strict = _new_converter()
 """Reads answers of the API and writes requests."""
 
 lenient = _new_converter()
-"""Reads webhooks, whose numbers may come as texts of digits."""
+"""Reads webhooks, whose numbers may come as texts of digits, and answers that `strict` can't read."""
 lenient.register_structure_hook(int, _read_whole_or_digits)
+lenient.register_structure_hook(str, _read_text_or_number)
 lenient.register_structure_hook(Decimal, _read_decimal_or_digits)
 
 

@@ -31,6 +31,7 @@ from nexi_async.webhooks.events import (
     ReservationCreatedV2,
     ReservationFailed,
     UnknownEvent,
+    UnreadableEvent,
 )
 from nexi_async.webhooks.handlers import Handler, PaymentHandler
 from nexi_async.webhooks.inbox import SQLInbox
@@ -77,6 +78,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     "CancelCreated",
     "CancelFailed",
     "UnknownEvent",
+    "UnreadableEvent",
     # their parts
     "Money",
     "WebhookOrder",

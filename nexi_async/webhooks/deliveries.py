@@ -20,8 +20,8 @@ from starlette.types import ASGIApp
 
 from nexi_async.codec import encode
 from nexi_async.models.rules import camel, wire_name
-from nexi_async.webhooks.events import EVENT_CLASSES
-from nexi_async.webhooks.parsing import parse_event
+from nexi_async.webhooks.events import EVENT_CLASSES, Event, UnreadableEvent
+from nexi_async.webhooks.parsing import InvalidEvent, parse_event
 
 __all__ = ["SENDER", "Answer", "sample", "send"]
 
@@ -128,7 +128,7 @@ def sample(event_name: str, **changes: object) -> bytes:
 
     Raises:
         TypeError: the event has no member of that name.
-        InvalidEvent: a change makes the delivery invalid.
+        InvalidEvent: a change makes a member unreadable, or takes away what the event always has.
     """
     envelope = {member: changes.pop(member) for member in ("id", "timestamp", "merchant") if member in changes}
     data = _data(event_name, _renamed(event_name, changes), envelope.get("id"))
@@ -142,7 +142,7 @@ def sample(event_name: str, **changes: object) -> bytes:
         "data": data,
     }
     body = encode(_set_only(document))
-    parse_event(body)
+    _require_readable(parse_event(body))
     return body
 
 
@@ -180,6 +180,11 @@ async def send(
             response = await transport.handle_async_request(request)
             await response.aread()
     return Answer(response.status_code, response.text)
+
+
+def _require_readable(event: Event) -> None:
+    if isinstance(event, UnreadableEvent) or event.faults:
+        raise InvalidEvent(event.faults)
 
 
 def _renamed(event_name: str, changes: Mapping[str, object]) -> dict[str, object]:

@@ -14,6 +14,11 @@ their `id`. What several events carry means the same in all of them:
     payment_account_reference       recognises a returning cardholder
     card_details, invoice_details   for cards only, for invoice methods only
     consumer                        the shopper, never in a repr
+
+A class requires only what every known source has always had: the official reference, the official PHP SDK, recorded
+deliveries, and the code of integrators. The rest is None, or without lines, when a delivery leaves it out or has
+something unreadable in its place; then `faults` says so. A delivery that lacks what its class requires is an
+`UnreadableEvent`.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from typing import Any, ClassVar, TypeAlias, get_args
 
 import attrs
 
+from nexi_async.errors import Fault
 from nexi_async.models.order import OrderItem
 from nexi_async.reference.event_names import EVENT_NAMES
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
@@ -58,6 +64,7 @@ __all__ = [
     "ReservationCreatedV2",
     "ReservationFailed",
     "UnknownEvent",
+    "UnreadableEvent",
 ]
 
 
@@ -70,12 +77,14 @@ class _Envelope:
         timestamp: when it happened, with a time zone.
         merchant: the merchant number, if the delivery has one.
         raw: the body as it came.
+        faults: members that were there and could not be read, each with its JSON path; they read as if left out.
     """
 
     id: str
     timestamp: datetime
     merchant: int | None = None
     raw: bytes = attrs.field(repr=False, eq=False)
+    faults: tuple[Fault, ...] = attrs.field(default=(), eq=False, metadata={"wire": None})
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +102,8 @@ class PaymentEvent(_Envelope):
 class PaymentCreated(PaymentEvent):
     """The shopper pressed Pay; creating the payment over the API does not send it.
 
+    Every source has the order.
+
     Attributes:
         subscription_id: when the payment signs up for a subscription.
     """
@@ -105,11 +116,14 @@ class PaymentCreated(PaymentEvent):
 
 @attrs.frozen(kw_only=True)
 class CheckoutCompleted(PaymentEvent):
-    """The shopper finished the checkout; for Swish, Sofort and Trustly no reservation event follows."""
+    """The shopper finished the checkout; for Swish, Sofort and Trustly no reservation event follows.
+
+    Every source has the order; integrators have seen it without the consumer.
+    """
 
     name: ClassVar[str] = "payment.checkout.completed"
     order: WebhookOrder
-    consumer: WebhookConsumer = attrs.field(repr=False)
+    consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
     my_reference: str | None = None
 
 
@@ -118,14 +132,17 @@ class CheckoutCompleted(PaymentEvent):
 
 @attrs.frozen(kw_only=True)
 class ReservationCreated(PaymentEvent):
-    """The amount is reserved: the rich variant, with card and shopper."""
+    """The amount is reserved: the rich variant, with card and shopper.
+
+    Every source has amount, method and type; the official PHP SDK reads the reservation's id as optional.
+    """
 
     name: ClassVar[str] = "payment.reservation.created"
     amount: Money
-    reserve_id: str
     payment_method: PaymentMethod
     payment_type: PaymentType
-    consumer: WebhookConsumer = attrs.field(repr=False)
+    reserve_id: str | None = None
+    consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
     card_details: CardDetails | None = None
     reservation_reference: str | None = None
     my_reference: str | None = None
@@ -137,6 +154,8 @@ class ReservationCreated(PaymentEvent):
 @attrs.frozen(kw_only=True)
 class ReservationCreatedV2(PaymentEvent):
     """The amount is reserved: the slim variant; its `id` is the reservation's.
+
+    Every source has amount, method and type.
 
     Attributes:
         subscription_id: the subscription that was set up, scheduled or unscheduled.
@@ -155,7 +174,10 @@ class ReservationCreatedV2(PaymentEvent):
 
 @attrs.frozen(kw_only=True)
 class ReservationFailed(PaymentEvent):
-    """A reservation was declined; a shopper may try another card on the same payment."""
+    """A reservation was declined; a shopper may try another card on the same payment.
+
+    Every source has the amount.
+    """
 
     name: ClassVar[str] = "payment.reservation.failed"
     amount: Money
@@ -170,6 +192,8 @@ class ReservationFailed(PaymentEvent):
 @attrs.frozen(kw_only=True)
 class ChargeCreated(PaymentEvent):
     """A charge succeeded: the variant with invoice and reservation.
+
+    Every source has amount and charge.
 
     Attributes:
         amount: what was charged, a part for a partial charge.
@@ -191,6 +215,8 @@ class ChargeCreated(PaymentEvent):
 @attrs.frozen(kw_only=True)
 class ChargeCreatedV2(PaymentEvent):
     """A charge succeeded: the variant with method and subscription, sent for subscription charges too.
+
+    Every source has amount, charge, method and type.
 
     Attributes:
         amount: what was charged, a part for a partial charge.
@@ -214,6 +240,8 @@ class ChargeCreatedV2(PaymentEvent):
 class ChargeFailed(PaymentEvent):
     """A charge failed: the variant with invoice and reservation.
 
+    Every source has amount, charge and error.
+
     Attributes:
         charge_id: the attempt.
         reservation_id: what it was to be charged against.
@@ -234,6 +262,8 @@ class ChargeFailed(PaymentEvent):
 @attrs.frozen(kw_only=True)
 class ChargeFailedV2(PaymentEvent):
     """A charge failed: the variant with method and subscription.
+
+    Its only source, the official reference, has amount, charge and error.
 
     Attributes:
         charge_id: the attempt.
@@ -260,6 +290,8 @@ class ChargeFailedV2(PaymentEvent):
 class RefundInitiated(PaymentEvent):
     """A refund was accepted; the money is back with `RefundCompleted` only.
 
+    Every source has amount, refund and charge.
+
     Attributes:
         charge_id: the charge that it gives back.
     """
@@ -277,22 +309,34 @@ class RefundInitiated(PaymentEvent):
 class RefundInitiatedV2(PaymentEvent):
     """A refund was accepted; the money is back with `RefundCompleted` only.
 
+    Every source has the amount. Recorded deliveries and the official reference have refund and charge; the official PHP
+    SDK knows neither, but reconciliation reference, `executed` and `payment_action_id`.
+
     Attributes:
+        refund_id: the refund; without it, the event's `id` is the same in recorded deliveries.
         charge_id: the charge that it gives back.
+        executed: when it was carried out, in the PHP SDK's shape only.
+        payment_action_id: the operation, in the PHP SDK's shape only.
     """
 
     name: ClassVar[str] = "payment.refund.initiated.v2"
     amount: Money
-    refund_id: str
-    charge_id: str
+    refund_id: str | None = None
+    charge_id: str | None = None
     order_items: tuple[OrderItem, ...] = ()
     my_reference: str | None = None
+    reconciliation_reference: str | None = None
     surcharge_amount: int | None = None
+    executed: datetime | None = None
+    payment_action_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class RefundCompleted(PaymentEvent):
-    """The money is on its way back; the charge is found through the refund."""
+    """The money is on its way back; the charge is found through the refund.
+
+    Every source has amount and refund.
+    """
 
     name: ClassVar[str] = "payment.refund.completed"
     amount: Money
@@ -304,7 +348,10 @@ class RefundCompleted(PaymentEvent):
 
 @attrs.frozen(kw_only=True)
 class RefundFailed(PaymentEvent):
-    """A refund did not go through; the money has not moved."""
+    """A refund did not go through; the money has not moved.
+
+    Every source has amount, refund and error.
+    """
 
     name: ClassVar[str] = "payment.refund.failed"
     amount: Money
@@ -320,7 +367,10 @@ class RefundFailed(PaymentEvent):
 
 @attrs.frozen(kw_only=True)
 class CancelCreated(PaymentEvent):
-    """The reservation was released."""
+    """The reservation was released.
+
+    Every source has the amount and the cancel's id.
+    """
 
     name: ClassVar[str] = "payment.cancel.created"
     amount: Money
@@ -332,7 +382,10 @@ class CancelCreated(PaymentEvent):
 
 @attrs.frozen(kw_only=True)
 class CancelFailed(PaymentEvent):
-    """The reservation could not be released."""
+    """The reservation could not be released.
+
+    Every source has the amount, the cancel's id and the error.
+    """
 
     name: ClassVar[str] = "payment.cancel.failed"
     amount: Money
@@ -343,7 +396,7 @@ class CancelFailed(PaymentEvent):
     surcharge_amount: int | None = None
 
 
-# --- what is newer than this package -------------------------------------------------------------------------------
+# --- what this package has no class for, or can't read as one ------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -359,6 +412,33 @@ class UnknownEvent(_Envelope):
     name: str
     payment_id: str | None = None
     data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class UnreadableEvent:
+    """An authentic event that its class can't hold: what the class requires is missing or unreadable.
+
+    It goes to the handler registered for `UnreadableEvent`, else to the fallback, never to the handler of its name.
+
+    Attributes:
+        name: the event's name as it came.
+        id: the occurrence.
+        faults: what is wrong, each with its JSON path; values are never repeated.
+        payment_id: the payment, if that could be read.
+        timestamp: when it happened, if that could be read.
+        merchant: the merchant number, if the delivery has one.
+        data: the event's own members as they came, never in a repr; empty if they were no object.
+        raw: the body as it came.
+    """
+
+    name: str
+    id: str
+    faults: tuple[Fault, ...]
+    payment_id: str | None = None
+    timestamp: datetime | None = None
+    merchant: int | None = None
+    data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    raw: bytes = attrs.field(repr=False, eq=False)
 
 
 Event: TypeAlias = (
@@ -378,6 +458,7 @@ Event: TypeAlias = (
     | CancelCreated
     | CancelFailed
     | UnknownEvent
+    | UnreadableEvent
 )
 """Whatever a webhook can bring, for `match` and for handlers of several events."""
 

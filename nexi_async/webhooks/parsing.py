@@ -1,23 +1,27 @@
 """From the body of a delivery to an event.
 
 Recorded deliveries carry numbers and one merchant member; the samples of the official reference carry texts of digits,
-both merchant members, and empty texts for what is not set. Either is read. A name that nobody knows never fails.
+both merchant members, and empty texts for what is not set. Either is read. Whatever says which event it is, by `event`
+and `id`, is an event: a name that nobody knows never fails, and what its class can't hold is an `UnreadableEvent`.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from types import NoneType
 from typing import Any, cast, get_args
 
+import attrs
 from cattrs import BaseConverter
 
+from nexi_async import best_effort
 from nexi_async.codec import Malformed, lenient, read_json, structure
 from nexi_async.errors import Fault
 from nexi_async.webhooks.decoders import decoder_of
-from nexi_async.webhooks.events import EVENT_CLASSES, EVENT_NAMES, Event, UnknownEvent
+from nexi_async.webhooks.events import EVENT_CLASSES, Event, UnknownEvent, UnreadableEvent
 
 __all__ = ["InvalidEvent", "parse_event"]
 
@@ -26,7 +30,7 @@ _ID_RULE = f"must be text of 1 to {LONGEST_ID} characters"
 
 
 class InvalidEvent(Malformed):
-    """A body that is no webhook event, or a known event without what it always has.
+    """A body that is no webhook event: it does not even say which event it is.
 
     Attributes:
         faults: each place as a JSON path and what is wrong there.
@@ -36,9 +40,12 @@ class InvalidEvent(Malformed):
 def parse_event(body: bytes) -> Event:
     """The event in the body of a delivery.
 
+    Members that can't be read are left out where the event can do without, and named in its `faults`; where it can't,
+    the event is an `UnreadableEvent`.
+
     Raises:
-        InvalidEvent: a `ValueError`; it is not JSON, has no id, timestamp and event name, or is a known event whose
-            data does not fit. Every fault is named with its JSON path.
+        InvalidEvent: a `ValueError`; it is no JSON object, or has no `event` and `id` of 1 to 200 characters. Every
+            fault is named with its JSON path.
     """
     try:
         document = read_json(body)
@@ -71,7 +78,9 @@ def _decoder_of(event_name: str) -> Callable[..., Event]:
 
 def _read_leniently(document: dict[str, Any], body: bytes) -> Event:
     """The event, however its members are spelt."""
-    name, data = document["event"], document["data"]
+    name, data = document["event"], document.get("data")
+    faults = _faults_of_data(data)
+    data = data if isinstance(data, dict) else {}
     envelope = {
         "id": document["id"],
         "timestamp": document.get("timestamp"),
@@ -79,29 +88,55 @@ def _read_leniently(document: dict[str, Any], body: bytes) -> Event:
         "raw": body,
     }
     kind = EVENT_CLASSES.get(name, UnknownEvent)
-    if kind is UnknownEvent:
-        payment_id = data.get("paymentId")
-        data = {"name": name, "paymentId": payment_id if _is_id(payment_id) else None, "data": data}
+    payment_id = data.get("paymentId") if _is_id(data.get("paymentId")) else None
+    members = data | {"paymentId": payment_id} if kind is not UnknownEvent else _of_unknown(name, payment_id, data)
     try:
-        return cast("Event", structure(data | envelope, kind, _reader))
+        event, dropped = best_effort.read(members | envelope, kind, _reader)
     except Malformed as malformed:
-        raise InvalidEvent(tuple(_on_the_wire(fault, envelope) for fault in malformed.faults)) from None
+        faults = _merged(faults, [_on_the_wire(fault, envelope) for fault in malformed.faults])
+        return _unreadable(name, payment_id, data, envelope, faults)
+    faults += tuple(_on_the_wire(fault, envelope) for fault in dropped)
+    return cast("Event", attrs.evolve(event, faults=faults) if faults else event)
 
 
 def _checked(document: Any) -> dict[str, Any]:
-    """The document, sure to have a name, an id and an object of data."""
+    """The document, sure to have a name and an id."""
     if not isinstance(document, dict):
         raise InvalidEvent((Fault("body", "must be an object"),))
     faults = [Fault(member, _ID_RULE) for member in ("event", "id") if not _is_id(document.get(member))]
-    if document.get("data") is None:
-        document["data"] = {}
-    elif not isinstance(document["data"], dict):
-        faults.append(Fault("data", "must be an object"))
-    elif document.get("event") in EVENT_NAMES and not _is_id(document["data"].get("paymentId", " ")):
-        faults.append(Fault("data.paymentId", _ID_RULE))
     if faults:
         raise InvalidEvent(tuple(faults))
     return cast("dict[str, Any]", document)
+
+
+def _faults_of_data(data: object) -> tuple[Fault, ...]:
+    """What is wrong with the data as a whole, and with the payment's id, which a database has to keep."""
+    if data is None:
+        return ()
+    if not isinstance(data, dict):
+        return (Fault("data", "must be an object"),)
+    payment_id = data.get("paymentId")
+    return () if payment_id is None or _is_id(payment_id) else (Fault("data.paymentId", _ID_RULE),)
+
+
+def _of_unknown(name: str, payment_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "paymentId": payment_id, "data": data}
+
+
+def _unreadable(
+    name: str, payment_id: str | None, data: dict[str, Any], envelope: dict[str, Any], faults: tuple[Fault, ...]
+) -> UnreadableEvent:
+    timestamp: datetime | None = None
+    with suppress(Malformed):
+        timestamp = structure(envelope["timestamp"], datetime, _reader)
+    known = {member: envelope[member] for member in ("id", "merchant", "raw")}
+    return UnreadableEvent(name=name, payment_id=payment_id, timestamp=timestamp, data=data, faults=faults, **known)
+
+
+def _merged(faults: tuple[Fault, ...], others: list[Fault]) -> tuple[Fault, ...]:
+    """What was left out for a fault of its own is not named again as missing."""
+    named = {fault.path for fault in faults}
+    return (*faults, *(fault for fault in others if fault.path not in named and "data" not in named))
 
 
 def _is_id(value: object) -> bool:
