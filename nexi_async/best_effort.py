@@ -2,8 +2,9 @@
 
 An answer or an event tells of money that has moved, so one member of an unexpected type must not hide the rest. Such a
 member is dropped and named, but only where its absence claims nothing: it becomes None, details of which nothing is
-known, or no order lines (the API leaves them out at will; the amount stands beside them). Amounts, states, ids and
-lists of charges are never guessed: a body in which one of those can't be read is refused.
+known, or no order lines (the API leaves them out at will; the amount stands beside them). What would claim something,
+such as an amount that is 0 or a list that is empty when it is left out, is never guessed: a body in which that can't be
+read is refused.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _without_none(hint: Any) -> Any:
 
 def _claims_nothing(attribute: attrs.Attribute[Any], kind: Any) -> bool:
     if attribute.default is None:
-        return True
+        return bool(attribute.metadata.get("droppable", True))
     if attribute.default == ():
         return typing.get_args(kind)[:1] == (OrderItem,)
     details = attribute.default is not attrs.NOTHING and attrs.has(kind)

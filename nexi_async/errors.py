@@ -268,13 +268,17 @@ class UnexpectedResponse(NexiError):
 
     Attributes:
         body: the raw bytes, kept so that nothing is lost.
+        document: the body as plain JSON values, e.g. `error.document["chargeId"]`; None if it is no JSON.
         faults: where the body differs from what the API documents.
     """
 
     outcome = Outcome.ACCEPTED
 
-    def __init__(self, message: str, *, body: bytes, faults: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, message: str, *, body: bytes, document: Any = None, faults: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.body = body
+        self.document = document
         self.faults = tuple(Fault(*fault) for fault in faults)
         super().__init__(message)
 

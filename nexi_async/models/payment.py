@@ -198,7 +198,7 @@ class Payment:
     Attributes:
         payment_id: opaque text.
         order_details: amount, currency and number of the order.
-        created: when the payment was made.
+        created: when the payment was made; always told, and None only if it can't be read.
         summary: the money, in minor units.
         consumer: who pays; never in a repr.
         payment_details: what they paid with.
@@ -215,14 +215,14 @@ class Payment:
 
     payment_id: str
     order_details: OrderDetails
-    created: datetime
+    created: datetime | None = None
     summary: Summary = attrs.field(factory=Summary)
     consumer: ConsumerDetails | None = attrs.field(default=None, repr=False)
     payment_details: PaymentDetails = attrs.field(factory=PaymentDetails)
     checkout: CheckoutDetails = attrs.field(factory=CheckoutDetails)
     charges: tuple[PaymentCharge, ...] = ()
     refunds: tuple[PaymentRefund, ...] = ()
-    terminated: datetime | None = None
+    terminated: datetime | None = attrs.field(default=None, metadata={"droppable": False})
     expires_at: datetime | None = None
     subscription: SubscriptionLink | None = None
     unscheduled_subscription: UnscheduledSubscriptionLink | None = None

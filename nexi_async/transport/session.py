@@ -14,7 +14,7 @@ import anyio
 import attrs
 import httpx
 
-from nexi_async import codec
+from nexi_async import best_effort, codec
 from nexi_async.errors import (
     APIError,
     ConnectFailed,
@@ -89,6 +89,8 @@ class Session:
     async def fetch(self, call: Call, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
         """Send a call whose answer is a model.
 
+        A member that can't be read costs no more than itself where the model can do without it; the log names it.
+
         Args:
             call: what to send.
             kind: the model.
@@ -100,13 +102,19 @@ class Session:
         """
         began = self.wall()
         answer = await self.send(call)
+        document: Any = None
         try:
             document = codec.read_json(answer.body)
-            return codec.structure(prepare(document) if prepare else document, kind)
+            prepared = prepare(document) if prepare else document
+            try:
+                return codec.structure(prepared, kind)
+            except codec.Malformed:
+                return _as_far_as_possible(call, prepared, kind)
         except codec.Malformed as malformed:
             unreadable = UnexpectedResponse(
                 f"{call} answered {answer.status} with a body that can't be read: {malformed}",
                 body=answer.body,
+                document=document,
                 faults=malformed.faults,
             ).settled(outcome=Outcome.ACCEPTED, idempotency_key=call.key, attempts=answer.attempts)
             unreadable.sent_at = datetime.fromtimestamp(began, UTC)
@@ -262,6 +270,13 @@ def _tell_outcome(call: Call, interruption: BaseException, progress: _Progress) 
     )
     interruption.add_note(str(known))
     logger.warning("%s by %s", known, type(interruption).__name__)
+
+
+def _as_far_as_possible(call: Call, document: object, kind: type[T]) -> T:
+    found, faults = best_effort.read(document, kind, codec.lenient)
+    if faults:
+        logger.warning("left out of the answer to %s: %s", call, "; ".join(map(str, faults)))
+    return found
 
 
 def _limits(seconds: float, *, not_after: float) -> StepLimits:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import functools
 import logging
 
-from nexi_async.webhooks.events import EVENT_CLASSES, Event
-from nexi_async.webhooks.handlers import Handlers
+from nexi_async.webhooks.events import EVENT_CLASSES, UNREADABLE, Event, UnreadableEvent
+from nexi_async.webhooks.handlers import Handlers, Registered
 from nexi_async.webhooks.isolation import run_limited
 from nexi_async.webhooks.log import facts, logger
 from nexi_async.webhooks.refetch import Refetch
 from nexi_async.webhooks.stats import Tally
+from nexi_async.webhooks.stored_events import PermanentFailure
 
-__all__ = ["Dispatcher", "NoHandler"]
+__all__ = ["Dispatcher", "NoHandler", "Unreadable"]
 
 NOT_EXPECTED = "no handler for %r: register one with `on`, or give the receiver a `fallback`"
+NOT_READABLE = "can't read %r, id %r: %s; register a handler `on(UnreadableEvent)`, or give the receiver a `fallback`"
 
 
 class NoHandler(LookupError):
     """Nobody takes the event."""
+
+
+class Unreadable(PermanentFailure, NoHandler):
+    """An event that its class can't hold, and no handler for such; trying again changes nothing."""
 
 
 class Dispatcher:
@@ -32,10 +38,11 @@ class Dispatcher:
 
     def is_expecting(self, event: Event) -> bool:
         """Whether somebody takes this event; if not, the log says so."""
-        if self._handlers.find(event.name) is not None:
+        if self._handler_of(event) is not None:
             return True
         extra = facts(event.name, event.id, event.payment_id)
-        self._tally.report("no_handler", NOT_EXPECTED, event.name, level=logging.ERROR, extra=extra)
+        message, values = _why_not(event)
+        self._tally.report("no_handler", message, *values, level=logging.ERROR, extra=extra)
         return False
 
     async def handle(self, event: Event, received: float) -> None:
@@ -58,11 +65,22 @@ class Dispatcher:
             extra = facts(event.name, event.id, event.payment_id)
             logger.info("handled %s of payment %s", event.name, event.payment_id, extra=extra)
 
+    def _handler_of(self, event: Event) -> Registered | None:
+        return self._handlers.find(UNREADABLE if isinstance(event, UnreadableEvent) else event.name)
+
     async def _call(self, event: Event, received: float) -> None:
-        registered = self._handlers.find(event.name)
+        registered = self._handler_of(event)
         if registered is None:
-            raise NoHandler(NOT_EXPECTED % (event.name,))
+            message, values = _why_not(event)
+            raise (Unreadable if isinstance(event, UnreadableEvent) else NoHandler)(message % values)
         if self._refetch is not None and registered.wants_payment and event.payment_id is not None:
             await registered.handler(event, await self._refetch.payment(event.payment_id, received))
         else:
             await registered.handler(event)
+
+
+def _why_not(event: Event) -> tuple[str, tuple[object, ...]]:
+    """Why nobody takes the event, as a message and its values."""
+    if isinstance(event, UnreadableEvent):
+        return NOT_READABLE, (event.name, event.id, "; ".join(map(str, event.faults)))
+    return NOT_EXPECTED, (event.name,)

@@ -46,6 +46,7 @@ from nexi_async.webhooks.details import (
 __all__ = [
     "EVENT_CLASSES",
     "EVENT_NAMES",
+    "UNREADABLE",
     "CancelCreated",
     "CancelFailed",
     "ChargeCreated",
@@ -461,6 +462,9 @@ Event: TypeAlias = (
     | UnreadableEvent
 )
 """Whatever a webhook can bring, for `match` and for handlers of several events."""
+
+UNREADABLE = "UnreadableEvent"
+"""What stands in for the names of all events that their class can't hold, where handlers are registered."""
 
 EVENT_CLASSES: Mapping[str, type[PaymentEvent]] = MappingProxyType(
     {kind.name: kind for kind in get_args(Event) if issubclass(kind, PaymentEvent)}

@@ -9,6 +9,7 @@ from nexi_async.models.payment import Payment
 from nexi_async.reference.event_names import EVENT_NAMES, fault_of_event_name
 from nexi_async.webhooks.events import (
     EVENT_CLASSES,
+    UNREADABLE,
     CancelCreated,
     CancelFailed,
     ChargeCreated,
@@ -25,6 +26,7 @@ from nexi_async.webhooks.events import (
     ReservationCreated,
     ReservationCreatedV2,
     ReservationFailed,
+    UnreadableEvent,
 )
 from nexi_async.webhooks.signatures import check_handler, wants_payment
 
@@ -64,6 +66,7 @@ OnRefundCompleted = TypeVar("OnRefundCompleted", bound=Handler[RefundCompleted] 
 OnRefundFailed = TypeVar("OnRefundFailed", bound=Handler[RefundFailed] | PaymentHandler[RefundFailed])
 OnCancelCreated = TypeVar("OnCancelCreated", bound=Handler[CancelCreated] | PaymentHandler[CancelCreated])
 OnCancelFailed = TypeVar("OnCancelFailed", bound=Handler[CancelFailed] | PaymentHandler[CancelFailed])
+OnUnreadable = TypeVar("OnUnreadable", bound=Handler[UnreadableEvent])
 OnAny = TypeVar("OnAny", bound=Handler[Event])
 
 
@@ -141,15 +144,18 @@ class Handlers:
     @overload
     def on(self, event: Literal["payment.cancel.failed"]) -> Callable[[OnCancelFailed], OnCancelFailed]: ...
     @overload
+    def on(self, event: type[UnreadableEvent]) -> Callable[[OnUnreadable], OnUnreadable]: ...
+    @overload
     def on(self, event: str, *, strict: bool = True) -> Callable[[OnAny], OnAny]: ...
-    def on(self, event: str, *, strict: bool = True) -> Callable[[Any], Any]:
+    def on(self, event: str | type[UnreadableEvent], *, strict: bool = True) -> Callable[[Any], Any]:
         """Register the decorated coroutine function for one event, before the first event comes in.
 
         For a handler of several events put one decorator over the other. A handler of a known event may have a second
         parameter: it gets the payment, fetched after the event came in, by the receiver's `refetch`.
 
         Args:
-            event: the event's name, e.g. "payment.checkout.completed".
+            event: the event's name, e.g. "payment.checkout.completed"; or `UnreadableEvent`, for all events that their
+                class can't hold, which never go to the handler of their name.
             strict: whether to refuse a name that this package does not know. With False a handler of a newer event is
                 taken; it gets an `UnknownEvent`.
 
@@ -159,12 +165,13 @@ class Handlers:
             ValueError: the event is not known, with the name that was probably meant; or it has a handler already.
             RuntimeError: events have come in; register handlers at start.
         """
-        fault = fault_of_event_name(event) if strict else None
+        name = event if isinstance(event, str) else UNREADABLE
+        fault = fault_of_event_name(name) if strict and name != UNREADABLE else None
         if fault is not None:
             raise ValueError(fault)
 
         def register(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-            self._add(event, handler)
+            self._add(name, handler)
             return handler
 
         return register

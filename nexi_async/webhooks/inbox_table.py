@@ -209,7 +209,7 @@ def new_row(event: Event, now: float) -> Row:
         "event": event.name,
         "payment_id": event.payment_id,
         "body": event.raw,
-        "happened": event.timestamp.timestamp(),
+        "happened": now if event.timestamp is None else event.timestamp.timestamp(),
         "received": now,
         "state": "waiting",
         "due": now,

@@ -25,7 +25,7 @@ from nexi_async.webhooks.authentication import AuthorizationOf, Networks, Truste
 from nexi_async.webhooks.body import SenderGone
 from nexi_async.webhooks.dispatch import Dispatcher
 from nexi_async.webhooks.duplicates import HandledEvents
-from nexi_async.webhooks.events import Event
+from nexi_async.webhooks.events import Event, UnreadableEvent
 from nexi_async.webhooks.handlers import Handler, Handlers
 from nexi_async.webhooks.inbox import SQLInbox
 from nexi_async.webhooks.log import facts, flush, logger
@@ -217,7 +217,7 @@ class WebhookReceiver:
 
     async def _process(self, event: Event) -> Response:
         """Handle the event, or store it."""
-        if not self._dispatcher.is_expecting(event):
+        if not (self._dispatcher.is_expecting(event) or self._keeps(event)):
             return responses.NOT_HANDLED
         try:
             is_done = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
@@ -225,6 +225,10 @@ class WebhookReceiver:
             self._report(event, error)
             return responses.NOT_HANDLED
         return responses.HANDLED if is_done else responses.NOT_HANDLED
+
+    def _keeps(self, event: Event) -> bool:
+        """What can't be read is kept, among the dead letters, until a handler or a newer version can take it."""
+        return self._inbox is not None and isinstance(event, UnreadableEvent)
 
     def _report(self, event: Event, error: Exception) -> None:
         values = event.name, event.id, event.payment_id

@@ -14,7 +14,7 @@ from nexi_async.errors import InvalidRequest
 from nexi_async.webhooks import authentication, responses
 from nexi_async.webhooks.authentication import AuthorizationOf, Network, Networks, TrustedProxies
 from nexi_async.webhooks.body import BODY_SECONDS, TooLarge, read_body
-from nexi_async.webhooks.events import Event
+from nexi_async.webhooks.events import Event, UnreadableEvent
 from nexi_async.webhooks.log import logger
 from nexi_async.webhooks.parsing import InvalidEvent, parse_event
 from nexi_async.webhooks.proxies import Headers, Proxies, is_rewritten
@@ -176,7 +176,10 @@ class RequestValidation:
 
     def _parse(self, body: bytes) -> Event:
         try:
-            return parse_event(body)
+            event = parse_event(body)
         except InvalidEvent as invalid:
             self.tally.report("not_an_event", "refused a webhook that is no event: %s", invalid, level=logging.ERROR)
             raise Refused(responses.NOT_AN_EVENT) from None
+        if event.faults and not isinstance(event, UnreadableEvent):
+            logger.warning("left out of %r, id %r: %s", event.name, event.id, "; ".join(map(str, event.faults)))
+        return event

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin
 
-from nexi_async.webhooks.events import EVENT_CLASSES, Event, UnknownEvent
+from nexi_async.webhooks.events import EVENT_CLASSES, UNREADABLE, Event, UnknownEvent, UnreadableEvent
 
 __all__ = ["check_handler", "wants_payment"]
 
@@ -50,11 +50,15 @@ def _can_take(handler: AnyFunction, arguments: int) -> bool:
 
 def _check_annotation(handler: AnyFunction, event: str | None) -> None:
     annotation = _first_annotation(handler)
-    kinds = _EVENTS if event is None else (EVENT_CLASSES.get(event, UnknownEvent),)
+    kinds = _EVENTS if event is None else (_kind_of(event),)
     for kind in kinds:
         if not _accepts(annotation, kind):
             given = f"{event} arrives as" if event else "a fallback gets every event that has no handler, e.g."
             raise TypeError(f"{handler!r} is annotated for {_called(annotation)}, but {given} {kind.__name__}")
+
+
+def _kind_of(event: str) -> type:
+    return UnreadableEvent if event == UNREADABLE else EVENT_CLASSES.get(event, UnknownEvent)
 
 
 def _first_annotation(handler: AnyFunction) -> Any:

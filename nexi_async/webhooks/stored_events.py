@@ -23,6 +23,7 @@ __all__ = [
     "LONGEST_DELAY",
     "EventState",
     "LeaseEnd",
+    "PermanentFailure",
     "Queue",
     "StoredEvent",
     "delay",
@@ -38,6 +39,10 @@ Queue: TypeAlias = Literal["first", "retry"]
 FIRST_DELAY = 5.0
 LONGEST_DELAY = 3600.0
 LONGEST_ERROR = 1000
+
+
+class PermanentFailure(Exception):
+    """A failure that no later try can mend: the event is dead at once, until it is replayed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,9 +115,12 @@ def done(event: StoredEvent, now: float) -> LeaseEnd:
 
 
 def failed(event: StoredEvent, error: Exception, now: float, *, tries: int, chance: float) -> LeaseEnd:
-    """The event is to be tried again later, or is dead after its last try; `chance` is random, from 0 to 1."""
+    """The event is to be tried again later, or is dead: after its last try, or when another try can't help.
+
+    `chance` is random, from 0 to 1.
+    """
     text = _describe(error)
-    if event.attempts >= tries:
+    if event.attempts >= tries or isinstance(error, PermanentFailure):
         return _end(event, state="dead", due=now, error=text)
     return _end(event, state="waiting", due=now + delay(event.attempts, chance), error=text)
 

@@ -197,7 +197,7 @@ async def test_senseless_questions_are_never_asked(ask: Ask, path: str) -> None:
 
 async def test_payout_without_an_amount() -> None:
     """A page that lacks what it must have is refused, with its place."""
-    broken = {"numberOfPayouts": 1, "payouts": [{**payout(), "amount": "12"}]}
+    broken = {"numberOfPayouts": 1, "payouts": [{**payout(), "amount": "twelve"}]}
     async with client(ScriptedAPI(answer(200, broken))) as checkout:
         with pytest.raises(UnexpectedResponse) as caught:
             _ = [each async for each in checkout.reports.payouts(**SEPTEMBER)]

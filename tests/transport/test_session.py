@@ -33,7 +33,7 @@ from nexi_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from nexi_async.models.charge import ChargeReceipt
+from nexi_async.models.charge import Charge, ChargeReceipt, Invoice
 from nexi_async.models.order import Order
 from nexi_async.transport import carrier as carrier_module
 from nexi_async.transport.call import Answer, Call
@@ -590,8 +590,7 @@ async def test_one_cancelled_call_leaves_the_others_alone() -> None:
         (b"<html>", "body"),
         (b"[]", "body"),
         (b"{}", "chargeId"),
-        (b'{"chargeId": 7}', "chargeId"),
-        (b'{"chargeId": "c", "invoice": {"invoiceNumber": 5}}', "invoice.invoiceNumber"),
+        (b'{"chargeId": ["c"]}', "chargeId"),
     ],
 )
 async def test_success_that_cannot_be_read(body: bytes, path: str) -> None:
@@ -603,6 +602,39 @@ async def test_success_that_cannot_be_read(body: bytes, path: str) -> None:
     error = caught.value
     assert (error.outcome, error.body, error.idempotency_key, error.attempts) == (ACCEPTED, body, "key-1", 2)
     assert [fault.path for fault in error.faults] == [path]
+
+
+@pytest.mark.parametrize(
+    ("invoice", "expected", "logged"),
+    [
+        (b'{"invoiceNumber": 5}', Invoice(invoice_number="5"), ""),
+        (b'{"invoiceNumber": ["secret"]}', Invoice(), "invoice.invoiceNumber: must be text, is an array"),
+        (b'"secret"', None, "invoice: must be an object, is text"),
+    ],
+)
+async def test_a_receipt_does_without_what_cannot_be_read(
+    invoice: bytes, expected: Invoice | None, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The charge has happened and has its id; an invoice of an unexpected shape costs a warning that names it."""
+    api = ScriptedAPI(httpx.Response(201, content=b'{"chargeId": "c", "invoice": %b}' % invoice))
+    async with opened(api) as session:
+        assert await session.fetch(KEYED, ChargeReceipt) == ChargeReceipt(charge_id="c", invoice=expected)
+    assert logged in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_success_that_cannot_be_read_carries_what_could_be() -> None:
+    """Where an amount is unreadable nothing is guessed; all that came is at hand."""
+    body = b'{"chargeId": "c", "amount": "a lot", "invoiceDetails": {"link": "https://x.example"}}'
+    async with opened(ScriptedAPI(httpx.Response(200, content=body))) as session:
+        with pytest.raises(UnexpectedResponse) as caught:
+            await session.fetch(KEYED, Charge)
+    assert caught.value.document == {
+        "chargeId": "c",
+        "amount": "a lot",
+        "invoiceDetails": {"link": "https://x.example"},
+    }
+    assert [fault.path for fault in caught.value.faults] == ["amount"]
 
 
 async def test_success_in_an_encoding() -> None:

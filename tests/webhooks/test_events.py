@@ -57,6 +57,7 @@ def test_the_shopper_is_there_all_the_same(name: str) -> None:
     """What a repr hides can be read, but not printed by accident."""
     event = parse_event(deliveries.sample(name))
     assert isinstance(event, (CheckoutCompleted, ReservationCreated))
+    assert event.consumer
     assert event.consumer.first_name == "Maja"
     assert "Maja" not in repr(event.consumer)
 

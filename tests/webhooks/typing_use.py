@@ -21,6 +21,7 @@ from nexi_async.webhooks import (
     ReservationFailed,
     SQLInbox,
     UnknownEvent,
+    UnreadableEvent,
     WebhookReceiver,
     deliveries,
     parse_event,
@@ -103,7 +104,7 @@ def pick_apart(event: Event) -> str:
             return charge_id
         case PaymentCreated() | CheckoutCompleted():
             return event.order.amount.currency
-        case UnknownEvent():
+        case UnknownEvent() | UnreadableEvent():
             assert_type(event.payment_id, str | None)
             return event.name
     assert_type(event.payment_id, str)
