@@ -203,12 +203,23 @@ class BadRequest(APIError):
     """400: the API found the request invalid.
 
     Attributes:
-        errors: the API's complaints, member path to texts.
+        errors: the API's complaints, member path to texts, as the API spells the paths.
     """
 
     def __init__(self, message: str, *, errors: Mapping[str, tuple[str, ...]] | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.errors: Mapping[str, tuple[str, ...]] = dict(errors or {})
+
+    def about(self, member: str) -> tuple[str, ...]:
+        """The complaints about a member, however much of its path the API tells.
+
+        `about("order.amount")` and `about("amount")` both find what stands under "order.amount" or under "amount":
+        both spellings have been seen.
+        """
+        asked = f".{member}".lower()
+        told = {path: f".{path}".lower() for path in self.errors}
+        found = [path for path, full in told.items() if full.endswith(asked) or asked.endswith(full)]
+        return tuple(text for path in found for text in self.errors[path])
 
 
 class Unauthorized(APIError):

@@ -12,8 +12,11 @@ from nexi_async.emulator.books import Agreement, AgreementKind, BulkItem, BulkRu
 from nexi_async.emulator.hooks import hooks_of
 from nexi_async.emulator.moment import Call, Moment
 from nexi_async.emulator.paging import skip_and_take
+from nexi_async.emulator.settings import Settings
 from nexi_async.emulator.subscriptions import Operation
 from nexi_async.emulator.wire import Document
+
+_NO_ID = "0" * 32
 
 
 def charge(kind: AgreementKind) -> Operation:
@@ -21,7 +24,7 @@ def charge(kind: AgreementKind) -> Operation:
     shape = validation.bulk_charge(kind)
 
     def operation(moment: Moment, call: Call) -> Answer:
-        body = validation.read(shape, call.body)
+        body = validation.read(shape, call.body, moment.settings)
         hooks = hooks_of(moment, body)
         external_id = body.get("externalBulkChargeId")
         run = BulkRun(moment.new_id(), kind, "charges", external_id, _items(moment, kind, body), moment.now, hooks)
@@ -35,7 +38,7 @@ def verify(kind: AgreementKind) -> Operation:
     shape = validation.bulk_verification(kind)
 
     def operation(moment: Moment, call: Call) -> Answer:
-        body = validation.read(shape, call.body)
+        body = validation.read(shape, call.body, moment.settings)
         external_id = body.get("externalBulkVerificationId")
         run = BulkRun(moment.new_id(), kind, "verifications", external_id, _items(moment, kind, body), moment.now)
         return _accept(moment, run)
@@ -51,17 +54,17 @@ def retrieve(kind: AgreementKind, what: str) -> Operation:
         if run.kind is not kind or run.what != what:
             raise not_found()
         skip, take = skip_and_take(call.query, first_page=moment.settings.bulk_first_page)
-        page = [_item_view(run, item) for item in run.items[skip : skip + take]]
+        page = [_item_view(run, item, moment.settings) for item in run.items[skip : skip + take]]
         return Answer(200, {"page": page, "more": skip + take < len(run.items), "status": run.status})
 
     return operation
 
 
-def document(run: BulkRun) -> Document:
+def document(run: BulkRun, settings: Settings) -> Document:
     """A whole run."""
     what = {"bulkId": run.id, "kind": run.kind.name, "what": run.what, "status": run.status}
     external_id = {"externalId": run.external_id} if run.external_id else {}
-    return what | external_id | {"items": [_item_view(run, item) for item in run.items]}
+    return what | external_id | {"items": [_item_view(run, item, settings) for item in run.items]}
 
 
 def _accept(moment: Moment, run: BulkRun) -> Answer:
@@ -117,7 +120,7 @@ def _items(moment: Moment, kind: AgreementKind, body: Document) -> list[BulkItem
 
 
 def _item(moment: Moment, kind: AgreementKind, entry: Document) -> BulkItem:
-    given_id, reference = entry.get(kind.id_member), entry.get("externalReference")
+    given_id, reference = entry.get(kind.id_member) or None, entry.get("externalReference") or None
     if reference is not None:
         agreement = moment.books.by_external_reference[kind.name].get(reference)
     else:
@@ -125,8 +128,10 @@ def _item(moment: Moment, kind: AgreementKind, entry: Document) -> BulkItem:
     return BulkItem(given_id, reference, agreement, entry.get("order", {}), entry.get("myReference"))
 
 
-def _item_view(run: BulkRun, item: BulkItem) -> Document:
+def _item_view(run: BulkRun, item: BulkItem, settings: Settings) -> Document:
     agreement_id = item.agreement.id if item.agreement else item.given_id
+    if agreement_id is None and settings.bulk_items_have_ids:
+        agreement_id = _NO_ID
     members = {
         run.kind.id_member: agreement_id,
         "externalReference": item.external_reference,

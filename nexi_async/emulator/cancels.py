@@ -10,7 +10,7 @@ from nexi_async.emulator.moment import Call, Moment
 
 def create(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments/{paymentId}/cancels`; answers without a body, the id shows in the event only."""
-    body = validation.read(validation.CANCEL, call.body)
+    body = validation.read(validation.CANCEL, call.body, moment.settings)
     payment = call.find(moment, moment.books.payments)
     _refuse_uncancellable(payment, body)
     amount = body["amount"]

@@ -14,12 +14,12 @@ from nexi_async.emulator.wire import Document
 
 def create(moment: Moment, call: Call) -> Answer:
     """`POST /v1/cardpayments`: reserve at once, and charge too if the request says so."""
-    body = validation.read(validation.CARD_PAYMENT, call.body)
-    faults: Faults = {}
+    body = validation.read(validation.CARD_PAYMENT, call.body, moment.settings)
+    faults = Faults(moment.settings)
     hooks = read_hooks(moment, body, faults)
     card = _read_card(body["cardDetails"], faults)
     if faults or card is None:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     payment = new_payment(moment, body["order"], hooks, body.get("myReference"))
     payment.checkout = body["paymentInfo"]
     delay = cards.magic_delay(payment.amount)

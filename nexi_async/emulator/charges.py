@@ -11,7 +11,7 @@ from nexi_async.emulator.moment import Call, Moment
 
 def create(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments/{paymentId}/charges`."""
-    body = validation.read(validation.CHARGE, call.body)
+    body = validation.read(validation.CHARGE, call.body, moment.settings)
     payment = call.find(moment, moment.books.payments)
     _refuse_uncharged(moment, payment, body)
     charge = new_charge(moment, payment, body["amount"], body.get("orderItems"), body.get("myReference"))

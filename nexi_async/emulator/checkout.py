@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from nexi_async.emulator import cards, charges, events
+from nexi_async.emulator import cards, charges, events, shopper
 from nexi_async.emulator.answers import Refusal, conflict, failed, invalid
 from nexi_async.emulator.books import Agreement, AgreementWish, Payment
 from nexi_async.emulator.cards import Card
-from nexi_async.emulator.methods import METHODS, Method, offered
+from nexi_async.emulator.methods import METHODS, Method, methods_of, offered
 from nexi_async.emulator.moment import Moment
 
 
@@ -29,8 +29,15 @@ class Outcome:
     delay: float = 0.0
 
 
-def pay(moment: Moment, payment: Payment, *, card: Card | None = None, method: str | None = None) -> Outcome:
-    """The shopper presses Pay, with a card or another payment method.
+def pay(
+    moment: Moment,
+    payment: Payment,
+    *,
+    card: Card | None = None,
+    method: str | None = None,
+    details: Mapping[str, object] | None = None,
+) -> Outcome:
+    """The shopper presses Pay, with a card or another payment method, and leaves some details if asked for them.
 
     Raises:
         Refusal: The payment is closed, or cannot be paid like this.
@@ -43,6 +50,7 @@ def pay(moment: Moment, payment: Payment, *, card: Card | None = None, method: s
     _refuse_closed(moment, payment)
     if _wants_shipping_cost(payment):
         raise failed("1021")
+    shopper.give_details(payment, moment.settings, details)
     events.payment_created(moment, payment)
     delay = cards.magic_delay(payment.amount)
     code = cards.decline_code(card, payment.amount, moment.now)
@@ -83,7 +91,7 @@ def is_closed(moment: Moment, payment: Payment) -> bool:
 def methods(moment: Moment, payment: Payment) -> list[Method]:
     """What the shopper may choose from."""
     country_given = "countryCode" in payment.checkout
-    return offered(payment.configuration, country_given=country_given, disabled=moment.settings.disabled_methods)
+    return offered(payment.configuration, moment.settings, country_given=country_given)
 
 
 def return_url(payment: Payment) -> str | None:
@@ -160,7 +168,7 @@ def _choose(moment: Moment, payment: Payment, card: Card | None, method: str | N
     choice = methods(moment, payment)
     if not name:
         return next((entry for entry in choice if payment.wish is None or entry.type == "CARD"), METHODS["visa"])
-    chosen = METHODS.get(name.lower())
+    chosen = methods_of(moment.settings).get(name.lower())
     if chosen is None or chosen not in choice:
         raise invalid({"method": [f"{name} is not offered for this payment"]})
     if payment.wish is not None and chosen.type != "CARD":

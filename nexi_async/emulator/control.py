@@ -51,7 +51,7 @@ class _Controls:
         self._emulator = emulator
 
     async def pay(self, request: Request, wishes: JSON) -> JSON:
-        outcome = self._emulator.pay(request.path_params["id"], **_only(wishes, card=str, method=str))
+        outcome = self._emulator.pay(request.path_params["id"], **_only(wishes, card=str, method=str, consumer=dict))
         await self._emulator.clock.sleep(outcome.delay)
         return _outcome(request, outcome)
 
@@ -84,8 +84,9 @@ class _Controls:
         return {"faults": len(wishes)}
 
     async def set_settings(self, request: Request, wishes: JSON) -> JSON:
+        wishes = {} if wishes in (None, []) else wishes
         if not isinstance(wishes, dict):
-            msg = "settings must be an object"
+            msg = 'the body must be an object of settings, e.g. {"refund_seconds": 0}'
             raise ValueError(msg)
         self._emulator.settings = settings.changed(self._emulator.settings, wishes)
         return await self.show_settings(request, None)
@@ -114,7 +115,7 @@ def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
             return refused
         try:
             body = await request.body()
-            result = await act(request, orjson.loads(body) if body else None)
+            result = await act(request, _read(body))
         except Refusal as refusal:
             answer = refusal.answer
             return _json(answer.status, answer.body or {"message": f"Answered {answer.status}"})
@@ -136,23 +137,38 @@ def _refusal(request: Request) -> Response | None:
     return None
 
 
+def _read(body: bytes) -> JSON:
+    try:
+        return orjson.loads(body) if body.strip() else None
+    except orjson.JSONDecodeError as error:
+        msg = f"the body is not JSON: {error}"
+        raise ValueError(msg) from None
+
+
 def _only(wishes: JSON, **kinds: JSON) -> dict[str, Any]:
     """The members of a JSON object, checked; nulls are left out."""
-    if wishes is None:
+    if wishes is None or wishes == []:  # PHP writes an empty object so
         return {}
     if not isinstance(wishes, dict):
-        msg = "the body must be an object"
+        msg = f"the body must be an object with {_listed(kinds)}, not {orjson.dumps(wishes).decode()[:40]}"
         raise ValueError(msg)
     unknown = sorted(wishes.keys() - kinds.keys())
     if unknown:
-        msg = f"unknown members: {', '.join(unknown)}"
+        msg = f"unknown members: {', '.join(unknown)}; there is {_listed(kinds)}"
         raise ValueError(msg)
     given = {name: value for name, value in wishes.items() if value is not None}
     for name, value in given.items():
         if not isinstance(value, kinds[name]) or (isinstance(value, bool) and kinds[name] is not bool):
-            msg = f"{name} has the wrong type"
+            msg = f"{name} must be {_JSON_NAMES[kinds[name]]}, not {orjson.dumps(value).decode()[:40]}"
             raise ValueError(msg)
     return given
+
+
+def _listed(kinds: dict[str, Any]) -> str:
+    return ", ".join(f"{name} ({_JSON_NAMES[kind]})" for name, kind in kinds.items()) or "no members"
+
+
+_JSON_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", (int, float): "a number"}
 
 
 def _outcome(request: Request, outcome: Outcome) -> dict[str, Any]:

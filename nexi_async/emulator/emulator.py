@@ -1,6 +1,6 @@
 """`CheckoutEmulator`: the emulator as one object, an ASGI app that is also steered from Python."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal
 from attrs import evolve
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nexi_async.emulator import access, app, cards, checkout, idempotency, refunds, statement, subscriptions
+from nexi_async.emulator import access, app, cards, checkout, idempotency, refunds, statement, subscriptions, validation
 from nexi_async.emulator.answers import Answer, Refusal, not_found
 from nexi_async.emulator.background import BackgroundTask
 from nexi_async.emulator.books import KINDS, Books, Payment
@@ -22,7 +22,7 @@ from nexi_async.emulator.delivery import Courier
 from nexi_async.emulator.dice import Dice, normal_id
 from nexi_async.emulator.faults import Fault, FaultPlan
 from nexi_async.emulator.moment import Call, Moment, catch_up
-from nexi_async.emulator.settings import Settings
+from nexi_async.emulator.settings import STRICT, Settings, changed
 
 
 class CheckoutEmulator:
@@ -36,6 +36,7 @@ class CheckoutEmulator:
         secret_key: The key that API calls must have in `Authorization`; any other gets 401.
         checkout_key: The public key of hosted pages and of checkout.js.
         settings: The switches.
+        strict: Take requests by the letter of the official reference, whatever `settings` says (see `STRICT`).
         seed: Makes ids and odds the same in every run.
         time_scale: 1 is real time, 3600 makes an hour of every second, 0 stands still until `advance`.
         webhook_transport: How webhooks are sent; the network by default.
@@ -53,6 +54,7 @@ class CheckoutEmulator:
         secret_key: str = "emulator-secret-key",  # noqa: S107  play money
         checkout_key: str = "emulator-checkout-key",
         settings: Settings = Settings(),  # noqa: B008  frozen
+        strict: bool = False,
         seed: int | None = None,
         time_scale: float = 1.0,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
@@ -65,7 +67,7 @@ class CheckoutEmulator:
         self.public_url = None if public_url is None else access.read_public_url(public_url)
         self.hosts = access.own_hosts(public_url, hosts)
         self.clock = clock or Clock(time_scale=time_scale)
-        self._first_settings = self._settings = settings
+        self._first_settings = self._settings = changed(settings, dict(STRICT)) if strict else settings
         self._dice = Dice(seed)
         self._books = Books()
         self._faults = FaultPlan()
@@ -111,8 +113,22 @@ class CheckoutEmulator:
         """Whether webhooks are being delivered."""
         return self._running is not None
 
-    def pay(self, payment_id: str, *, card: str | None = None, method: str | None = None) -> Outcome:
+    def pay(
+        self,
+        payment_id: str,
+        *,
+        card: str | None = None,
+        method: str | None = None,
+        consumer: Mapping[str, Any] | None = None,
+    ) -> Outcome:
         """Pay as the shopper, with a card number or another payment method (`Swish`, `EasyInvoice` …).
+
+        Args:
+            payment_id: The payment.
+            card: The card number.
+            method: Another payment method's API name.
+            consumer: What the shopper types about themselves, as `checkout.consumer` of create payment; somebody
+                made up by default. It counts where the checkout asks for it, and completes what the merchant sent.
 
         Raises:
             Refusal: The payment is unknown, closed, or cannot be paid like this.
@@ -120,7 +136,8 @@ class CheckoutEmulator:
         """
         chosen = cards.read_card(card) if card is not None else None
         with self._acting() as moment:
-            return checkout.pay(moment, self._payment(payment_id), card=chosen, method=method)
+            details = None if consumer is None else validation.read(validation.CONSUMER, consumer, self._settings)
+            return checkout.pay(moment, self._payment(payment_id), card=chosen, method=method, details=details)
 
     def decline(self, payment_id: str, *, code: str = "05") -> Outcome:
         """Press Pay as the shopper and be declined with this acquirer code; the payment stays open.

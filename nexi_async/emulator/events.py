@@ -43,7 +43,7 @@ def reservation_created(moment: Moment, payment: Payment, amount: int) -> None:
     references = _my_reference(payment.my_reference) | {"reconciliationReference": payment.reconciliation_reference}
     money = _money(payment, amount, payment.surcharge(amount))
     rich: Document = {"cardDetails": _card_details(payment.card)} if payment.card else {}
-    rich |= how | {"consumer": {"ip": SHOPPER_ADDRESS}, "reservationReference": payment.reservation_reference}
+    rich |= how | {"consumer": _payer(payment), "reservationReference": payment.reservation_reference}
     rich |= {"reserveId": reserve_id} | references | money
     emit(moment, payment, "payment.reservation.created", reserve_id, rich)
     slim = how | _subscription(payment) | references | money
@@ -206,6 +206,11 @@ def _card_details(card: Card) -> Document:
     }
 
 
+def _payer(payment: Payment) -> Document:
+    """Recorded reservations of shoppers whom the merchant described carry the address of their machine alone."""
+    return {"ip": SHOPPER_ADDRESS} if payment.checkout.get("merchantHandlesConsumerData") else _consumer(payment)
+
+
 def _consumer(payment: Payment) -> Document:
     """The consumer as events write it: `postcode` where the API says `postalCode`."""
     consumer = payment.checkout.get("consumer", {})
@@ -214,8 +219,7 @@ def _consumer(payment: Payment) -> Document:
     for name in ("billingAddress", "shippingAddress"):
         address = consumer.get(name) or consumer.get("shippingAddress")
         if address:
-            kept = {key: value for key, value in address.items() if key != "postalCode"}
-            data[name] = kept | {"postcode": address["postalCode"]}
+            data[name] = {"postcode" if key == "postalCode" else key: value for key, value in address.items()}
             data["country"] = address["country"]
     data |= {name: consumer[name] for name in ("email", "phoneNumber") if name in consumer}
     if "reference" in consumer:

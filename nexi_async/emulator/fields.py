@@ -9,23 +9,38 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import Factory, define, field, frozen
 
 from nexi_async.emulator import timestamps
 from nexi_async.emulator.dice import is_id, normal_id
+from nexi_async.emulator.settings import Settings
 from nexi_async.emulator.wire import JSON
 
-Faults = dict[str, list[str]]
+
+@define
+class Faults:
+    """What is wrong with a body, texts by path; and the settings, which say what is let pass."""
+
+    settings: Settings = Factory(Settings)
+    by_path: dict[str, list[str]] = Factory(dict)
+
+    def __len__(self) -> int:
+        return len(self.by_path)
+
+
 Rule = Callable[[dict[str, Any], str, Faults], None]
 
 BAD6 = "<>'\"&\\"
 BAD3 = "<>\\"
 INT32 = 2**31
 
+_DIGITS = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+
 
 def note(faults: Faults, path: str, text: str) -> None:
     """Add a fault; several may concern one path."""
-    faults.setdefault(path, []).append(text)
+    faults.by_path.setdefault(path, []).append(text)
 
 
 def join(path: str, name: str) -> str:
@@ -96,6 +111,8 @@ class Whole:
 
     def read(self, value: JSON, path: str, faults: Faults) -> JSON:
         """The number itself."""
+        if _is_digits(value, faults):
+            value = int(value)
         if type(value) is not int:
             note(faults, path, "Must be an integer")
             return 0
@@ -110,12 +127,22 @@ class Number:
 
     def read(self, value: JSON, path: str, faults: Faults) -> JSON:
         """The number as a float."""
+        if _is_decimal(value, faults):
+            value = float(value)
         if type(value) not in (int, float) or not math.isfinite(value):
             note(faults, path, "Must be a number")
             return 0.0
         if value < 0:
             note(faults, path, "Must not be negative")
         return float(value)
+
+
+def _is_digits(value: JSON, faults: Faults) -> bool:
+    return faults.settings.numbers_as_text and isinstance(value, str) and bool(_DIGITS.fullmatch(value))
+
+
+def _is_decimal(value: JSON, faults: Faults) -> bool:
+    return faults.settings.numbers_as_text and isinstance(value, str) and bool(_DECIMAL.fullmatch(value))
 
 
 @frozen
@@ -154,6 +181,20 @@ class Id:
             note(faults, path, "Must be a UUID")
             return ""
         return normal_id(value)
+
+
+@frozen
+class Spared:
+    """A member that may be empty if a setting says so; it is then kept as it comes."""
+
+    kind: Kind
+    setting: str
+
+    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+        """An empty text, or what the kind makes of it."""
+        if value == "" and getattr(faults.settings, self.setting):
+            return value
+        return self.kind.read(value, path, faults)
 
 
 @frozen

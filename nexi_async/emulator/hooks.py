@@ -16,10 +16,10 @@ def hooks_of(moment: Moment, body: dict[str, Any]) -> Hooks:
     Raises:
         Refusal: 400 for urls and authorizations that the settings do not allow.
     """
-    faults: Faults = {}
+    faults = Faults(moment.settings)
     hooks = read_hooks(moment, body, faults)
     if faults:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     return hooks
 
 

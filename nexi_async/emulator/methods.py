@@ -1,9 +1,11 @@
 """Payment methods: their type, whether they reserve, and what a merchant lets through."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
+
+from nexi_async.emulator.settings import Settings
 
 
 @frozen
@@ -44,7 +46,7 @@ METHODS: Mapping[str, Method] = {
         Method("Forbrugsforeningen", "CARD"),
         Method("Vipps", "WALLET"),
         Method("MobilePay", "WALLET"),
-        Method("Swish", "WALLET", direct=True),
+        Method("Swish", "A2A", direct=True),
         Method("PayPal", "WALLET", payment_refunds=False),
         Method("ApplePay", "WALLET"),
         Method("GooglePay", "WALLET"),
@@ -60,6 +62,14 @@ METHODS: Mapping[str, Method] = {
         Method("Trustly", "A2A", direct=True),
     )
 }
+
+
+def methods_of(settings: Settings) -> Mapping[str, Method]:
+    """The methods by their names in lower case, with Swish of the type that the settings say."""
+    return METHODS if settings.swish_type == METHODS["swish"].type else _WITH_SWISH_AS_WALLET
+
+
+_WITH_SWISH_AS_WALLET: Mapping[str, Method] = {**METHODS, "swish": evolve(METHODS["swish"], type="WALLET")}
 
 CURRENCIES = ("DKK", "EUR", "GBP", "NOK", "SEK", "USD", "PLN", "CHF")
 _ONLY_IN: Mapping[str, tuple[str, ...]] = {
@@ -90,11 +100,9 @@ CONFIGURABLE_NAMES = frozenset(
 )
 
 
-def offered(
-    configuration: Sequence[Mapping[str, Any]], *, country_given: bool, disabled: Collection[str] = ()
-) -> list[Method]:
+def offered(configuration: Sequence[Mapping[str, Any]], settings: Settings, *, country_given: bool) -> list[Method]:
     """The methods a shopper may choose: Klarna needs the checkout's country, a whitelist hides the rest."""
-    enabled = [method for method in METHODS.values() if method.name not in disabled]
+    enabled = [method for method in methods_of(settings).values() if method.name not in settings.disabled_methods]
     methods = [method for method in enabled if country_given or method.name != "Klarna"]
     if not configuration:
         return methods

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from nexi_async.emulator import access, cards, checkout, timestamps, views
+from nexi_async.emulator import access, cards, checkout, shopper, timestamps, views
 from nexi_async.emulator.answers import Refusal
 from nexi_async.emulator.books import Payment
 from nexi_async.emulator.checkout import Outcome
@@ -143,10 +143,10 @@ class _Pages:
             return self._emulator.cancel(payment.id)
         if button == "decline":
             return self._emulator.decline(payment.id)
-        method = form.get("method", "card")
+        method, consumer = form.get("method", "card"), shopper.from_form(form)
         if method == "card":
-            return self._emulator.pay(payment.id, card=form.get("card", cards.DEFAULT_CARD))
-        return self._emulator.pay(payment.id, method=method)
+            return self._emulator.pay(payment.id, card=form.get("card", cards.DEFAULT_CARD), consumer=consumer)
+        return self._emulator.pay(payment.id, method=method, consumer=consumer)
 
     def _payment(self, request: Request, id_name: str) -> Payment | None:
         if request.query_params.get("checkoutKey") != self._emulator.checkout_key:
@@ -176,6 +176,7 @@ class _Pages:
             methods=others,
             test_cards=cards.TEST_CARDS,
             default_card=cards.DEFAULT_CARD,
+            shopper=shopper.shown(payment) if shopper.is_asked(payment, self._emulator.settings) else {},
         )
 
     def _portal_row(self, request: Request, payment: Payment) -> Document:

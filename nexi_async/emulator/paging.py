@@ -21,13 +21,13 @@ def skip_and_take(query: Mapping[str, str], *, first_page: int) -> tuple[int, in
     Raises:
         Refusal: 400 for values that are no such numbers.
     """
-    faults: Faults = {}
+    faults = Faults()
     skip = _number(query, "skip", 0, faults, default=0)
     take = _number(query, "take", 1, faults, default=DEFAULT_SIZE)
     page = _number(query, "pageNumber", first_page, faults, default=first_page)
     size = _number(query, "pageSize", 1, faults, default=DEFAULT_SIZE)
     if faults:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     if "skip" in query or "take" in query:
         return skip, min(take, LARGEST_SIZE)
     size = min(size, LARGEST_SIZE)

@@ -1,7 +1,7 @@
 """The merchant's configured payment methods."""
 
 from nexi_async.emulator.answers import Answer, invalid
-from nexi_async.emulator.methods import METHODS, currencies_of
+from nexi_async.emulator.methods import currencies_of, methods_of
 from nexi_async.emulator.moment import Call, Moment
 
 
@@ -14,7 +14,7 @@ def find(moment: Moment, call: Call) -> Answer:
     disabled = moment.settings.disabled_methods
     entries = [
         {"name": method.name, "paymentType": method.type, "currency": code, "enabled": method.name not in disabled}
-        for method in METHODS.values()
+        for method in methods_of(moment.settings).values()
         for code in currencies_of(method)
         if currency in (None, code)
     ]

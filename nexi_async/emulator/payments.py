@@ -3,12 +3,15 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from attrs import evolve
+
 from nexi_async.emulator import events, timestamps, validation, views
 from nexi_async.emulator.answers import NO_CONTENT, Answer, Refusal, conflict, failed, invalid
 from nexi_async.emulator.books import SCHEDULED, UNSCHEDULED, AgreementKind, AgreementWish, Hooks, Payment
 from nexi_async.emulator.fields import Faults, note
 from nexi_async.emulator.hooks import read_hooks
 from nexi_async.emulator.moment import Call, Moment
+from nexi_async.emulator.settings import Settings
 
 LONGEST_SESSION = 45 * timestamps.DAY
 _FAR_FUTURE_DAYS = 3 * 365
@@ -16,13 +19,20 @@ _FAR_FUTURE_DAYS = 3 * 365
 
 def create(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments`."""
-    body = validation.read(validation.CREATE_PAYMENT, call.body)
-    faults: Faults = {}
+    try:
+        return _create(moment, call)
+    except Refusal as refusal:
+        raise Refusal(_with_paths_as_told(refusal.answer, moment.settings)) from None
+
+
+def _create(moment: Moment, call: Call) -> Answer:
+    body = validation.read(validation.CREATE_PAYMENT, call.body, moment.settings)
+    faults = Faults(moment.settings)
     hooks = read_hooks(moment, body, faults)
     wish = _read_wish(moment, body, faults)
     expires_at = _expiry(moment, body, faults)
     if faults:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     payment = new_payment(moment, body["order"], hooks, body.get("myReference"))
     payment.checkout, payment.expires_at, payment.wish = body["checkout"], expires_at, wish
     payment.checkout_url = _checkout_url(moment, call, payment)
@@ -30,7 +40,15 @@ def create(moment: Moment, call: Call) -> Answer:
     payment.configuration = body.get("paymentMethodsConfiguration", [])
     if moment.settings.created_event_at == "create":
         events.payment_created(moment, payment)
-    return Answer(201, views.created_payment(payment))
+    return Answer(201, views.created_payment(payment, moment.settings))
+
+
+def _with_paths_as_told(answer: Answer, settings: Settings) -> Answer:
+    """Plugin code of 2018 reads `amount` where later readers expect `order.amount`."""
+    if settings.create_error_paths == "full":
+        return answer
+    errors = answer.body["errors"]
+    return evolve(answer, body={"errors": {path.removeprefix("order."): texts for path, texts in errors.items()}})
 
 
 def retrieve(moment: Moment, call: Call) -> Answer:
@@ -42,7 +60,7 @@ def retrieve(moment: Moment, call: Call) -> Answer:
 
 def update_reference(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/referenceinformation`."""
-    body = validation.read(validation.REFERENCE_INFORMATION, call.body)
+    body = validation.read(validation.REFERENCE_INFORMATION, call.body, moment.settings)
     payment = call.find(moment, moment.books.payments)
     settings = moment.settings
     if settings.reference_set_once and payment.reference not in (None, body["reference"]):
@@ -57,14 +75,14 @@ def update_reference(moment: Moment, call: Call) -> Answer:
 
 def update_my_reference(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/myreference`."""
-    body = validation.read(validation.MY_REFERENCE, call.body)
+    body = validation.read(validation.MY_REFERENCE, call.body, moment.settings)
     call.find(moment, moment.books.payments).my_reference = body.get("myReference")
     return NO_CONTENT
 
 
 def update_order(moment: Moment, call: Call) -> Answer:
     """`PUT /v1/payments/{paymentId}/orderitems`, only before the shopper has paid."""
-    body = validation.read(validation.ORDER_UPDATE, call.body)
+    body = validation.read(validation.ORDER_UPDATE, call.body, moment.settings)
     payment = call.find(moment, moment.books.payments)
     if payment.completed_at is not None:
         raise conflict("1004")

@@ -38,11 +38,11 @@ def record_refund(moment: Moment, refund: Refund) -> None:
 
 def balances(moment: Moment, call: Call) -> Answer:
     """`GET /report/v1/balances`: what is not yet paid out. The real answer's schema is not published."""
-    faults: Faults = {}
+    faults = Faults(moment.settings)
     _read_date(call, "fromDate", faults, needed=False)
     _read_date(call, "toDate", faults, needed=False)
     if faults:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     wanted = {currency for currency in call.query.get("currencies", "").split(",") if currency}
     today = timestamps.render_date(moment.now)
     amounts: dict[str, int] = {}
@@ -55,13 +55,13 @@ def balances(moment: Moment, call: Call) -> Answer:
 
 def find(moment: Moment, call: Call) -> Answer:
     """`GET /report/v1/payouts`: payouts from one date to another, both included, by date and id."""
-    faults: Faults = {}
+    faults = Faults(moment.settings)
     first = _read_date(call, "fromDate", faults, needed=True)
     last = _read_date(call, "toDate", faults, needed=True)
     if not faults and first > last:
         note(faults, "toDate", "Must not be before fromDate")
     if faults:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     skip, take = skip_and_take(call.query, first_page=0)
     currency = call.query.get("currency")
     found = [payout for payout in _paid_out(moment) if first <= payout.date <= last]

@@ -14,7 +14,7 @@ _CANCEL_REFUSALS = {"Cancelled": "1012", "Expired": "1013", "Failed": "1014", "C
 
 def refund_charge(moment: Moment, call: Call) -> Answer:
     """`POST /v1/charges/{chargeId}/refunds`."""
-    body = validation.read(validation.REFUND, call.body)
+    body = validation.read(validation.REFUND, call.body, moment.settings)
     charge = call.find(moment, moment.books.charges)
     _refuse_too_much(body["amount"], charge.refundable)
     if body["amount"] != charge.amount and not body.get("orderItems"):
@@ -24,7 +24,7 @@ def refund_charge(moment: Moment, call: Call) -> Answer:
 
 def refund_payment(moment: Moment, call: Call) -> Answer:
     """`POST /v1/payments/{paymentId}/refunds`; the amount is taken from the oldest charges first."""
-    body = validation.read(validation.REFUND, call.body)
+    body = validation.read(validation.REFUND, call.body, moment.settings)
     payment = call.find(moment, moment.books.payments)
     if not payment.charges:
         raise failed("1011")

@@ -1,10 +1,12 @@
 """The switches: what the API's documentation leaves open, with the emulator's assumption as the default.
 
-Every field is an assumption or a wish of the tester, never a documented fact. `PUT /emulator/settings` takes
-the same names.
+Every field is an assumption or a wish of the tester, never a documented fact; FIDELITY.md beside this module lists
+what is not proven, with its sources. `PUT /emulator/settings` takes the same names. `STRICT` has the values that the
+official reference asks for where clients that work in production do otherwise.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import Attribute, evolve, field, fields_dict, frozen, validators
@@ -114,6 +116,18 @@ class Settings:
             agreement answer 1029 without asking the acquirer.
         plain_http_webhooks: Webhook urls may be plain http on a loopback host; the real API refuses them.
         alphanumeric_authorization: The `authorization` of a webhook must be letters and digits only.
+        numbers_as_text: Numbers in requests may be texts of digits.
+        empty_address_members: `addressLine2` may be empty, and `postalCode` outside of Norway, Denmark and Sweden.
+        partial_addresses: An address needs nothing but its country.
+        empty_external_reference: An empty `externalReference` in a bulk counts as left out.
+        retrieve_checks_reference: `externalReference` in the query of a retrieved subscription must be its own.
+        swish_type: The payment type of Swish, `A2A` or `WALLET`.
+        shopper_gives_details: Where the merchant sends no consumer data, the shopper leaves name, email and address.
+        show_expiry_on_create: The answer to create payment has `expiresAt`.
+        create_error_paths: The member paths in a refused create payment: `full` (`order.amount`) or `short` (`amount`).
+        declined_charge_code: The code of a declined subscription charge: the `platform`'s own (1020, 1029) or the
+            `issuer`'s (05, 51 ...); events and items of bulk runs always have the issuer's.
+        bulk_items_have_ids: An item of a bulk run has a subscription id, all zeros, even if none was found.
         created_event_at: When `payment.created` is sent: when the shopper presses `pay`, or at `create`.
         interactive_declines_emit: A shopper's declined card emits `payment.reservation.failed`.
         subscription_charges_emit_reservations: A subscription charge emits reservation events too.
@@ -158,7 +172,32 @@ class Settings:
     fixed_subscription_amounts: bool = _switch(default=False)
     block_after_hard_decline: bool = _switch(default=True)
     plain_http_webhooks: bool = _switch(default=True)
-    alphanumeric_authorization: bool = _switch(default=True)
+    # Reference: letters and digits. Umbraco.Commerce registers GUIDs with dashes, and its events arrive.
+    alphanumeric_authorization: bool = _switch(default=False)
+    # Reference: numbers. WooCommerce sends quantities as text, Drupal commerce_easy and nexi-cli amounts.
+    numbers_as_text: bool = _switch(default=True)
+    # Reference: 1 to 128 characters. The official Magento plugin sends "" for a missing second line, the official PHP
+    # SDK since 723ebef an empty postal code for countries that have none.
+    empty_address_members: bool = _switch(default=True)
+    # Reference: all but addressLine2 are required. WooCommerce sends the members that it knows, at
+    # times the country alone.
+    partial_addresses: bool = _switch(default=True)
+    # Reference: one of id and reference. The official PHP SDK always writes both members, one of them empty.
+    empty_external_reference: bool = _switch(default=True)
+    # Reference: no such query. The official PHP SDK's look-up by reference sends it together with an id.
+    retrieve_checks_reference: bool = _switch(default=True)
+    # Official Swish page: A2A, and WooCommerce skips the capture for A2A only. Earlier guesses said WALLET.
+    swish_type: str = _choice("A2A", "WALLET")
+    # Recorded bodies and the official PHP SDK's payloads carry a consumer where Nexi collects the data.
+    shopper_gives_details: bool = _switch(default=True)
+    # Reference: optional. The official PHP SDK's newest tests have it, its older ones do not.
+    show_expiry_on_create: bool = _switch(default=True)
+    # Nobody recorded a nested path lately: plugin code of 2018 reads `amount`, the reference's wording suggests paths.
+    create_error_paths: str = _choice("full", "short")
+    # Reference: 402 without a schema. The official PHP SDK takes 1000 to 1032 and fails on anything else.
+    declined_charge_code: str = _choice("platform", "issuer")
+    # Reference: the id is required in every item. What stands there for an unknown reference is an assumption.
+    bulk_items_have_ids: bool = _switch(default=True)
     created_event_at: str = _choice("pay", "create")
     interactive_declines_emit: bool = _switch(default=True)
     subscription_charges_emit_reservations: bool = _switch(default=False)
@@ -182,6 +221,20 @@ class Settings:
     charge_fee_rate: int = _count(140)
     charge_fixed_fee: int = _count(200)
     refund_fixed_fee: int = _count(100)
+
+
+STRICT: Mapping[str, Any] = MappingProxyType(
+    {
+        "alphanumeric_authorization": True,
+        "numbers_as_text": False,
+        "empty_address_members": False,
+        "partial_addresses": False,
+        "empty_external_reference": False,
+        "retrieve_checks_reference": False,
+        "plain_http_webhooks": False,
+    }
+)
+"""The letter of the official reference, where the defaults follow clients that work."""
 
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:

@@ -14,7 +14,7 @@ def books(moment: Moment) -> Document:
         "payments": [payment(entry, moment) for entry in kept.payments.values()],
         "subscriptions": [_agreement(entry) for entry in kept.agreements["scheduled"].values()],
         "unscheduledSubscriptions": [_agreement(entry) for entry in kept.agreements["unscheduled"].values()],
-        "bulkRuns": [bulk.document(run) for run in kept.bulk_runs.values()],
+        "bulkRuns": [bulk.document(run, moment.settings) for run in kept.bulk_runs.values()],
         "payouts": [payouts.document(payout) for payout in kept.payouts.values()],
         "events": [events.envelope(moment, event) for event in kept.events],
         "deliveries": [_delivery(entry) for entry in kept.deliveries],

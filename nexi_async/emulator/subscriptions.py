@@ -13,6 +13,7 @@ from nexi_async.emulator.hooks import hooks_of
 from nexi_async.emulator.methods import METHODS
 from nexi_async.emulator.moment import Call, Moment
 from nexi_async.emulator.payments import new_payment
+from nexi_async.emulator.settings import Settings
 
 Operation = Callable[[Moment, Call], Answer]
 _FAR_FUTURE = 10 * 365 * timestamps.DAY
@@ -22,7 +23,11 @@ def retrieve(kind: AgreementKind) -> Operation:
     """`GET /v1/subscriptions/{subscriptionId}` or its unscheduled twin."""
 
     def operation(moment: Moment, call: Call) -> Answer:
-        return Answer(200, views.agreement(call.find(moment, moment.books.agreements[kind.name])))
+        agreement = call.find(moment, moment.books.agreements[kind.name])
+        reference = call.query.get("externalreference")
+        if reference and moment.settings.retrieve_checks_reference and reference != agreement.external_reference:
+            raise not_found()
+        return Answer(200, views.agreement(agreement))
 
     return operation
 
@@ -46,14 +51,14 @@ def charge(kind: AgreementKind) -> Operation:
     """`POST /v1/subscriptions/{subscriptionId}/charges` or its unscheduled twin."""
 
     def operation(moment: Moment, call: Call) -> Answer:
-        body = validation.read(validation.AGREEMENT_CHARGE, call.body)
+        body = validation.read(validation.AGREEMENT_CHARGE, call.body, moment.settings)
         agreement = call.find(moment, moment.books.agreements[kind.name])
         hooks = hooks_of(moment, body)
         delay = cards.magic_delay(body["order"]["amount"])
         try:
             made = charge_agreement(moment, agreement, body["order"], hooks, body.get("myReference"))
         except Refusal as refusal:
-            raise Refusal(evolve(refusal.answer, delay=delay)) from None
+            raise Refusal(evolve(_as_told(refusal.answer, moment.settings), delay=delay)) from None
         ids = {"paymentId": made.payment.id, "chargeId": made.id}
         return Answer(200, ids, delay=delay, about=ids)
 
@@ -143,6 +148,14 @@ def unknown() -> Refusal:
 def declined(code: str, text: str | None = None, about: Mapping[str, str] | None = None) -> Refusal:
     """The issuer declined."""
     return failed(code, text or cards.decline_text(code), source="Issuer", about=about)
+
+
+def _as_told(answer: Answer, settings: Settings) -> Answer:
+    """The refusal of a single charge, with the platform's own code in place of the issuer's if so set."""
+    if settings.declined_charge_code == "issuer" or answer.body is None or answer.body["source"] != "Issuer":
+        return answer
+    code = "1029" if answer.body["code"] in cards.NEVER_RETRY else "1020"
+    return evolve(answer, body=answer.body | {"code": code, "source": "internal"})
 
 
 def _refuse_by_rule(moment: Moment, agreement: Agreement, payment: Payment, attempt: Charge) -> None:

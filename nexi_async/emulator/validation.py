@@ -21,6 +21,7 @@ from nexi_async.emulator.fields import (
     Needed,
     Number,
     Rule,
+    Spared,
     Table,
     Text,
     Whole,
@@ -28,7 +29,8 @@ from nexi_async.emulator.fields import (
     note,
     table,
 )
-from nexi_async.emulator.methods import CONFIGURABLE_NAMES, CONFIGURABLE_TYPES, METHODS
+from nexi_async.emulator.methods import CONFIGURABLE_NAMES, CONFIGURABLE_TYPES, methods_of
+from nexi_async.emulator.settings import Settings
 from nexi_async.emulator.wire import JSON
 
 # The texts about amounts are the API's own, spelling included, as recorded.
@@ -59,7 +61,7 @@ _ALPHA3 = re.compile(r"[A-Z]{3}")
 _POSTAL_CODES = {"NOR": r"\d{4}", "DNK": r"\d{4}", "SWE": r"\d{5}"}
 
 
-def read(shape: Table, body: JSON) -> dict[str, Any]:
+def read(shape: Table, body: JSON, settings: Settings) -> dict[str, Any]:
     """A request body in its documented form.
 
     Raises:
@@ -67,10 +69,10 @@ def read(shape: Table, body: JSON) -> dict[str, Any]:
     """
     if body is None:
         raise invalid(EMPTY_BODY)
-    faults: Faults = {}
+    faults = Faults(settings)
     found: dict[str, Any] = shape.read(body, "", faults)
     if faults:
-        raise invalid(faults)
+        raise invalid(faults.by_path)
     return found
 
 
@@ -90,8 +92,11 @@ def _positive_and_sum_matches(value: dict[str, Any], path: str, faults: Faults) 
 
 
 def _address_rule(value: dict[str, Any], path: str, faults: Faults) -> None:
+    for name in ("addressLine1", "postalCode", "city"):
+        if name not in value and not faults.settings.partial_addresses:
+            note(faults, join(path, name), "Is required")
     pattern = _POSTAL_CODES.get(value["country"])
-    if pattern and not re.fullmatch(pattern, value["postalCode"], re.ASCII):
+    if pattern and "postalCode" in value and not re.fullmatch(pattern, value["postalCode"], re.ASCII):
         note(faults, join(path, "postalCode"), f"Is not a postal code of {value['country']}")
 
 
@@ -116,7 +121,7 @@ def _configuration_rule(value: dict[str, Any], path: str, faults: Faults) -> Non
     names = {entry["name"] for entry in value.get("paymentMethodsConfiguration", ())}
     types = {CONFIGURABLE_TYPES[name]: name for name in names & CONFIGURABLE_TYPES.keys()}
     for name in sorted(names - CONFIGURABLE_TYPES.keys()):
-        mixed_with = types.get(METHODS[name.lower()].type)
+        mixed_with = types.get(methods_of(faults.settings)[name.lower()].type)
         if mixed_with:
             text = f"{name} must not be combined with its type {mixed_with}"
             note(faults, join(path, "paymentMethodsConfiguration"), text)
@@ -139,7 +144,7 @@ def _charged_order_rule(value: dict[str, Any], path: str, faults: Faults) -> Non
 
 def _exactly_one_id(id_name: str) -> Rule:
     def rule(value: dict[str, Any], path: str, faults: Faults) -> None:
-        if (id_name in value) == ("externalReference" in value):
+        if bool(value.get(id_name)) == bool(value.get("externalReference")):
             note(faults, path, f"Must have either {id_name} or externalReference")
 
     return rule
@@ -197,10 +202,10 @@ _PHONE = table(
 )
 _ADDRESS = table(
     {
-        "addressLine1": Needed(_named()),
-        "addressLine2": _named(),
-        "postalCode": Needed(Text(12, 1, BAD6 + " ")),
-        "city": Needed(_named()),
+        "addressLine1": _named(),
+        "addressLine2": Spared(_named(), "empty_address_members"),
+        "postalCode": Spared(Text(12, 1, BAD6 + " "), "empty_address_members"),
+        "city": _named(),
         "country": Needed(_COUNTRY),
     },
     rule=_address_rule,
@@ -224,6 +229,7 @@ def _consumer(*, names_needed: bool) -> Table:
     )
 
 
+CONSUMER = _consumer(names_needed=False)
 CHECKOUT = table(
     {
         "integrationType": Choice(["EmbeddedCheckout", "HostedPaymentPage"]),
@@ -232,7 +238,7 @@ CHECKOUT = table(
         "cancelUrl": _WAY_BACK,
         "termsUrl": Needed(Text(maximum=256, minimum=1, forbidden=_URL_BAD)),
         "merchantTermsUrl": _URL,
-        "consumer": _consumer(names_needed=False),
+        "consumer": CONSUMER,
         "shippingCountries": _COUNTRIES,
         "shipping": table(
             {"countries": _COUNTRIES, "merchantHandlesShippingCost": Flag(), "enableBillingAddress": Flag()}
@@ -374,7 +380,10 @@ def bulk_verification(kind: AgreementKind) -> Table:
 
 
 def _bulk_entry(kind: AgreementKind, members: dict[str, Kind | Needed]) -> Table:
-    ids: dict[str, Kind | Needed] = {kind.id_member: Id(), "externalReference": _KEY_LIKE}
+    ids: dict[str, Kind | Needed] = {
+        kind.id_member: Spared(Id(), "empty_external_reference"),
+        "externalReference": Spared(_KEY_LIKE, "empty_external_reference"),
+    }
     return table(ids | members, rule=_exactly_one_id(kind.id_member))
 
 

@@ -12,9 +12,11 @@ def hosted_url(base_url: str, moment: Moment, payment_id: str) -> str:
     return f"{base_url}/hostedpaymentpage/?checkoutKey={moment.checkout_key}&pid={payment_id}"
 
 
-def created_payment(payment: Payment) -> Document:
+def created_payment(payment: Payment, settings: Settings) -> Document:
     """The answer to create payment."""
-    document: Document = {"paymentId": payment.id, "expiresAt": timestamps.render(payment.expires_at)}
+    document: Document = {"paymentId": payment.id}
+    if settings.show_expiry_on_create:
+        document["expiresAt"] = timestamps.render(payment.expires_at)
     if payment.checkout.get("integrationType") == "HostedPaymentPage":
         document["hostedPaymentPageUrl"] = payment.checkout_url
     return document

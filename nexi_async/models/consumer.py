@@ -13,32 +13,40 @@ __all__ = ["Address", "Company", "Consumer", "PhoneNumber", "PrivatePerson"]
 
 _POSTAL_DIGITS = {"NOR": 4, "DNK": 4, "SWE": 5}
 
-PostalCode = Annotated[str, longest(12, shortest=1), without(SPECIAL + " ")]
+PostalCode = Annotated[str, longest(12), without(SPECIAL + " ")]
 
 
 @attrs.frozen(kw_only=True, repr=False)
 class Address:
-    r"""Where the shopper lives or wants the goods.
+    r"""Where the shopper lives or wants the goods; the country alone presets the checkout's form.
+
+    The official reference asks for 1 or more characters in each member. That an empty second line and, where a country
+    has none, an empty postal code are taken, as is the country alone, is what the official plugins and integrators do.
 
     Attributes:
-        address_line1: 1 to 128 characters, none of `< > ' " & \`.
-        address_line2: same; leave it out rather than empty.
-        postal_code: 4 digits in Norway and Denmark, 5 in Sweden, else 1 to 12 characters; no spaces.
-        city: 1 to 128 characters.
         country: ISO 3166 alpha-3, e.g. "SWE".
+        address_line1: 1 to 128 characters, none of `< > ' " & \`.
+        address_line2: up to 128 characters; same.
+        postal_code: 4 digits in Norway and Denmark, 5 in Sweden, else up to 12 characters, none for a country that has
+            no postal codes ("ARE"); no spaces.
+        city: 1 to 128 characters.
     """
 
-    address_line1: Name
-    postal_code: PostalCode
-    city: Name
     country: CountryCode
-    address_line2: Name | None = None
+    address_line1: Name | None = None
+    postal_code: PostalCode | None = None
+    city: Name | None = None
+    address_line2: Text | None = None
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
+        needed = {"addressLine1": self.address_line1, "postalCode": self.postal_code, "city": self.city}
+        if self.address_line2 or any(value is not None for value in needed.values()):
+            for member, value in needed.items():
+                if value is None:
+                    yield member, "is missing; only the country can stand alone"
         digits = _POSTAL_DIGITS.get(self.country)
-        if digits and not (
-            len(self.postal_code) == digits and self.postal_code.isascii() and self.postal_code.isdigit()
-        ):
+        code = self.postal_code
+        if digits and code is not None and not (len(code) == digits and code.isascii() and code.isdigit()):
             yield "postalCode", f"must be exactly {digits} digits in {self.country}"
 
 

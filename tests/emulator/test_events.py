@@ -128,7 +128,7 @@ async def test_checkout_completed_has_order_and_consumer(wire: Wire, emulator: C
 
 async def test_reservation_created_is_rich_and_its_v2_slim(wire: Wire, emulator: CheckoutEmulator) -> None:
     """V1 has card details, the reserve id and the consumer; v2 has none of them."""
-    await wire.reserved()
+    await wire.reserved(checkout_merchantHandlesConsumerData=True)
     rich, slim = the(emulator, "payment.reservation.created"), the(emulator, "payment.reservation.created.v2")
     assert rich["data"]["reserveId"] == rich["id"]
     assert rich["data"]["cardDetails"]["truncatedPan"] == "426827******4847"

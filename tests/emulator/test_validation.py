@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 from nexi_async.emulator import CheckoutEmulator, Refusal, Settings
 from nexi_async.emulator import validation as bodies
 from nexi_async.emulator.answers import Answer
-from nexi_async.emulator.validation import is_webhook_url, read
+from nexi_async.emulator.settings import STRICT, changed
+from nexi_async.emulator.validation import is_webhook_url
 from tests.emulator.raw import Wire, hooks, hosted, item, order
 
 ADDRESS = {"addressLine1": "Gatan 1", "postalCode": "11122", "city": "Stockholm", "country": "SWE"}
+
+LETTER = changed(Settings(), dict(STRICT))
+
+
+def read(shape: Any, body: object) -> dict[str, Any]:
+    """The body as the letter of the official reference has it."""
+    return bodies.read(shape, body, LETTER)
 
 
 def errors_of(shape: Any, body: object) -> dict[str, list[str]]:
@@ -169,19 +177,19 @@ def test_webhook_urls(url: str, accepted: bool, with_plain_http: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "status"), [("abcdefg", 400), ("abcdefgh", 201), ("x" * 64, 201), ("x" * 65, 400), ("abcd-efgh", 400)]
+    ("secret", "status"), [("abcdefg", 400), ("abcdefgh", 201), ("x" * 64, 201), ("x" * 65, 400), ("abcd-efgh", 201)]
 )
 async def test_webhook_authorization(wire: Wire, secret: str, status: int) -> None:
-    """The authorization of a webhook has 8 to 64 letters and digits."""
+    """The authorization of a webhook has 8 to 64 characters."""
     body = hosted(notifications=hooks("payment.created", authorization=secret))
     assert (await wire.post("/v1/payments", body)).status_code == status
 
 
-async def test_dashes_in_the_authorization_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
+async def test_letters_and_digits_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
     """The rule about letters and digits is a switch."""
-    emulator.settings = Settings(alphanumeric_authorization=False)
+    emulator.settings = Settings(alphanumeric_authorization=True)
     body = hosted(notifications=hooks("payment.created", authorization="abcd-efgh"))
-    assert (await wire.post("/v1/payments", body)).status_code == 201
+    assert (await wire.post("/v1/payments", body)).status_code == 400
 
 
 @pytest.mark.parametrize("at", ["2027-01-15T08:00:00Z", "2027-03-01T08:00:01.0Z", "2020-01-01T00:00:00.1234567+01:00"])
