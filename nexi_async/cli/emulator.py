@@ -24,6 +24,9 @@ def emulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
     tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate made for this run.")] = False,
     seed: Annotated[int | None, typer.Option(help="Make ids and odds the same in every run.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take requests by the letter of the official reference.")
+    ] = False,
     beyond_loopback: Annotated[
         bool,
         typer.Option("--beyond-loopback", help="Say it twice: let --host be an address that other machines reach."),
@@ -40,7 +43,7 @@ def emulator(
     Point the SDK at it with NEXI_BASE_URL and NEXI_SECRET_KEY. It stops on Ctrl-C.
     """
     try:
-        app = CheckoutEmulator(seed=seed, public_url=public_url, hosts=allow_host or ())
+        app = CheckoutEmulator(seed=seed, strict=strict, public_url=public_url, hosts=allow_host or ())
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None

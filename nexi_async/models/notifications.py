@@ -51,7 +51,7 @@ class WebHook:
     )
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.authorization, str) and "-" in self.authorization:
+        if "-" in str(self.authorization):
             warnings.warn(
                 "the authorization of a webhook has dashes; the API documents letters and digits only,"
                 " see new_authorization()",

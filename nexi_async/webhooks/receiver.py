@@ -79,8 +79,9 @@ class WebhookReceiver:
         refetch: fetches a payment, e.g. `checkout.payments.retrieve`. Handlers with a second parameter then get the
             payment, fetched after the event came in; one fetch serves all events that came in before it, and there are
             20 an hour at most (Nexi allows 30 for each payment).
-        fallback: takes events that have no handler of their own, unknown ones too. Without it they are answered 500,
-            so that nothing is lost while a handler is missing.
+        fallback: takes events that have no handler of their own, unknown and unreadable ones too. Without it they are
+            answered 500, so that nothing is lost while a handler is missing; unreadable ones are kept in an inbox, if
+            there is one, as dead letters that name their faults, until `replay`.
         max_body: the most bytes that a delivery may have.
         handler_timeout: seconds that a handler may take, fetching the payment included; then it is cancelled, which
             counts as a failure. With an inbox its `lease` is a limit as well. A handler that blocks its thread can't be

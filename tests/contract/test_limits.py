@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from nexi_async import codec
-from nexi_async.emulator import CheckoutEmulator, Refusal, validation
+from nexi_async.emulator import CheckoutEmulator, Refusal, Settings, validation
 from nexi_async.emulator.hooks import hooks_of
 from nexi_async.emulator.moment import Moment
 from nexi_async.models import rules
@@ -23,6 +23,9 @@ TEXTS: list[Any] = [*("x" * length for length in LENGTHS), *(f"a{bad}b" for bad 
 TEXTS += ["ABC", "abc", "12", "1" * 12, "a@b", "a@b.test", 5, True, ["x"], {"x": "x"}]
 NUMBERS: list[Any] = [0, -1, 2**31 - 1, 2**31, -(2**31) - 1, 99_999, 100_000, 1.5, "5", True, []]
 FLAGS: list[Any] = ["true", 1, []]
+
+TO_THE_LETTER = Settings(numbers_as_text=False, alphanumeric_authorization=True)
+"""Without the leniences for other clients that the SDK has no use for."""
 
 ONLY_THE_SDK_REFUSES = {
     "items[].quantity",  # more than 32 bits
@@ -61,7 +64,7 @@ def judged_by_sdk(request: Request, body: Document) -> bool:
 def judged_by_emulator(moment: Moment, request: Request, body: Document) -> bool:
     """Whether the emulator would take it."""
     try:
-        hooks_of(moment, validation.read(request.table, body))
+        hooks_of(moment, validation.read(request.table, body, moment.settings))
     except Refusal:
         return False
     return True
@@ -105,7 +108,7 @@ def name_of(path: Path) -> str:
 
 def differences(request: Request) -> Iterator[tuple[str, bool]]:
     """Each place where the two judge differently, and whether it is the SDK that would send."""
-    moment = CheckoutEmulator().present()
+    moment = CheckoutEmulator(settings=TO_THE_LETTER).present()
     for body in request.examples():
         for path, value in places(body):
             for other in others(value):

@@ -295,6 +295,7 @@ def test_fractions_of_seconds(digits: int) -> None:
     """0 to 7 digits, as the platform sends them."""
     fraction = f".{'1234567'[:digits]}" if digits else ""
     made = read(CREATED, created=f"2026-03-11T09:05:44{fraction}+00:00")
+    assert made.created
     assert made.created.microsecond == int("1234567"[:digits].ljust(7, "0")[:6])
 
 

@@ -86,5 +86,5 @@ def test_every_event_is_in_the_corpus() -> None:
 def test_answers_are_read(answer: ApiAnswer) -> None:
     """Each is its model by the strict rules, and the same by the lenient ones when its numbers are texts."""
     kind = KINDS[answer.call]
-    found = structure(answer.document, kind, strict)
+    found: object = structure(answer.document, kind, strict)
     assert best_effort.read(as_text(answer.document), kind, lenient) == (found, ())

@@ -123,14 +123,14 @@ async def test_the_receiver_never_refuses_an_event() -> None:
 async def test_answers_are_best_effort(answer: ApiAnswer) -> None:
     """A member that nobody decides by never costs the receipt; of the others nothing is guessed and nothing is lost."""
     kind = KINDS[answer.call]
-    original = structure(answer.document, kind, strict)
+    original: object = structure(answer.document, kind, strict)
     changed = list(mutations(answer.document))
     api = ScriptedAPI(*(httpx.Response(200, content=json.dumps(document).encode()) for _, document in changed))
     async with opened(api) as session:
         for place, document in changed:
             refused: UnexpectedResponse | None = None
             try:
-                found = await session.fetch(KEYED, kind)
+                found: object = await session.fetch(KEYED, kind)
                 assert differs(original, found, place) == [], place
             except UnexpectedResponse as error:
                 refused = error
