@@ -91,3 +91,20 @@ def test_hard_decline_must_not_be_repeated() -> None:
 def test_decline_without_a_code_is_answered_too() -> None:
     """An empty 402 body leaves no code, and asking about it does not fail."""
     assert not ChargeDeclined("declined", status=402).decline.is_listed
+
+
+@pytest.mark.parametrize("told", ["order.amount", "amount", "Order.Amount"])
+@pytest.mark.parametrize("asked", ["order.amount", "amount"])
+def test_complaints_are_found_by_either_path(told: str, asked: str) -> None:
+    """The API has been seen to write the whole path of a member and its last part alone."""
+    error = BadRequest("x", status=400)
+    error.errors = {told: ("is wrong",), "order.items[0].netTotalAmount": ("is odd",), "checkout.url": ("is long",)}
+    assert error.about(asked) == ("is wrong",)
+    assert error.about("url") == ("is long",)
+    assert error.about("reference") == ()
+
+
+def test_an_unexpected_response_carries_what_came_across_processes() -> None:
+    """The ids of what happened are at hand wherever the error is read."""
+    error = UnexpectedResponse("odd", body=b'{"chargeId": "c"}', document={"chargeId": "c"})
+    assert pickle.loads(pickle.dumps(error)).document == {"chargeId": "c"}

@@ -95,3 +95,12 @@ def test_a_public_url_that_is_none_is_refused() -> None:
 
     assert result.returncode == 2
     assert "public_url" in result.stderr
+
+
+def test_the_letter_of_the_reference_on_demand() -> None:
+    """`--strict` switches off what the reference does not allow."""
+    with running("--strict") as (program, said):
+        settings = httpx.get(f"{said['Emulator at']}/emulator/settings", trust_env=False).json()
+        assert settings["numbers_as_text"] is False
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=20)
