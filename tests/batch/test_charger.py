@@ -15,7 +15,7 @@ from nexi_async import AsyncCheckout, InvalidRequest, RetryPolicy, Unauthorized
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
 from nexi_async.batch.ledger_work import Scope
 from nexi_async.batch.results import Ending
-from nexi_async.emulator import Fault
+from nexi_async.emulator import Fault, Settings
 from tests.batch.support import Shop, job, no_time, open_shop, order
 from tests.scripted import ScriptedAPI, answer, client
 
@@ -54,8 +54,15 @@ async def test_another_run_charges_again(shop: Shop) -> None:
     assert set(shop.charged().values()) == {2}
 
 
-async def test_a_decline_is_told_with_its_advice(shop: Shop) -> None:
-    """The acquirer's code decides whether to try again; the run goes on."""
+@pytest.mark.parametrize(
+    ("setting", "poor", "stolen"),
+    [("issuer", ("51", "soft"), ("43", "never")), ("platform", ("1020", "unknown"), ("1029", "never"))],
+)
+async def test_a_decline_is_told_with_its_advice(
+    shop: Shop, setting: str, poor: tuple[str, str], stolen: tuple[str, str]
+) -> None:
+    """The code decides whether to try again, be it the issuer's or the platform's; the run goes on."""
+    shop.emulator.settings = Settings(declined_charge_code=setting)
     ids = shop.emulator.sign_up(3)
     amounts = {"poor": 151, "stolen": 143, "rich": 9900}
     await shop.ledger.plan("r", [job(name, id_, amount=amounts[name]) for name, id_ in zip(amounts, ids, strict=True)])
@@ -63,8 +70,8 @@ async def test_a_decline_is_told_with_its_advice(shop: Shop) -> None:
     results = {result.reference: result for result in await shop.charge()}
 
     assert [(results[name].state, results[name].code, results[name].advice) for name in amounts] == [
-        ("declined", "51", "soft"),
-        ("declined", "43", "never"),
+        ("declined", *poor),
+        ("declined", *stolen),
         ("charged", None, None),
     ]
 
