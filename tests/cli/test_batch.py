@@ -103,7 +103,7 @@ def test_declined_jobs_are_status_1_and_planned_again(at: Path, emulator: Emulat
 
     charged = run("run", "--run", "r")
     assert charged.exit_code == 1
-    assert "51 not sufficient funds: soft" in charged.stdout
+    assert "1020 PaymentMethodChargeFailed" in charged.stdout
     dunned = run("dunning", "--run", "r", "--attempt", "2")
     assert "2 jobs are planned again, 0 are not worth another attempt." in dunned.stdout
     later = run("status", "--run", "r")
