@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
-from nexi_async.emulator import CheckoutEmulator, Clock, Refusal
+from nexi_async.emulator import CheckoutEmulator, Clock, Refusal, Settings
 from nexi_async.emulator.answers import Answer
 from nexi_async.emulator.calls import CALLS
 from nexi_async.emulator.moment import Call
@@ -33,7 +33,8 @@ class Money(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.used: set[tuple[str, str, str]] = set()
-        self.emulator = CheckoutEmulator(seed=1, clock=Clock(time_scale=0, start=START))
+        remembering = Settings(key_lifetime_hours=None)  # a key that was forgotten may be used for another amount
+        self.emulator = CheckoutEmulator(settings=remembering, seed=1, clock=Clock(time_scale=0, start=START))
 
     def create(self, *, charge: bool = False) -> str:
         """Create a payment."""
