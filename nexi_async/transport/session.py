@@ -14,7 +14,7 @@ import anyio
 import attrs
 import httpx
 
-from nexi_async import best_effort, codec
+from nexi_async import codec
 from nexi_async.errors import (
     APIError,
     ConnectFailed,
@@ -273,6 +273,8 @@ def _tell_outcome(call: Call, interruption: BaseException, progress: _Progress) 
 
 
 def _as_far_as_possible(call: Call, document: object, kind: type[T]) -> T:
+    from nexi_async import best_effort  # here, for it loads the models, which most programs need later or never
+
     found, faults = best_effort.read(document, kind, codec.lenient)
     if faults:
         logger.warning("left out of the answer to %s: %s", call, "; ".join(map(str, faults)))
