@@ -81,7 +81,7 @@ class WebhookReceiver:
             20 an hour at most (Nexi allows 30 for each payment).
         fallback: takes events that have no handler of their own, unknown and unreadable ones too. Without it they are
             answered 500, so that nothing is lost while a handler is missing; unreadable ones are kept in an inbox, if
-            there is one, as dead letters that name their faults, until `replay`.
+            there is one, as dead events that name their faults, until `replay`.
         max_body: the most bytes that a delivery may have.
         handler_timeout: seconds that a handler may take, fetching the payment included; then it is cancelled, which
             counts as a failure. With an inbox its `lease` is a limit as well. A handler that blocks its thread can't be
@@ -228,7 +228,7 @@ class WebhookReceiver:
         return responses.HANDLED if is_done else responses.NOT_HANDLED
 
     def _keeps(self, event: Event) -> bool:
-        """What can't be read is kept, among the dead letters, until a handler or a newer version can take it."""
+        """What can't be read is kept, as a dead event, until a handler or a newer version can take it."""
         return self._inbox is not None and isinstance(event, UnreadableEvent)
 
     def _report(self, event: Event, error: Exception) -> None:
