@@ -94,15 +94,8 @@ async def _status(group: Group, job: Assignment) -> ChargeStatus | None:
 
 
 async def _send(group: Group, job: Assignment) -> Ending:
-    request = job.request
-    receipt = await group.charge(
-        job.subscription_id or "",
-        order=request.order,
-        notifications=request.notifications,
-        my_reference=request.my_reference,
-        idempotency_key=job.key,
-    )
-    return Ending.charged(receipt)
+    send = group._charge_stored  # noqa: SLF001 - no promise to users, who would have to check the request themselves
+    return Ending.charged(await send(job.subscription_id or "", job.body, idempotency_key=job.key))
 
 
 def unfound(job: Assignment, error: NexiError) -> Ending:

@@ -15,28 +15,23 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
-    Integer,
-    Row,
+    Double,
     Select,
     Text,
     Update,
     and_,
     bindparam,
     case,
-    cast,
-    column,
     func,
     null,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
 from nexi_async import codec
+from nexi_async.batch.ledger_json import as_one_value, numbers_in, rows_in, text_of
 from nexi_async.batch.ledger_tables import IS_OPEN, JOBS, MEMBERS, PLANS, RUNS
 from nexi_async.batch.results import Ending, JobResult, JobState
 from nexi_async.errors import InvalidRequest
@@ -121,7 +116,7 @@ class Assignment:
 
     @property
     def request(self) -> ChargeSubscription:
-        """What is sent, the same for every attempt."""
+        """What is sent, the same for every attempt, as a model."""
         return codec.decode(self.body, ChargeSubscription)
 
     @cached_property
@@ -191,13 +186,24 @@ def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, n
 
 
 def _taken(connection: Connection, run: Run, statement: Select[Any], owner: str, now: float) -> list[Assignment]:
-    rows = connection.execute(statement.with_for_update(skip_locked=True, of=JOBS))
-    assignments = [_assignment(run, row, now) for row in rows]
+    dialect = connection.dialect.name
+    body = text_of(dialect, JOBS.c.request).label("body")
+    found = statement.add_columns(body).with_for_update(skip_locked=True, of=JOBS)
+    rows = codec.read_json((connection.execute(as_one_value(dialect, found)).scalar() or "[]").encode())
+    assignments = [_assignment(run, row, now) for row in sorted(rows)]
     if assignments:
-        claimed = update(JOBS).where(JOBS.c.number.in_([assignment.number for assignment in assignments]))
-        sent_at = case((JOBS.c.state == "planned", now), else_=JOBS.c.sent_at)
-        connection.execute(claimed.values(state="sending", owner=owner, fence=JOBS.c.fence + 1, sent_at=sent_at))
+        numbers = codec.as_json([assignment.number for assignment in assignments]).decode()
+        connection.execute(_marking(dialect), {"numbers": numbers, "now": now, "worker": owner})
     return assignments
+
+
+@functools.cache
+def _marking(dialect: str) -> Update:
+    """Jobs are marked as sending."""
+    sent_at = case((JOBS.c.state == "planned", bindparam("now", type_=Double)), else_=JOBS.c.sent_at)
+    claimed = update(JOBS).where(JOBS.c.number.in_(numbers_in(dialect, "numbers")))
+    worker = bindparam("worker", type_=Text)
+    return claimed.values(state="sending", owner=worker, fence=JOBS.c.fence + 1, sent_at=sent_at)
 
 
 def renew(connection: Connection, assignments: Iterable[Assignment], now: float) -> list[Assignment] | None:
@@ -218,7 +224,6 @@ _COLUMNS = JOBS.c[
     "kind",
     "subscription_id",
     "external_reference",
-    "request",
     "amount",
     "currency",
     "attempt",
@@ -228,23 +233,26 @@ _COLUMNS = JOBS.c[
 ]
 
 
-def _assignment(run: Run, row: Row[Any], now: float) -> Assignment:
-    was = JobState(row.state)
+def _assignment(run: Run, row: Sequence[Any], now: float) -> Assignment:
+    """A job of a row of `_COLUMNS` and its body."""
+    number, reference, kind, subscription_id, external_reference, amount, currency = row[:7]
+    attempt, state, fence, sent_at, body = row[7:]
+    was = JobState(state)
     return Assignment(
-        number=row.number,
+        number=number,
         run=run.name,
-        reference=row.reference,
-        kind=row.kind,
-        subscription_id=row.subscription_id,
-        external_reference=row.external_reference,
-        body=row.request,
-        amount=row.amount,
-        currency=row.currency,
-        attempt=row.attempt,
+        reference=reference,
+        kind=kind,
+        subscription_id=subscription_id,
+        external_reference=external_reference,
+        body=body.encode(),
+        amount=amount,
+        currency=currency,
+        attempt=attempt,
         was=was,
-        fence=row.fence + 1,
+        fence=fence + 1,
         claimed_at=now,
-        sent_at=now if was is JobState.PLANNED else row.sent_at or 0.0,
+        sent_at=now if was is JobState.PLANNED else sent_at or 0.0,
     )
 
 
@@ -274,8 +282,7 @@ def record(connection: Connection, endings: Sequence[tuple[Assignment, Ending]],
     """Write what became of jobs; what is final stays as it is.
 
     What is final holds whoever says it, also after the job was put up for review; all else is said by the last who
-    claimed the job. All rows travel as one JSON parameter of one statement: row by row the thread would hand the
-    interpreter's lock to and fro with the others.
+    claimed the job.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     for job, ending in endings:
@@ -314,7 +321,7 @@ def _row(job: Assignment, ending: Ending) -> dict[str, Any]:
 @functools.cache
 def _statements(dialect: str) -> dict[str, Update]:
     """How jobs end, go to review, and are left open, as the database reads JSON."""
-    done = _rows_of_postgres() if dialect == "postgresql" else _rows_of_sqlite()
+    done = rows_in(dialect, "rows", integers=("number", "attempt", "fence"), texts=_MEMBERS)
     write = (
         update(JOBS)
         .where(JOBS.c.number == done["number"], JOBS.c.attempt == done["attempt"])
@@ -327,15 +334,3 @@ def _statements(dialect: str) -> dict[str, Update]:
         "review": ours.values(ended=bindparam("now")),
         "leave open": ours.values(sent_at=sent_at),
     }
-
-
-def _rows_of_postgres() -> dict[str, ColumnElement[Any]]:
-    columns: list[Any] = [column("number", BigInteger), column("attempt", Integer), column("fence", Integer)]
-    columns += [column(name, Text) for name in _MEMBERS]
-    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
-    return dict(rows.table_valued(*columns, name="done").render_derived(with_types=True).c)
-
-
-def _rows_of_sqlite() -> dict[str, ColumnElement[Any]]:
-    rows = func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="done")
-    return {name: func.json_extract(rows.c.value, f"$.{name}") for name in ("number", "attempt", "fence", *_MEMBERS)}

@@ -149,6 +149,20 @@ class Subscriptions(Generic[Agreement]):
         call = keyed(self._session, self._named("charge"), path, request, idempotency_key, headers=headers)
         return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
 
+    async def _charge_stored(
+        self, subscription_id: str, body: bytes, *, idempotency_key: str
+    ) -> SubscriptionChargeReceipt:
+        """As `charge`, with a request that was checked and encoded when it was stored, and is sent as it is."""
+        call = Call(
+            operation=self._named("charge"),
+            method="POST",
+            path=self._path(subscription_id) + "/charges",
+            body=body,
+            key=check_key(idempotency_key),
+            headers=self._partner_headers("charge"),
+        )
+        return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
+
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
         """What became of a charge, by the key that it was sent with; changes nothing and is repeated on failure.
 
