@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -77,13 +76,14 @@ class Scope:
     last: int = 2**62
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class Assignment:
     """A job that was taken to be worked on."""
 
     number: int
-    run: str
     reference: str
+    key: str
+    """The idempotency key, the same for the same job and attempt."""
     kind: KindName | None
     subscription_id: str | None
     external_reference: str | None
@@ -118,11 +118,6 @@ class Assignment:
     def request(self) -> ChargeSubscription:
         """What is sent, the same for every attempt, as a model."""
         return codec.decode(self.body, ChargeSubscription)
-
-    @cached_property
-    def key(self) -> str:
-        """The idempotency key, the same for the same job and attempt."""
-        return derive_key(self.run, self.reference, self.attempt)
 
     def result(self, ending: Ending) -> JobResult:
         """What became of it."""
@@ -233,15 +228,18 @@ _COLUMNS = JOBS.c[
 ]
 
 
+_STATES = {state.value: state for state in JobState}
+
+
 def _assignment(run: Run, row: Sequence[Any], now: float) -> Assignment:
     """A job of a row of `_COLUMNS` and its body."""
     number, reference, kind, subscription_id, external_reference, amount, currency = row[:7]
     attempt, state, fence, sent_at, body = row[7:]
-    was = JobState(state)
+    was = _STATES[state]
     return Assignment(
         number=number,
-        run=run.name,
         reference=reference,
+        key=derive_key(run.name, reference, attempt),
         kind=kind,
         subscription_id=subscription_id,
         external_reference=external_reference,
