@@ -16,6 +16,7 @@ import attrs
 from sqlalchemy import (
     Connection,
     Double,
+    Integer,
     Select,
     Text,
     Update,
@@ -166,25 +167,50 @@ def claim(
     connection: Connection, run: Run, *, scope: Scope, after: int, most: int, owner: str, now: float, bundled: bool
 ) -> list[Assignment]:
     """Take the next open jobs after a number, and mark them as sending; those that are in a bulk run only if wanted."""
-    is_complete = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.run == run.id, PLANS.c.jobs.is_not(None)))
-    statement = select(*_COLUMNS).where(*_open_in(run, scope), JOBS.c.number > after, JOBS.c.due <= now, is_complete)
-    if not bundled:
-        in_bulk = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
-        statement = statement.where(~in_bulk.exists())
-    return _taken(connection, run, statement.order_by(JOBS.c.number).limit(most), owner, now)
+    chosen = _next_open(connection.dialect.name, bundled=bundled)
+    bounds = {"after": max(after, scope.first - 1), "last": scope.last}
+    return _taken(connection, run, chosen, {"run": run.id, "most": most, **bounds}, owner, now)
 
 
 def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[Assignment]:
     """Take these jobs over."""
-    statement = select(*_COLUMNS).where(JOBS.c.number.in_(numbers)).order_by(JOBS.c.number)
-    return _taken(connection, run, statement, owner, now)
+    chosen = _these(connection.dialect.name)
+    return _taken(connection, run, chosen, {"numbers": codec.as_json(list(numbers)).decode()}, owner, now)
 
 
-def _taken(connection: Connection, run: Run, statement: Select[Any], owner: str, now: float) -> list[Assignment]:
-    dialect = connection.dialect.name
+# Statements are built once: building one costs more than the database takes to find the jobs.
+
+
+@functools.cache
+def _next_open(dialect: str, *, bundled: bool) -> Select[Any]:
+    """The next open jobs, whose dates have come."""
+    numbers = and_(JOBS.c.number > bindparam("after"), JOBS.c.number <= bindparam("last"))
+    is_complete = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.run == bindparam("run"), PLANS.c.jobs.is_not(None)))
+    ready = (JOBS.c.run == bindparam("run"), IS_OPEN, numbers, JOBS.c.due <= bindparam("now"), is_complete)
+    statement = select(*_COLUMNS).where(*ready).order_by(JOBS.c.number).limit(bindparam("most", type_=Integer))
+    if not bundled:
+        in_bulk = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
+        statement = statement.where(~in_bulk.exists())
+    return _locked(dialect, statement)
+
+
+@functools.cache
+def _these(dialect: str) -> Select[Any]:
+    """Jobs by their numbers."""
+    return _locked(dialect, select(*_COLUMNS).where(JOBS.c.number.in_(numbers_in(dialect, "numbers"))))
+
+
+def _locked(dialect: str, statement: Select[Any]) -> Select[Any]:
     body = text_of(dialect, JOBS.c.request).label("body")
-    found = statement.add_columns(body).with_for_update(skip_locked=True, of=JOBS)
-    rows = codec.read_json((connection.execute(as_one_value(dialect, found)).scalar() or "[]").encode())
+    return as_one_value(dialect, statement.add_columns(body).with_for_update(skip_locked=True, of=JOBS))
+
+
+def _taken(
+    connection: Connection, run: Run, chosen: Select[Any], values: dict[str, Any], owner: str, now: float
+) -> list[Assignment]:
+    dialect = connection.dialect.name
+    found = connection.execute(chosen, {"now": now, **values}).scalar() or "[]"
+    rows = codec.read_json(found.encode())
     assignments = [_assignment(run, row, now) for row in sorted(rows)]
     if assignments:
         numbers = codec.as_json([assignment.number for assignment in assignments]).decode()

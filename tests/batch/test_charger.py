@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexi_async import AsyncCheckout, InvalidRequest, RetryPolicy, Unauthorized
+from nexi_async import (
+    AsyncCheckout,
+    InvalidRequest,
+    Notifications,
+    RetryPolicy,
+    Unauthorized,
+    WebHook,
+    codec,
+    derive_key,
+)
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
 from nexi_async.batch.ledger_work import Scope
 from nexi_async.batch.results import Ending
@@ -34,6 +43,32 @@ async def test_everybody_is_charged_once(shop: Shop) -> None:
     assert all(result.state is JobState.CHARGED for result in results)
     assert all(booked[str(r.payment_id)]["charges"][0]["chargeId"] == r.charge_id for r in results)
     assert shop.charged() == Counter({f"job-{n}": 1 for n in range(60)})
+
+
+async def test_requests_travel_as_they_were_stored(shop: Shop) -> None:
+    """Byte by byte, with everything in them, to the subscription of the job and with its key."""
+    sent: dict[str, tuple[str, bytes]] = {}
+
+    async def note(request: httpx.Request) -> httpx.Response:
+        sent[request.headers["Idempotency-Key"]] = (request.url.path, await request.aread())
+        return httpx.Response(200, json=PAID)
+
+    hooks = Notifications(
+        web_hooks=[WebHook(event_name="payment.charge.created.v2", url="https://shop.example", authorization="a" * 8)]
+    )
+    jobs = [
+        ChargeJob(reference="1", subscription_id="s", order=order(), notifications=hooks, my_reference="æ"),
+        ChargeJob(reference="2", unscheduled_subscription_id="u", order=order()),
+    ]
+    await shop.ledger.plan("r", jobs)
+    async with AsyncCheckout("k", transport=httpx.MockTransport(note)) as checkout:
+        results = [result async for result in shop.charger(checkout=checkout)]
+    roots = {"1": "/v1/subscriptions/s", "2": "/v1/unscheduledsubscriptions/u"}
+    assert sent == {
+        derive_key("r", job.reference, 1): (f"{roots[job.reference]}/charges", codec.encode(job.request))
+        for job in jobs
+    }
+    assert {result.payment_id for result in results} == {"p1"}
 
 
 async def test_a_second_start_charges_nobody_again(shop: Shop) -> None:

@@ -15,6 +15,8 @@ from nexi_async import (
     Fault,
     InvalidRequest,
     Notifications,
+    Order,
+    OrderItem,
     StorageReplaced,
     StorageUnavailable,
     codec,
@@ -385,3 +387,17 @@ async def test_a_ledger_that_was_deleted_is_noticed(sqlite_url: str, tmp_path: P
         (tmp_path / "ledger.db").unlink()
         with pytest.raises(StorageReplaced):
             await take(ledger)
+
+
+async def test_a_claim_brings_every_value_as_it_was_planned(ledger: Ledger) -> None:
+    """Whatever has to be escaped in JSON, in which claims are fetched; the request byte by byte."""
+    awkward = 'quote " backslash \\ æøå 日本 \U0001f600'
+    line = OrderItem.of(reference="1", name="Æble 日本 \U0001f600", unit_price=2**30, tax_rate=2500)
+    given = ChargeJob(
+        reference=awkward, external_reference=awkward, order=Order.of(items=[line], currency="SEK", reference="ø")
+    )
+    await ledger.plan("r", [given])
+    run = await ledger.bind("r", "individual")
+    (found,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
+    assert (found.reference, found.external_reference, found.amount) == (awkward, awkward, given.order.amount)
+    assert (found.body, found.key) == (codec.encode(given.request), derive_key("r", awkward, 1))
