@@ -22,8 +22,9 @@ import httpx2
 import httpx_aiohttp
 import stripe
 
-from nexi_async import AsyncCheckout, Order, OrderItem, codec, new_key
-from nexi_async.models.subscription import ChargeSubscription
+from nexi_async import AsyncCheckout, Order, OrderItem, new_key
+from nexi_async import _codec as codec
+from nexi_async._models.subscription import ChargeSubscription
 
 SUBSCRIPTION = "0197f0c1a2b34c5d8e9f0a1b2c3d4e5f"
 PATH = f"/v1/subscriptions/{SUBSCRIPTION}/charges"

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import anyio
 from sqlalchemy import Connection
 
-from nexi_async.webhooks import SQLInbox, deliveries, inbox_table, parse_event
-from nexi_async.webhooks.stored_events import done
-from nexi_async.webhooks.workers import Room
+from nexi_async.webhooks import SQLInbox, deliveries, parse_event
+from nexi_async.webhooks import _inbox_table as inbox_table
+from nexi_async.webhooks._stored_events import done
+from nexi_async.webhooks._worker_pool import Room
 
 ROOM = Room(20, 10)
 AT_ONCE = 5000

@@ -10,8 +10,8 @@ import importlib
 import logging
 import typing
 
-from nexi_async.client import AsyncCheckout
-from nexi_async.errors import (
+from nexi_async._client import AsyncCheckout
+from nexi_async._errors import (
     APIError,
     BadRequest,
     ChargeDeclined,
@@ -34,14 +34,14 @@ from nexi_async.errors import (
     Unauthorized,
     UnexpectedResponse,
 )
-from nexi_async.idempotency import derive_key, new_key
+from nexi_async._idempotency import derive_key, new_key
+from nexi_async._resources.pages import Poll
+from nexi_async._transport.hooks import Attempt, Hooks
+from nexi_async._transport.network import CheckoutTransport
+from nexi_async._transport.request import Answer
+from nexi_async._transport.retry import RetryPolicy
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import BulkItemStatus, BulkStatus, PaymentAction, RefundState
-from nexi_async.resources.pages import Poll
-from nexi_async.transport.call import Answer
-from nexi_async.transport.hooks import Attempt, Hooks
-from nexi_async.transport.network import CheckoutTransport
-from nexi_async.transport.retry import RetryPolicy
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # client
@@ -169,7 +169,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
 ]
 
 if typing.TYPE_CHECKING:
-    from nexi_async.models import (
+    from nexi_async._models import (
         AdditionalPaymentMethodData,
         Address,
         AddressDetails,
@@ -238,14 +238,14 @@ if typing.TYPE_CHECKING:
         UnscheduledSubscriptionSetup,
         WebHook,
     )
-    from nexi_async.models.text import clean_text
+    from nexi_async._models.text import clean_text
 else:
 
     def __getattr__(name: str) -> object:
         """Load the models when the first of them is asked for; they are the larger part of what there is to load."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(importlib.import_module("nexi_async.models"), name)
+        found = globals()[name] = getattr(importlib.import_module("nexi_async._models"), name)
         return found
 
 

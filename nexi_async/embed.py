@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import attrs
 
-from nexi_async import environment as environments
-from nexi_async.errors import Fault, InvalidRequest
+from nexi_async import _environment as environments
+from nexi_async._errors import Fault, InvalidRequest
 from nexi_async.reference import languages
 
 __all__ = ["CONTAINER", "THEME_KEYS", "ShopperReturn", "read_return_url", "script_url", "snippet", "with_language"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nexi_async.errors import APIError, NexiError
-from nexi_async.transport.call import Answer
-from nexi_async.transport.hooks import Attempt, Hooks
+from nexi_async._errors import APIError, NexiError
+from nexi_async._transport.hooks import Attempt, Hooks
+from nexi_async._transport.request import Answer
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider

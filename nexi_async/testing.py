@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from nexi_async.emulator import CheckoutEmulator
-    from nexi_async.webhooks.collector import CollectingReceiver
+    from nexi_async.webhooks._collecting_receiver import CollectingReceiver
 
 __all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
 
@@ -38,7 +38,7 @@ _RUNS = pytest.StashKey[Counter[str]]()
 @pytest.fixture
 def nexi_receiver() -> CollectingReceiver:
     """A webhook receiver that keeps every event, and lets the test wait for it."""
-    from nexi_async.webhooks.collector import CollectingReceiver
+    from nexi_async.webhooks._collecting_receiver import CollectingReceiver
 
     return CollectingReceiver()
 
@@ -52,7 +52,7 @@ def nexi_webhook_app(nexi_receiver: CollectingReceiver) -> ASGIApp:
 @pytest.fixture
 def nexi_webhook_senders() -> Sequence[str]:
     """Addresses that webhooks come from, the first that the app lets in: Nexi's test and live ones, and 127.0.0.1."""
-    from nexi_async.webhooks.senders import SENDERS
+    from nexi_async.webhooks._senders import SENDERS
 
     return SENDERS
 
@@ -74,6 +74,6 @@ def nexi_seed(request: pytest.FixtureRequest) -> int:
 def nexi_emulator(nexi_webhook_app: ASGIApp, nexi_webhook_senders: Sequence[str], nexi_seed: int) -> CheckoutEmulator:
     """An emulated Nexi Checkout; inside `async with nexi_emulator` its webhooks are delivered. Needs `[emulator]`."""
     from nexi_async.emulator import CheckoutEmulator
-    from nexi_async.webhooks.senders import AcceptedSender
+    from nexi_async.webhooks._senders import AcceptedSender
 
     return CheckoutEmulator(seed=nexi_seed, webhook_transport=AcceptedSender(nexi_webhook_app, nexi_webhook_senders))

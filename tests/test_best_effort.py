@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nexi_async import best_effort
-from nexi_async.codec import Malformed, lenient
-from nexi_async.models.bulk import BulkChargePage
-from nexi_async.models.payment import PaymentDetails, RetrievedPayment
-from nexi_async.models.subscription import Subscription
+from nexi_async import _best_effort as best_effort
+from nexi_async._codec import Malformed, lenient
+from nexi_async._models.bulk import BulkChargePage
+from nexi_async._models.payment import PaymentDetails, RetrievedPayment
+from nexi_async._models.subscription import Subscription
 
 PAYMENT: dict[str, Any] = {
     "paymentId": "p1",

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.client."""
+"""Tests of nexi_async._client."""
 
 from __future__ import annotations
 

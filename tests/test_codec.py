@@ -1,4 +1,4 @@
-"""Tests of nexi_async.codec."""
+"""Tests of nexi_async._codec."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async import codec
-from nexi_async.codec import Malformed
-from nexi_async.models.charge import ChargePayment
-from nexi_async.models.order import OrderItem
+from nexi_async import _codec as codec
+from nexi_async._codec import Malformed
+from nexi_async._models.charge import ChargePayment
+from nexi_async._models.order import OrderItem
 from nexi_async.reference.payment_methods import PaymentType
 
 

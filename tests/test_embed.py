@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async import embed
-from nexi_async.environment import LIVE, TEST
-from nexi_async.errors import InvalidRequest, Outcome
+from nexi_async._environment import LIVE, TEST
+from nexi_async._errors import InvalidRequest, Outcome
 from nexi_async.reference.languages import LANGUAGES
 
 KEY = "test-checkout-key-0123456789abcdef"

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.environment."""
+"""Tests of nexi_async._environment."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from nexi_async import environment
-from nexi_async.errors import InvalidRequest
+from nexi_async import _environment as environment
+from nexi_async._errors import InvalidRequest
 
 
 def test_environments_share_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.errors."""
+"""Tests of nexi_async._errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from nexi_async.errors import (
+from nexi_async._errors import (
     APIError,
     BadRequest,
     ChargeDeclined,

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.idempotency."""
+"""Tests of nexi_async._idempotency."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.errors import InvalidRequest
-from nexi_async.idempotency import check_key, derive_key, new_key
+from nexi_async._errors import InvalidRequest
+from nexi_async._idempotency import check_key, derive_key, new_key
 
 
 def test_new_keys_differ() -> None:

@@ -31,9 +31,9 @@ FLOORS_ABOVE = (
     "nexi_async.webhooks",
     "nexi_async.emulator",
     "nexi_async.batch",
-    "nexi_async.cli",
-    "nexi_async.demo",
-    "nexi_async.storage",
+    "nexi_async._cli",
+    "nexi_async._demo",
+    "nexi_async._storage",
 )
 
 
@@ -70,7 +70,7 @@ def test_every_name_is_explained(name: str) -> None:
 def test_importing_loads_no_more_than_it_needs() -> None:
     """The client loads neither an extra nor a part that stands on top of it."""
     loaded = set(run("import sys, nexi_async; print('\\n'.join(sys.modules))").splitlines())
-    assert "nexi_async.client" in loaded
+    assert "nexi_async._client" in loaded
     assert not loaded & {*EXTRAS, *FLOORS_ABOVE} - LOADED_BY_HTTPX
 
 

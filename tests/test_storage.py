@@ -17,8 +17,8 @@ import anyio
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text
 
-from nexi_async.errors import ConfigurationError, StorageError, StorageReplaced, StorageUnavailable
-from nexi_async.storage import Database, GroupCommit, lock
+from nexi_async._errors import ConfigurationError, StorageError, StorageReplaced, StorageUnavailable
+from nexi_async._storage import Database, GroupCommit, lock
 
 TABLES = MetaData()
 NUMBERS = Table("numbers", TABLES, Column("number", Integer, primary_key=True))
@@ -200,7 +200,7 @@ async def test_a_database_that_is_not_there_is_no_outage(postgres_url: str) -> N
 
 async def test_a_file_that_is_locked_for_too_long_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else is writing all the time."""
-    monkeypatch.setattr("nexi_async.storage._SQLITE_PRAGMAS", ("PRAGMA busy_timeout = 1",))
+    monkeypatch.setattr("nexi_async._storage._SQLITE_PRAGMAS", ("PRAGMA busy_timeout = 1",))
     database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
     await database.create(TABLES)
     other = sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)
@@ -417,8 +417,8 @@ def run_without(module: str, code: str) -> str:
 def test_a_missing_extra_is_named() -> None:
     """Whoever lacks SQLAlchemy or psycopg reads how to install it."""
     says = "ModuleNotFoundError: {}: pip install 'nexi-async[{}]'"
-    assert run_without("sqlalchemy", "import nexi_async.storage") == says.format(
+    assert run_without("sqlalchemy", "import nexi_async._storage") == says.format(
         "SQL storage needs SQLAlchemy", "storage"
     )
-    opening = "from nexi_async.storage import Database; Database('postgresql://localhost/shop')"
+    opening = "from nexi_async._storage import Database; Database('postgresql://localhost/shop')"
     assert run_without("psycopg", opening) == says.format("PostgreSQL needs psycopg", "postgres")

@@ -15,8 +15,8 @@ from nexi_async import AsyncCheckout, Checkout, CreatedPayment, Order, OrderItem
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.testing import nexi_emulator, nexi_receiver, nexi_seed, nexi_webhook_app, nexi_webhook_senders
 from nexi_async.webhooks import CheckoutCompleted, WebhookReceiver, deliveries
-from nexi_async.webhooks.collector import CollectingReceiver
-from nexi_async.webhooks.senders import SENDERS, AcceptedSender
+from nexi_async.webhooks._collecting_receiver import CollectingReceiver
+from nexi_async.webhooks._senders import SENDERS, AcceptedSender
 
 __all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
 

@@ -3,12 +3,12 @@
 import importlib
 import typing
 
-from nexi_async.batch.dunning import Dunning
-from nexi_async.batch.jobs import ChargeJob
-from nexi_async.batch.progress import Progress
-from nexi_async.batch.results import JobResult, JobState
-from nexi_async.batch.summary import Reason, Summary, Total
-from nexi_async.idempotency import KEY_LIFETIME
+from nexi_async._idempotency import KEY_LIFETIME
+from nexi_async.batch._dunning import Dunning
+from nexi_async.batch._job import ChargeJob
+from nexi_async.batch._progress import Progress
+from nexi_async.batch._results import JobResult, JobState
+from nexi_async.batch._summary import Reason, Summary, Total
 
 __all__ = [
     "KEY_LIFETIME",
@@ -28,17 +28,17 @@ __all__ = [
 ]
 
 if typing.TYPE_CHECKING:
-    from nexi_async.batch.charger import BatchCharger
-    from nexi_async.batch.ledger import Ledger, Planned
-    from nexi_async.batch.ledger_review import ReviewItem
-    from nexi_async.batch.ledger_work import Scope
+    from nexi_async.batch._charger import BatchCharger
+    from nexi_async.batch._ledger import Ledger, Planned
+    from nexi_async.batch._ledger_claims import Scope
+    from nexi_async.batch._ledger_review import ReviewItem
 else:
     _ON_DEMAND = {
-        "BatchCharger": "charger",
-        "Ledger": "ledger",
-        "Planned": "ledger",
-        "ReviewItem": "ledger_review",
-        "Scope": "ledger_work",
+        "BatchCharger": "_charger",
+        "Ledger": "_ledger",
+        "Planned": "_ledger",
+        "ReviewItem": "_ledger_review",
+        "Scope": "_ledger_claims",
     }
 
     def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """Webhooks of Nexi Checkout: a receiver to mount in any ASGI app, and its 15 typed events."""
 
-from nexi_async.webhooks.authentication import new_authorization
-from nexi_async.webhooks.details import (
+from nexi_async.webhooks._authentication import new_authorization
+from nexi_async.webhooks._details import (
     CardDetails,
     EventError,
     InvoiceDetails,
@@ -11,7 +11,7 @@ from nexi_async.webhooks.details import (
     WebhookConsumer,
     WebhookOrder,
 )
-from nexi_async.webhooks.events import (
+from nexi_async.webhooks._events import (
     EVENT_NAMES,
     CancelCreated,
     CancelFailed,
@@ -33,13 +33,13 @@ from nexi_async.webhooks.events import (
     UnknownEvent,
     UnreadableEvent,
 )
-from nexi_async.webhooks.handlers import Handler, PaymentHandler
-from nexi_async.webhooks.inbox import SQLInbox
-from nexi_async.webhooks.parsing import InvalidEvent, parse_event
-from nexi_async.webhooks.receiver import WebhookReceiver
-from nexi_async.webhooks.refetch import TooManyFetches
-from nexi_async.webhooks.stats import ErrorStats, InboxStats, ReceiverStats
-from nexi_async.webhooks.stored_events import StoredEvent
+from nexi_async.webhooks._handlers import Handler, PaymentHandler
+from nexi_async.webhooks._inbox import SQLInbox
+from nexi_async.webhooks._parsing import InvalidEvent, parse_event
+from nexi_async.webhooks._receiver import WebhookReceiver
+from nexi_async.webhooks._refetch import TooManyFetches
+from nexi_async.webhooks._stats import ErrorStats, InboxStats, ReceiverStats
+from nexi_async.webhooks._stored_events import StoredEvent
 
 __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving

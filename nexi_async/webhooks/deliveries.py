@@ -18,10 +18,10 @@ import anyio
 import attrs
 from starlette.types import ASGIApp
 
-from nexi_async.codec import encode
-from nexi_async.models.rules import camel, wire_name
-from nexi_async.webhooks.events import EVENT_CLASSES, Event, UnreadableEvent
-from nexi_async.webhooks.parsing import InvalidEvent, parse_event
+from nexi_async._codec import encode
+from nexi_async._models.rules import camel, wire_name
+from nexi_async.webhooks._events import EVENT_CLASSES, Event, UnreadableEvent
+from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 
 __all__ = ["SENDER", "Answer", "sample", "send"]
 

@@ -17,7 +17,7 @@ import httpx
 
 from tests.batch.support import charges_in
 
-COMMAND = [sys.executable, "-c", "from nexi_async.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from nexi_async._cli import main; main()"]
 PATIENCE = 30.0
 
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.charger and .individual: everybody is charged once, whatever happens."""
+"""Tests of nexi_async.batch._charger and .individual: everybody is charged once, whatever happens."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from nexi_async import (
     RetryPolicy,
     Unauthorized,
     WebHook,
-    codec,
     derive_key,
 )
+from nexi_async import (
+    _codec as codec,
+)
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
-from nexi_async.batch.ledger_work import Scope
-from nexi_async.batch.results import Ending
+from nexi_async.batch._ledger_claims import Scope
+from nexi_async.batch._results import Ending
 from nexi_async.emulator import Fault, Settings
 from tests.batch.support import Shop, job, no_time, open_shop, order
 from tests.scripted import ScriptedAPI, answer, client

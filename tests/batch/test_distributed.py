@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.distributed and .shards: several machines on one run."""
+"""Tests of nexi_async.batch._distributed and .shards: several machines on one run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
-from nexi_async.batch.distributed import SHARD_SIZE, ShardWorker
-from nexi_async.batch.ledger_work import Scope
+from nexi_async.batch._distributed import SHARD_SIZE, ShardWorker
+from nexi_async.batch._ledger_claims import Scope
 from nexi_async.emulator import Fault
 from tests.batch.support import Shop, job, no_time, open_shop
 

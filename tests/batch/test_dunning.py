@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.dunning and its part of the ledger."""
+"""Tests of nexi_async.batch._dunning and its part of the ledger."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter
 import pytest
 
 from nexi_async import InvalidRequest
+from nexi_async._idempotency import derive_key
 from nexi_async.batch import BatchCharger, Dunning, JobResult, JobState, Ledger
-from nexi_async.batch.dunning import next_attempt
-from nexi_async.batch.ledger_dunning import AT_ONCE
-from nexi_async.batch.ledger_work import Scope
-from nexi_async.batch.results import Ending
-from nexi_async.idempotency import derive_key
+from nexi_async.batch._dunning import next_attempt
+from nexi_async.batch._ledger_claims import Scope
+from nexi_async.batch._ledger_dunning import AT_ONCE
+from nexi_async.batch._results import Ending
 from tests.batch.support import START, Shop, job, no_time
 
 DAY = 86_400.0

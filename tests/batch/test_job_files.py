@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.job_files."""
+"""Tests of nexi_async.batch._job_files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nexi_async import InvalidRequest
-from nexi_async.batch.job_files import COLUMNS, JobLine, read_jobs
+from nexi_async.batch._job_files import COLUMNS, JobLine, read_jobs
 
 HEADER = "reference,subscription_id,currency,amount,name,tax_rate\n"
 

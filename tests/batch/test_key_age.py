@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest
+from nexi_async._idempotency import is_remembered
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
-from nexi_async.batch.ledger_work import Scope
-from nexi_async.batch.results import Ending
+from nexi_async.batch._ledger_claims import Scope
+from nexi_async.batch._results import Ending
 from nexi_async.emulator import CheckoutEmulator, Clock, Fault
-from nexi_async.idempotency import is_remembered
 from tests.batch.support import START, SWIFT, Shop, charges_in, job, no_time
 
 DAY = 86_400.0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nexi_async.batch.distributed import SHARD_SIZE
+from nexi_async.batch._distributed import SHARD_SIZE
 from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
 
 pytestmark = pytest.mark.slow

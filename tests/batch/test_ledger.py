@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.ledger: what it says is planned, sent or charged is on disk, once."""
+"""Tests of nexi_async.batch._ledger: what it says is planned, sent or charged is on disk, once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ from nexi_async import (
     OrderItem,
     StorageReplaced,
     StorageUnavailable,
-    codec,
 )
-from nexi_async.batch import ChargeJob, Ledger, ledger_plan
-from nexi_async.batch.job_files import JobLine
-from nexi_async.batch.ledger import Planned
-from nexi_async.batch.ledger_tables import SCHEMA
-from nexi_async.batch.ledger_work import Assignment, Run, Scope
-from nexi_async.batch.outage import Outage
-from nexi_async.batch.results import Ending, JobState
-from nexi_async.idempotency import derive_key
-from nexi_async.storage import Database
+from nexi_async import (
+    _codec as codec,
+)
+from nexi_async._idempotency import derive_key
+from nexi_async._storage import Database
+from nexi_async.batch import ChargeJob, Ledger
+from nexi_async.batch import _ledger_plan as ledger_plan
+from nexi_async.batch._job_files import JobLine
+from nexi_async.batch._ledger import Planned
+from nexi_async.batch._ledger_claims import Assignment, Run, Scope
+from nexi_async.batch._ledger_tables import SCHEMA
+from nexi_async.batch._outage import Outage
+from nexi_async.batch._results import Ending, JobState
 from tests.batch import old_ledgers
 from tests.batch.support import job, order
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.outage: a database that goes away costs time, and nothing else."""
+"""Tests of nexi_async.batch._outage: a database that goes away costs time, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nexi_async._errors import StorageUnavailable
+from nexi_async._storage import Database
 from nexi_async.batch import JobState, Ledger
-from nexi_async.batch.outage import Outage
-from nexi_async.errors import StorageUnavailable
-from nexi_async.storage import Database
+from nexi_async.batch._outage import Outage
 from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
 from tests.batch.support import Shop, no_time
 from tests.postgres import DURABLE, Server, controlled_server, fresh_database

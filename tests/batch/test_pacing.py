@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.pacing."""
+"""Tests of nexi_async.batch._pacing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async import APIError, Outcome
-from nexi_async.batch.pacing import FIRST_LIMIT, MOST_TROUBLES_IN_A_ROW, Breaker, Pace, RateCap
-from nexi_async.batch.results import Ending, JobState, ending_of
+from nexi_async.batch._pacing import FIRST_LIMIT, MOST_TROUBLES_IN_A_ROW, Breaker, Pace, RateCap
+from nexi_async.batch._results import Ending, JobState, ending_of
 
 
 def after(

@@ -9,11 +9,12 @@ import attrs
 import pytest
 
 from nexi_async import InvalidRequest
-from nexi_async.batch import ReviewItem, payment_search
-from nexi_async.batch.payment_search import LONGEST_SEARCH, PaymentSearch, check_payment
-from nexi_async.models import Payment, PayoutAction
-from nexi_async.models.charge import PaymentCharge
-from nexi_async.models.payment import OrderDetails, SubscriptionLink, UnscheduledSubscriptionLink
+from nexi_async._models import Payment, PayoutAction
+from nexi_async._models.charge import PaymentCharge
+from nexi_async._models.payment import OrderDetails, SubscriptionLink, UnscheduledSubscriptionLink
+from nexi_async.batch import ReviewItem
+from nexi_async.batch import _payment_search as payment_search
+from nexi_async.batch._payment_search import LONGEST_SEARCH, PaymentSearch, check_payment
 from nexi_async.reference.states import PaymentAction
 from tests.batch.support import START, Shop, order
 

@@ -1,9 +1,9 @@
-"""Tests of nexi_async.batch.progress."""
+"""Tests of nexi_async.batch._progress."""
 
 from __future__ import annotations
 
-from nexi_async.batch.progress import Progress, ProgressMeter
-from nexi_async.batch.results import JobState
+from nexi_async.batch._progress import Progress, ProgressMeter
+from nexi_async.batch._results import JobState
 
 CHARGED, UNKNOWN = JobState.CHARGED, JobState.UNKNOWN
 

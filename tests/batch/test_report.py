@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.report and .summary, and of their part of the ledger."""
+"""Tests of nexi_async.batch._report and .summary, and of their part of the ledger."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nexi_async import InvalidRequest
+from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
-from nexi_async.batch.ledger_report import AT_ONCE
-from nexi_async.batch.ledger_work import Scope
-from nexi_async.batch.report import CSVReport, html_report, money
-from nexi_async.batch.results import Ending
-from nexi_async.idempotency import derive_key
+from nexi_async.batch._ledger_claims import Scope
+from nexi_async.batch._ledger_report import AT_ONCE
+from nexi_async.batch._report import CSVReport, html_report, money
+from nexi_async.batch._results import Ending
 from tests.batch.support import job
 
 CHARGED = Ending(state=JobState.CHARGED, payment_id="p", charge_id="c")

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch.results: what an error means for a job."""
+"""Tests of nexi_async.batch._results: what an error means for a job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nexi_async import (
     Unauthorized,
     UnexpectedResponse,
 )
-from nexi_async.batch.results import Ending, JobResult, JobState, ending_of
+from nexi_async.batch._results import Ending, JobResult, JobState, ending_of
 
 REJECTED, UNKNOWN, NOT_SENT = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SENT
 

@@ -18,10 +18,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from nexi_async._cli import batch_work
+from nexi_async._cli.app import app
+from nexi_async._cli.batch_progress import showing_progress
 from nexi_async.batch import JobState, Progress
-from nexi_async.cli import batch_work
-from nexi_async.cli.app import app
-from nexi_async.cli.batch_bar import showing_progress
 from tests.batch.processes import EmulatorProcess, begin, running_emulator
 
 HEADER = "reference,subscription_id,currency,amount,name,tax_rate\n"
@@ -183,7 +183,7 @@ def test_a_second_signal_breaks_off(at: Path, emulator: EmulatorProcess) -> None
 
 def test_a_worker_without_procrastinate_names_the_command_that_installs_it() -> None:
     """One line and status 2."""
-    program = "import sys; sys.modules['procrastinate'] = None; from nexi_async.cli import main; main()"
+    program = "import sys; sys.modules['procrastinate'] = None; from nexi_async._cli import main; main()"
     command = [sys.executable, "-c", program, "batch", "worker", "--run", "r", "--ledger", "postgresql:///x"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
 

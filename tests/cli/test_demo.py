@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from nexi_async.cli import demo
-from nexi_async.cli.app import app
+from nexi_async._cli import demo
+from nexi_async._cli.app import app
 from tests.cli.test_main import run
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nexi_async import cli
+from nexi_async import _cli as cli
 
-COMMAND = [sys.executable, "-c", "from nexi_async.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from nexi_async._cli import main; main()"]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,7 @@ def test_it_tells_its_version() -> None:
 
 def run_without(package: str) -> subprocess.CompletedProcess[str]:
     """Run the command where a package can't be imported."""
-    program = f"import sys; sys.modules[{package!r}] = None; from nexi_async.cli import main; main()"
+    program = f"import sys; sys.modules[{package!r}] = None; from nexi_async._cli import main; main()"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
 
 

@@ -16,8 +16,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from nexi_async.cli.app import app
-from nexi_async.cli.unusable import telling_faults
+from nexi_async._cli.app import app
+from nexi_async._cli.usage_errors import telling_faults
 from nexi_async.webhooks import Event, SQLInbox, StoredEvent, deliveries, parse_event
 from tests.cli.test_main import COMMAND, run
 

@@ -34,7 +34,7 @@ from nexi_async import (
     UnscheduledSubscription,
     UnscheduledSubscriptionSetup,
 )
-from nexi_async.resources.subscriptions import Subscriptions
+from nexi_async._resources.subscriptions import Subscriptions
 from tests.contract import shapes
 from tests.contract.examples import (
     AMOUNT,

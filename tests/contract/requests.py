@@ -7,16 +7,16 @@ from typing import TypeAlias
 
 import attrs
 
-from nexi_async.emulator import validation
-from nexi_async.emulator.books import KINDS
-from nexi_async.emulator.fields import Table
-from nexi_async.models.bulk import ChargeBulk, VerifyBulk
-from nexi_async.models.card_payment import CardPaymentRequest
-from nexi_async.models.changes import CancelPayment, UpdateMyReference, UpdateOrder, UpdateReference
-from nexi_async.models.charge import ChargePayment
-from nexi_async.models.create_payment import CreatePayment
-from nexi_async.models.refund import RefundRequest
-from nexi_async.models.subscription import ChargeSubscription
+from nexi_async._models.bulk import ChargeBulk, VerifyBulk
+from nexi_async._models.card_payment import CardPaymentRequest
+from nexi_async._models.changes import CancelPayment, UpdateMyReference, UpdateOrder, UpdateReference
+from nexi_async._models.charge import ChargePayment
+from nexi_async._models.create_payment import CreatePayment
+from nexi_async._models.refund import RefundRequest
+from nexi_async._models.subscription import ChargeSubscription
+from nexi_async.emulator import _validation as validation
+from nexi_async.emulator._fields import Table
+from nexi_async.emulator._state import KINDS
 from tests.contract import shapes
 from tests.contract.catalogue import CATALOGUE, VARIANTS
 from tests.contract.examples import Document

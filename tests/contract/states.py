@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexi_async.emulator import cards
+from nexi_async.emulator import _cards as cards
 from tests.contract.examples import AMOUNT, EMBEDDED_JSON, ITEM_JSON, KEY, ORDER_JSON
 from tests.contract.world import Change, World
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pytest
 
 from nexi_async import AsyncCheckout
-from nexi_async.emulator.calls import CALLS
+from nexi_async.emulator._operations import CALLS
 from tests.contract.catalogue import CARD_PAYMENTS, CATALOGUE, PAYMENTS, REPORTS, SUBSCRIPTIONS
 from tests.contract.refusals import USUAL
 from tests.contract.row import Row

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from nexi_async import codec
-from nexi_async.emulator import CheckoutEmulator, Refusal, Settings, validation
-from nexi_async.emulator.hooks import hooks_of
-from nexi_async.emulator.moment import Moment
-from nexi_async.models import rules
+from nexi_async import _codec as codec
+from nexi_async._models import rules
+from nexi_async.emulator import CheckoutEmulator, Refusal, Settings
+from nexi_async.emulator import _validation as validation
+from nexi_async.emulator._context import Moment
+from nexi_async.emulator._notifications import hooks_of
 from tests.contract.examples import Document
 from tests.contract.requests import REQUESTS, Request
 

@@ -10,22 +10,22 @@ from typing import Any
 import attrs
 import pytest
 
-from nexi_async.emulator.fields import Many, Table
-from nexi_async.models.bulk import BulkChargePage, BulkReceipt, BulkVerificationPage
-from nexi_async.models.card_payment import CardPaymentReceipt
-from nexi_async.models.charge import Charge, ChargeReceipt
-from nexi_async.models.create_payment import CreatedPayment
-from nexi_async.models.payment import RetrievedPayment
-from nexi_async.models.payment_method import ConfiguredPaymentMethod
-from nexi_async.models.payout import Payout, PayoutActionPage, PayoutPage
-from nexi_async.models.refund import Refund, RefundReceipt
-from nexi_async.models.rules import wire_name
-from nexi_async.models.subscription import (
+from nexi_async._models.bulk import BulkChargePage, BulkReceipt, BulkVerificationPage
+from nexi_async._models.card_payment import CardPaymentReceipt
+from nexi_async._models.charge import Charge, ChargeReceipt
+from nexi_async._models.create_payment import CreatedPayment
+from nexi_async._models.payment import RetrievedPayment
+from nexi_async._models.payment_method import ConfiguredPaymentMethod
+from nexi_async._models.payout import Payout, PayoutActionPage, PayoutPage
+from nexi_async._models.refund import Refund, RefundReceipt
+from nexi_async._models.rules import wire_name
+from nexi_async._models.subscription import (
     ChargeStatus,
     Subscription,
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
 )
+from nexi_async.emulator._fields import Many, Table
 from tests.contract import shapes
 from tests.contract.requests import REQUESTS, Model, Request
 from tests.contract.shapes import Shape

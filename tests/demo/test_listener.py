@@ -7,9 +7,9 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from nexi_async.demo import listener as module
-from nexi_async.demo.listener import EVENTS, Listener
-from nexi_async.demo.site import build_site
+from nexi_async._demo import listener as module
+from nexi_async._demo.listener import EVENTS, Listener
+from nexi_async._demo.site import build_site
 from nexi_async.webhooks import Event, parse_event
 from nexi_async.webhooks.deliveries import sample
 

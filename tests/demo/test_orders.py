@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.demo.orders import CustomerOrder, UnusableOrders, read_orders, sample_orders
+from nexi_async._demo.orders import CustomerOrder, UnusableOrders, read_orders, sample_orders
 from nexi_async.reference import currencies
 
 LINE: dict[str, Any] = {"name": "Tea", "quantity": 2, "unit_price": 4500, "vat_rate": 1200}

@@ -14,13 +14,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from nexi_async.cli.app import app
-from nexi_async.demo import desk, listener, servers
-from nexi_async.demo.controls import Controls
-from nexi_async.demo.orders import read_orders
-from nexi_async.demo.run import run_demo
-from nexi_async.demo.timeline import Timeline
-from nexi_async.demo.verdict import Verdict
+from nexi_async._cli.app import app
+from nexi_async._demo import checkout_flow as desk
+from nexi_async._demo import listener, servers
+from nexi_async._demo.controls import Controls
+from nexi_async._demo.orders import read_orders
+from nexi_async._demo.reconciliation import Verdict
+from nexi_async._demo.run import run_demo
+from nexi_async._demo.timeline import Timeline
 from nexi_async.emulator import Settings
 
 ODD_ORDERS = [

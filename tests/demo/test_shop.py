@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from nexi_async import OrderItem
-from nexi_async.demo.business import Business
-from nexi_async.demo.desk import Desk
-from nexi_async.demo.listener import Listener
-from nexi_async.demo.orders import read_orders, sample_orders
-from nexi_async.demo.shop import Shop, split
-from nexi_async.demo.shopper import Shopper
-from nexi_async.demo.timeline import Timeline
+from nexi_async._demo.business import Business
+from nexi_async._demo.checkout_flow import Desk
+from nexi_async._demo.listener import Listener
+from nexi_async._demo.orders import read_orders, sample_orders
+from nexi_async._demo.shop import Shop, split
+from nexi_async._demo.shopper import Shopper
+from nexi_async._demo.timeline import Timeline
 from tests.scripted import ScriptedAPI, answer, client
 
 

@@ -10,8 +10,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from nexi_async import AsyncCheckout, Checkout, Order, OrderItem
-from nexi_async.demo.shopper import NoForm, Shopper, read_form
-from nexi_async.demo.site import build_site
+from nexi_async._demo.shopper import NoForm, Shopper, read_form
+from nexi_async._demo.site import build_site
 from nexi_async.emulator import CheckoutEmulator
 
 GOOD_CARD = "5213199803453465"

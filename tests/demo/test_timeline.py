@@ -7,9 +7,9 @@ import io
 import attrs
 from rich.console import Console
 
-from nexi_async.demo.table import show
-from nexi_async.demo.timeline import Timeline
-from nexi_async.demo.verdict import Standing, compare
+from nexi_async._demo.reconciliation import Standing, compare
+from nexi_async._demo.table import show
+from nexi_async._demo.timeline import Timeline
 
 REFUNDED = Standing.of("SEK", reserved=12345679, charged=12345679, refunded=1, cancelled=0)
 

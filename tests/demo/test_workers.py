@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from nexi_async.demo.workers import work_through
+from nexi_async._demo.workers import work_through
 
 
 async def test_every_job_is_done_by_few_workers_at_a_time() -> None:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from nexi_async.emulator import CheckoutEmulator
-from nexi_async.emulator.access import may_be_called
+from nexi_async.emulator._access import may_be_called
 from tests.emulator.raw import hosted
 from tests.webhooks.servers import SERVERS
 

@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from nexi_async.emulator.background import BackgroundTask
+from nexi_async.emulator._background import BackgroundTask
 
 
 async def test_another_task_may_stop_it() -> None:

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from nexi_async.emulator.clock import Bell, Clock
+from nexi_async.emulator._clock import Bell, Clock
 
 
 def test_scale() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator, Settings
-from nexi_async.emulator.validation import EVENT_NAMES
+from nexi_async.emulator._validation import EVENT_NAMES
 from tests.emulator.raw import Wire, hosted, item, order
 
 CONSUMER = {

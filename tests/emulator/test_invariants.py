@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from nexi_async.emulator import CheckoutEmulator, Clock, Refusal, Settings
-from nexi_async.emulator.answers import Answer
-from nexi_async.emulator.calls import CALLS
-from nexi_async.emulator.moment import Call
+from nexi_async.emulator._context import Call
+from nexi_async.emulator._operations import CALLS
+from nexi_async.emulator._responses import Answer
 from tests.emulator.raw import START, hosted, item
 
 OPERATIONS = {(wire.method, wire.path): wire for wire in CALLS}

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexi_async.emulator import CheckoutEmulator, Clock
-from nexi_async.emulator.calls import CALLS, WireCall
-from nexi_async.emulator.moment import Call
+from nexi_async.emulator._context import Call
+from nexi_async.emulator._operations import CALLS, WireCall
 from tests.emulator.raw import START, hooks, hosted, item, order
 
 PARTIAL = {"amount": 500, "orderItems": [item(500)], "finalCharge": True, "myReference": "m"}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator, Fault
-from nexi_async.emulator.server import _listen, serve
+from nexi_async.emulator._server import _listen, serve
 from tests.emulator.raw import order
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async.emulator import CheckoutEmulator, Refusal, Settings
-from nexi_async.emulator import validation as bodies
-from nexi_async.emulator.answers import Answer
-from nexi_async.emulator.settings import STRICT, changed
-from nexi_async.emulator.validation import is_webhook_url
+from nexi_async.emulator import _validation as bodies
+from nexi_async.emulator._responses import Answer
+from nexi_async.emulator._settings import STRICT, changed
+from nexi_async.emulator._validation import is_webhook_url
 from tests.emulator.raw import Wire, hooks, hosted, item, order
 
 ADDRESS = {"addressLine1": "Gatan 1", "postalCode": "11122", "city": "Stockholm", "country": "SWE"}

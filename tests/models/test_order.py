@@ -1,4 +1,4 @@
-"""Tests of nexi_async.models.order."""
+"""Tests of nexi_async._models.order."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async import codec
-from nexi_async.errors import InvalidRequest
-from nexi_async.models import rules
-from nexi_async.models.order import Order, OrderItem
+from nexi_async import _codec as codec
+from nexi_async._errors import InvalidRequest
+from nexi_async._models import rules
+from nexi_async._models.order import Order, OrderItem
 
 quantities = st.decimals(min_value=0, max_value=1000, places=3) | st.integers(0, 1000)
 prices = st.integers(-100_000, 100_000)

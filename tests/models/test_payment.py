@@ -1,4 +1,4 @@
-"""Tests of nexi_async.models.payment."""
+"""Tests of nexi_async._models.payment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async import codec
-from nexi_async.codec import Malformed
-from nexi_async.models.payment import Payment, PaymentStatus, RetrievedPayment, Summary
+from nexi_async import _codec as codec
+from nexi_async._codec import Malformed
+from nexi_async._models.payment import Payment, PaymentStatus, RetrievedPayment, Summary
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import RefundState
 

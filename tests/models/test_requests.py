@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from nexi_async.models import (
+from nexi_async._models import (
     Address,
     Checkout,
     Company,
@@ -29,11 +29,11 @@ from nexi_async.models import (
     WebHook,
     rules,
 )
-from nexi_async.models.changes import CancelPayment, UpdateMyReference, UpdateOrder, UpdateReference
-from nexi_async.models.charge import ChargePayment
-from nexi_async.models.create_payment import CreatePayment
-from nexi_async.models.refund import RefundRequest
-from nexi_async.models.subscription import ChargeSubscription
+from nexi_async._models.changes import CancelPayment, UpdateMyReference, UpdateOrder, UpdateReference
+from nexi_async._models.charge import ChargePayment
+from nexi_async._models.create_payment import CreatePayment
+from nexi_async._models.refund import RefundRequest
+from nexi_async._models.subscription import ChargeSubscription
 
 LINE = OrderItem.of(reference="mug", name="Mug", unit_price=100)
 ORDER = Order.of(items=[LINE], currency="SEK")

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.models.rules: the compiled answer and the walk that explains it are of one mind."""
+"""Tests of nexi_async._models.rules: the compiled answer and the walk that explains it are of one mind."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async import models
-from nexi_async.batch.jobs import ChargeJob
-from nexi_async.errors import InvalidRequest
-from nexi_async.models import rules
-from nexi_async.models.order import OrderItem
-from nexi_async.models.rules import between, longest, matching, without
+from nexi_async import _models as models
+from nexi_async._errors import InvalidRequest
+from nexi_async._models import rules
+from nexi_async._models.order import OrderItem
+from nexi_async._models.rules import between, longest, matching, without
+from nexi_async.batch._job import ChargeJob
 
 LENGTHS = (0, 1, 4, 5, 12, 13, 20, 21, 36, 37, 63, 64, 65, 128, 129, 255, 256, 257)
 TEXTS = [
@@ -72,7 +72,7 @@ def outcome(ask: Any, value: object) -> bool | type[Exception]:
 
 def models_of_requests() -> Iterator[type[attrs.AttrsInstance]]:
     """Every model that has only what a request may have, private ones too."""
-    for module in pkgutil.iter_modules(models.__path__, "nexi_async.models."):
+    for module in pkgutil.iter_modules(models.__path__, "nexi_async._models."):
         for value in vars(importlib.import_module(module.name)).values():
             if (
                 isinstance(value, type)

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.models.text: whatever a shop calls its goods, the API takes it."""
+"""Tests of nexi_async._models.text: whatever a shop calls its goods, the API takes it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async import OrderItem, clean_text
-from nexi_async.models import rules
-from nexi_async.models.rules import ItemText, MyReference, Text
+from nexi_async._models import rules
+from nexi_async._models.rules import ItemText, MyReference, Text
 
 MOST = 128
 MINE = 36

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from nexi_async import best_effort
-from nexi_async.codec import lenient, strict, structure
-from nexi_async.models.bulk import BulkChargePage
-from nexi_async.models.charge import Charge, ChargeReceipt
-from nexi_async.models.create_payment import CreatedPayment
-from nexi_async.models.payment import RetrievedPayment
-from nexi_async.models.refund import RefundReceipt
-from nexi_async.models.subscription import Subscription, SubscriptionChargeReceipt
+from nexi_async import _best_effort as best_effort
+from nexi_async._codec import lenient, strict, structure
+from nexi_async._models.bulk import BulkChargePage
+from nexi_async._models.charge import Charge, ChargeReceipt
+from nexi_async._models.create_payment import CreatedPayment
+from nexi_async._models.payment import RetrievedPayment
+from nexi_async._models.refund import RefundReceipt
+from nexi_async._models.subscription import Subscription, SubscriptionChargeReceipt
 from nexi_async.webhooks import EVENT_NAMES, Event, UnreadableEvent, WebhookReceiver, parse_event
-from nexi_async.webhooks.events import EVENT_CLASSES
+from nexi_async.webhooks._events import EVENT_CLASSES
 from tests.peers.bodies import ANSWERS, DELIVERIES, MERCHANT, ApiAnswer, Delivery
 from tests.webhooks.support import AUTHORIZATION, deliver
 from tests.webhooks.test_parsing import as_in_reference

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from nexi_async import Address, InvalidRequest
+from nexi_async._models import rules
+from nexi_async._models.notifications import WebHook
 from nexi_async.emulator import CheckoutEmulator, Settings
-from nexi_async.emulator.settings import STRICT
-from nexi_async.models import rules
-from nexi_async.models.notifications import WebHook
+from nexi_async.emulator._settings import STRICT
 from tests.emulator.raw import Wire, hosted
 from tests.peers.requests import ADDRESS, CREATES, Request, line, order
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from nexi_async import Outcome, UnexpectedResponse
-from nexi_async.codec import strict, structure
-from nexi_async.models.rules import wire_name
+from nexi_async._codec import strict, structure
+from nexi_async._models.rules import wire_name
 from nexi_async.webhooks import InvalidEvent, UnreadableEvent, WebhookReceiver, parse_event
-from nexi_async.webhooks.events import EVENT_CLASSES
+from nexi_async.webhooks._events import EVENT_CLASSES
 from tests.peers.bodies import ANSWERS, DELIVERIES, ApiAnswer, Delivery
 from tests.peers.mutations import Place, mutations
 from tests.peers.test_bodies import KINDS, named

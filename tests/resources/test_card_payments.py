@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.card_payments."""
+"""Tests of nexi_async._resources.card_payments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from nexi_async import Consumer, InvalidRequest, NexiError, Order, OrderItem, PrivatePerson
-from nexi_async.models.card_payment import CardToCharge, PaymentInfo
+from nexi_async._models.card_payment import CardToCharge, PaymentInfo
 from tests.scripted import ScriptedAPI, answer, client
 
 ORDER = Order.of(items=[OrderItem.of(reference="mug", name="Mug", unit_price=100)], currency="SEK")

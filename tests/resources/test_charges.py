@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.charges."""
+"""Tests of nexi_async._resources.charges."""
 
 from __future__ import annotations
 

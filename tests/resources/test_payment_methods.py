@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.payment_methods."""
+"""Tests of nexi_async._resources.payment_methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.payments."""
+"""Tests of nexi_async._resources.payments."""
 
 from __future__ import annotations
 

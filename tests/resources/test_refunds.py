@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.refunds."""
+"""Tests of nexi_async._resources.refunds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.reports."""
+"""Tests of nexi_async._resources.reports."""
 
 from __future__ import annotations
 

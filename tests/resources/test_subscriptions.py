@@ -1,4 +1,4 @@
-"""Tests of nexi_async.resources.subscriptions; those of both kinds run for each."""
+"""Tests of nexi_async._resources.subscriptions; those of both kinds run for each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nexi_async import (
     UnexpectedResponse,
     UnscheduledSubscription,
 )
-from nexi_async.resources.subscriptions import Subscriptions
+from nexi_async._resources.subscriptions import Subscriptions
 from tests.scripted import ScriptedAPI, answer, client
 
 ORDER = Order.of(items=[OrderItem.of(reference="abo", name="Abo", unit_price=9900)], currency="NOK")

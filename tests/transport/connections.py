@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from nexi_async.transport.connection import LostCallback, StepLimits
-from nexi_async.transport.http1 import ReplyReader
+from nexi_async._transport.connection import LostCallback, StepLimits
+from nexi_async._transport.http1 import ReplyReader
 
 
 class NumberedConnection:

@@ -30,7 +30,7 @@ from nexi_async import (
     TimedOut,
 )
 from nexi_async.emulator import CheckoutEmulator, Fault
-from nexi_async.emulator.server import serve
+from nexi_async.emulator._server import serve
 from tests.transport.leaks import open_files
 
 pytestmark = pytest.mark.slow

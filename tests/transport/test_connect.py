@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.connect, to real sockets of this machine."""
+"""Tests of nexi_async._transport.connect, to real sockets of this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import httpx
 import pytest
 from anyio.lowlevel import checkpoint
 
-from nexi_async.transport.connect import connect
-from nexi_async.transport.connection import Connection
-from nexi_async.transport.origin import Origin
+from nexi_async._transport.connect import connect
+from nexi_async._transport.connection import Connection
+from nexi_async._transport.origin import Origin
 from tests.transport.leaks import open_files
 from tests.transport.lines import settled
 from tests.transport.servers import nobody, serving

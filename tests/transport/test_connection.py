@@ -1,4 +1,4 @@
-"""Tests of the connections to real sockets: nexi_async.transport.asyncio_connection and trio_connection."""
+"""Tests of the connections to real sockets: nexi_async._transport.asyncio_connection and trio_connection."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import httpx
 import pytest
 import trustme
 
-from nexi_async.transport.asyncio_connection import AsyncioConnection
-from nexi_async.transport.connect import connect
-from nexi_async.transport.connection import Connection, StepLimits
-from nexi_async.transport.http1 import ReplyReader
-from nexi_async.transport.origin import Origin
-from nexi_async.transport.trio_connection import TrioConnection
+from nexi_async._transport.asyncio_connection import AsyncioConnection
+from nexi_async._transport.connect import connect
+from nexi_async._transport.connection import Connection, StepLimits
+from nexi_async._transport.http1 import ReplyReader
+from nexi_async._transport.origin import Origin
+from nexi_async._transport.trio_connection import TrioConnection
 from tests.transport.leaks import open_files
 from tests.transport.lines import Line, Server, hostile_server, settled
 from tests.transport.servers import client_context, server_context

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.decoding."""
+"""Tests of nexi_async._transport.decoding."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async import AsyncCheckout, BadRequest, Outcome, UnexpectedResponse
-from nexi_async.transport import decoding
-from nexi_async.transport.decoding import decoded
-from nexi_async.transport.http1 import MAX_BODY
+from nexi_async._transport import decoding
+from nexi_async._transport.decoding import decoded
+from nexi_async._transport.http1 import MAX_BODY
 from tests.scripted import KEY, SWIFT
 from tests.transport.servers import read_request, serving
 

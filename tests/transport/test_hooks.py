@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.hooks, through a client that is watched."""
+"""Tests of nexi_async._transport.hooks, through a client that is watched."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ import pytest
 import trustme
 
 from nexi_async import AsyncCheckout, NexiError, Outcome, RetryPolicy
-from nexi_async.transport.network import CheckoutTransport
-from nexi_async.transport.pool import Pool
+from nexi_async._transport.network import CheckoutTransport
+from nexi_async._transport.pool import Pool
 from tests.scripted import KEY, SWIFT
 from tests.transport.leaks import open_files
 from tests.transport.lines import Limits, Line, Server, answer, hostile_server, settled

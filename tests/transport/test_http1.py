@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.http1: bytes in, values out."""
+"""Tests of nexi_async._transport.http1: bytes in, values out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.transport import http1
-from nexi_async.transport.http1 import BadReply, ReplyReader, request_head
+from nexi_async._transport import http1
+from nexi_async._transport.http1 import BadReply, ReplyReader, request_head
 
 
 @attrs.frozen(kw_only=True)

@@ -1,12 +1,12 @@
-"""Tests of nexi_async.transport.lifetime."""
+"""Tests of nexi_async._transport.lifetime."""
 
 from __future__ import annotations
 
 import anyio
 import pytest
 
-from nexi_async.transport.carrier import HttpxCarrier
-from nexi_async.transport.lifetime import Lifetime
+from nexi_async._transport.lifetime import Lifetime
+from nexi_async._transport.seam import HttpxCarrier
 from tests.scripted import ScriptedAPI
 
 

@@ -1,11 +1,11 @@
-"""Tests of nexi_async.transport.origin."""
+"""Tests of nexi_async._transport.origin."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 
-from nexi_async.transport.origin import Origin
+from nexi_async._transport.origin import Origin
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.pause, and of the session that keeps it."""
+"""Tests of nexi_async._transport.pause, and of the session that keeps it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nexi_async import (
     ServerError,
     TimedOut,
 )
-from nexi_async.transport.pause import Pause
+from nexi_async._transport.pause import Pause
 from tests.scripted import KEY, ScriptedAPI, Step, answer
 from tests.transport.clock import Clock, by_clock
 

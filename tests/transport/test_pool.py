@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.pool, on connections without sockets."""
+"""Tests of nexi_async._transport.pool, on connections without sockets."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexi_async.transport.connection import Connection, StepLimits
-from nexi_async.transport.pool import Pool
+from nexi_async._transport.connection import Connection, StepLimits
+from nexi_async._transport.pool import Pool
 from tests.transport.connections import NumberedConnection
 from tests.work import counted
 

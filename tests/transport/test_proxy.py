@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.proxy, and of proxies, through a real one that tunnels with CONNECT."""
+"""Tests of nexi_async._transport.proxy, and of proxies, through a real one that tunnels with CONNECT."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import trustme
 from anyio.abc import ByteStream
 
 from nexi_async import AsyncCheckout, ConnectFailed, InvalidRequest, NexiError, Outcome, RetryPolicy, TimedOut
-from nexi_async.transport.origin import Origin
-from nexi_async.transport.proxy import check_proxy, proxy_of_environment
-from nexi_async.transport.tls import new_context
+from nexi_async._transport.origin import Origin
+from nexi_async._transport.proxy import check_proxy, proxy_of_environment
+from nexi_async._transport.tls import new_context
 from tests.scripted import KEY
 from tests.transport.servers import client_context, read_request, response, server_context, serving
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.retry."""
+"""Tests of nexi_async._transport.retry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.errors import (
+from nexi_async._errors import (
     ConnectFailed,
     ConnectionLost,
     InvalidRequest,
@@ -15,9 +15,9 @@ from nexi_async.errors import (
     TimedOut,
     UnexpectedResponse,
 )
-from nexi_async.transport.answers import failure_of
-from nexi_async.transport.call import Answer, Call
-from nexi_async.transport.retry import RetryPolicy, delay_before_next
+from nexi_async._transport.failures import failure_of
+from nexi_async._transport.request import Answer, Call
+from nexi_async._transport.retry import RetryPolicy, delay_before_next
 
 POLICY = RetryPolicy(attempts=3, first_delay=1.0, longest_delay=8.0, deadline=60.0)
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.session."""
+"""Tests of nexi_async._transport.session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import httpx
 import pytest
 import trio
 
-from nexi_async.errors import (
+from nexi_async._errors import (
     APIError,
     BadRequest,
     ChargeDeclined,
@@ -33,15 +33,15 @@ from nexi_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from nexi_async.models.charge import Charge, ChargeReceipt, Invoice
-from nexi_async.models.order import Order
-from nexi_async.transport import carrier as carrier_module
-from nexi_async.transport.call import Answer, Call
-from nexi_async.transport.carrier import HttpxCarrier
-from nexi_async.transport.lifetime import Lifetime
-from nexi_async.transport.origin import Origin
-from nexi_async.transport.retry import RetryPolicy
-from nexi_async.transport.session import Session
+from nexi_async._models.charge import Charge, ChargeReceipt, Invoice
+from nexi_async._models.order import Order
+from nexi_async._transport import seam as carrier_module
+from nexi_async._transport.lifetime import Lifetime
+from nexi_async._transport.origin import Origin
+from nexi_async._transport.request import Answer, Call
+from nexi_async._transport.retry import RetryPolicy
+from nexi_async._transport.seam import HttpxCarrier
+from nexi_async._transport.session import Session
 from tests.scripted import KEY, SWIFT, Body, ScriptedAPI, Step, answer, silence
 
 GET = Call(operation="test", method="GET", path="/v1/payments/p1")

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.transport.tls, over real TLS."""
+"""Tests of nexi_async._transport.tls, over real TLS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute
 
 from nexi_async import AsyncCheckout, ConnectFailed, ConnectionLost, NexiError, Outcome, RetryPolicy, TimedOut
-from nexi_async.transport.tls import new_context
+from nexi_async._transport.tls import new_context
 from tests.scripted import KEY
 from tests.transport.servers import client_context, read_request, response, server_context, serving
 

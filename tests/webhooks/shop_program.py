@@ -12,7 +12,8 @@ import sys
 import anyio
 import uvicorn
 
-from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, inbox
+from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver
+from nexi_async.webhooks import _inbox as inbox
 from tests.webhooks.support import AUTHORIZATION
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.environment import LIVE, TEST
-from nexi_async.errors import InvalidRequest
-from nexi_async.webhooks.authentication import (
+from nexi_async._environment import LIVE, TEST
+from nexi_async._errors import InvalidRequest
+from nexi_async.webhooks._authentication import (
     accepted_authorizations,
     address_allowed,
     allowed_networks,

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.codec import Malformed
-from nexi_async.models.order import OrderItem
-from nexi_async.webhooks import EVENT_NAMES, Event, InvalidEvent, deliveries, parsing
-from nexi_async.webhooks.decoders import Unusual, decoder_of
-from nexi_async.webhooks.details import Money
+from nexi_async._codec import Malformed
+from nexi_async._models.order import OrderItem
+from nexi_async.webhooks import EVENT_NAMES, Event, InvalidEvent, deliveries
+from nexi_async.webhooks import _parsing as parsing
+from nexi_async.webhooks._decoders import Unusual, decoder_of
+from nexi_async.webhooks._details import Money
 from tests.webhooks.test_parsing import JSON, as_in_reference, places, put
 
 AWKWARD: list[Any] = ["", "0", "12", "1.5", "a" * 201, "\0", "Visa", 0, 1, -1, 1.0, True, False, None, [], {}, [None]]

@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from nexi_async.models.order import OrderItem
+from nexi_async._models.order import OrderItem
 from nexi_async.webhooks import (
     EVENT_NAMES,
     ChargeCreatedV2,

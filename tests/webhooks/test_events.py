@@ -19,7 +19,7 @@ from nexi_async.webhooks import (
     deliveries,
     parse_event,
 )
-from nexi_async.webhooks.events import EVENT_CLASSES
+from nexi_async.webhooks._events import EVENT_CLASSES
 
 
 def test_the_names_are_those_of_the_reference() -> None:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Protocol
 
 import pytest
 
-from nexi_async.models import Payment
+from nexi_async._models import Payment
 from nexi_async.webhooks import EVENT_NAMES, ChargeFailed, ChargeFailedV2, Event, PaymentCreated
-from nexi_async.webhooks.handlers import Handlers
+from nexi_async.webhooks._handlers import Handlers
 
 
 async def noted(event: Event) -> None:

@@ -17,11 +17,12 @@ import attrs
 import pytest
 from anyio.abc import TaskGroup
 
-from nexi_async.errors import InvalidRequest, StorageUnavailable
-from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event, workers
-from nexi_async.webhooks import inbox as inbox_module
-from nexi_async.webhooks.stored_events import done, failed
-from nexi_async.webhooks.workers import Room
+from nexi_async._errors import InvalidRequest, StorageUnavailable
+from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
+from nexi_async.webhooks import _inbox as inbox_module
+from nexi_async.webhooks import _worker_pool as workers
+from nexi_async.webhooks._stored_events import done, failed
+from nexi_async.webhooks._worker_pool import Room
 
 PATIENCE = 20.0
 WORST_EVENTS = int(os.environ.get("NEXI_WORST_EVENTS", "200"))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nexi_async.webhooks.inbox_clock import InboxClock, steady_clock
+from nexi_async.webhooks._inbox_clock import InboxClock, steady_clock
 
 
 def test_a_process_does_not_follow_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:

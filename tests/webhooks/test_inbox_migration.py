@@ -10,8 +10,8 @@ import anyio
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from nexi_async.errors import InvalidRequest
-from nexi_async.storage import Database
+from nexi_async._errors import InvalidRequest
+from nexi_async._storage import Database
 from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries
 
 VERSION_1 = """

@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries
-from nexi_async.webhooks.isolation import HandlerFailed, run_isolated
+from nexi_async.webhooks._isolation import HandlerFailed, run_isolated
 from tests.webhooks.support import AUTHORIZATION, deliver
 
 PATIENCE = 20.0

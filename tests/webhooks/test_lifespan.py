@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
-from nexi_async.errors import NexiError
-from nexi_async.models import Payment
+from nexi_async._errors import NexiError
+from nexi_async._models import Payment
 from nexi_async.webhooks import Event, PaymentCreated, SQLInbox, WebhookReceiver, deliveries, parse_event
 from tests.webhooks.support import AUTHORIZATION, NEXI, a_payment, converse, deliver
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.errors import Fault
+from nexi_async._errors import Fault
 from nexi_async.webhooks import (
     EVENT_NAMES,
     ChargeFailed,
@@ -26,7 +26,7 @@ from nexi_async.webhooks import (
     deliveries,
     parse_event,
 )
-from nexi_async.webhooks.events import EVENT_CLASSES
+from nexi_async.webhooks._events import EVENT_CLASSES
 
 ID_RULE = "must be text of 1 to 200 characters"
 JSON = st.recursive(

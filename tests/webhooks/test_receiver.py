@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from nexi_async.errors import InvalidRequest
-from nexi_async.models import Payment
+from nexi_async._errors import InvalidRequest
+from nexi_async._models import Payment
 from nexi_async.webhooks import (
     EVENT_NAMES,
     Event,
@@ -21,7 +21,7 @@ from nexi_async.webhooks import (
     WebhookReceiver,
     deliveries,
 )
-from nexi_async.webhooks import body as body_module
+from nexi_async.webhooks import _body as body_module
 from tests.webhooks.support import AUTHORIZATION, NEXI, a_payment, converse, deliver, http_scope, in_chunks
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from nexi_async.models import Payment
+from nexi_async._models import Payment
 from nexi_async.webhooks import TooManyFetches
-from nexi_async.webhooks import refetch as refetch_module
-from nexi_async.webhooks.refetch import MOST_AN_HOUR, Refetch
+from nexi_async.webhooks import _refetch as refetch_module
+from nexi_async.webhooks._refetch import MOST_AN_HOUR, Refetch
 from tests.webhooks.support import a_payment
 
 

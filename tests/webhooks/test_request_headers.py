@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.webhooks.proxies import FORWARDING
-from nexi_async.webhooks.request_headers import RequestHeaders, read_headers
+from nexi_async.webhooks._proxies import FORWARDING
+from nexi_async.webhooks._request_headers import RequestHeaders, read_headers
 
 NAMES = st.sampled_from([b"authorization", b"content-length", b"host", b"accept", *sorted(FORWARDING)])
 

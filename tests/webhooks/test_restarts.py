@@ -8,7 +8,9 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries, inbox, workers
+from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries
+from nexi_async.webhooks import _inbox as inbox
+from nexi_async.webhooks import _worker_pool as workers
 from tests.postgres import DURABLE, controlled_server
 from tests.webhooks.support import AUTHORIZATION, deliver
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries
-from nexi_async.webhooks import body as body_module
+from nexi_async.webhooks import _body as body_module
 from tests.webhooks.servers import SERVERS
 from tests.webhooks.support import AUTHORIZATION
 

@@ -24,9 +24,11 @@ from nexi_async.webhooks import (
     SQLInbox,
     WebhookReceiver,
     deliveries,
-    workers,
 )
-from nexi_async.webhooks.stats import Cause, MetricsPage
+from nexi_async.webhooks import (
+    _worker_pool as workers,
+)
+from nexi_async.webhooks._stats import Cause, MetricsPage
 from tests.webhooks.support import AUTHORIZATION, deliver
 
 STATS = ReceiverStats(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async.webhooks import StoredEvent
-from nexi_async.webhooks.stored_events import LONGEST_ERROR, delay, done, failed, given_back
+from nexi_async.webhooks._stored_events import LONGEST_ERROR, delay, done, failed, given_back
 
 EVENT = StoredEvent(
     number=7,

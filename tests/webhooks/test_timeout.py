@@ -8,8 +8,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from nexi_async.webhooks import timeout
-from nexi_async.webhooks.timeout import Timeout
+from nexi_async.webhooks import _timeout as timeout
+from nexi_async.webhooks._timeout import Timeout
 
 
 async def at_once() -> str:

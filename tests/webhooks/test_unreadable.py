@@ -21,7 +21,7 @@ from nexi_async.webhooks import (
     WebhookReceiver,
     deliveries,
 )
-from nexi_async.webhooks.stored_events import EventState
+from nexi_async.webhooks._stored_events import EventState
 from tests.webhooks.support import AUTHORIZATION, deliver
 
 NO_CURRENCY = deliveries.sample("payment.created", id="aa01").replace(b'"currency"', b'"Currency"')

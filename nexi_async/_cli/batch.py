@@ -1,0 +1,269 @@
+"""`nexi-async batch`: plan a run, charge it, look at it, report it, and try again what was declined."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from nexi_async._cli import batch_work
+from nexi_async._cli.secrets import secret_key, without_password
+from nexi_async._errors import NexiError, StorageUnavailable
+from nexi_async.batch import KEY_LIFETIME
+
+__all__ = ["batch"]
+
+UNUSABLE = 2
+UNAVAILABLE = 4
+
+batch = typer.Typer(no_args_is_help=True, help="Charge many subscriptions, once each, whatever crashes in between.")
+
+RunName = Annotated[str, typer.Option("--run", metavar="NAME", help="The run's name, e.g. 2026-10.")]
+LedgerURL = Annotated[
+    str,
+    typer.Option(
+        "--ledger",
+        metavar="URL",
+        envvar="NEXI_LEDGER",
+        callback=without_password,
+        help="sqlite:///file.db, or postgresql://user:password@host/name for several machines.",
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--secret-key-file",
+        metavar="FILE",
+        envvar="NEXI_SECRET_KEY_FILE",
+        help="Holds the secret key; else it is in NEXI_SECRET_KEY, or is asked for.",
+    ),
+]
+KeyLifetime = Annotated[
+    float,
+    typer.Option(
+        metavar="HOURS",
+        min=0.01,
+        help="How long the API remembers an idempotency key, which it does not document. What is unknown for longer is "
+        "not sent again: see `batch review`.",
+    ),
+]
+Address = Annotated[str | None, typer.Option(envvar="NEXI_BASE_URL", help="Another address, e.g. the emulator's.")]
+EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT", help="test or live.")]
+
+
+@contextlib.contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Say what can't be used on standard error, and leave with status 2."""
+    try:
+        yield
+    except StorageUnavailable as error:
+        typer.echo(f"{error}, and did not come back. Begin again later to go on.", err=True)
+        raise typer.Exit(UNAVAILABLE) from None
+    except NexiError as error:
+        faults = getattr(error, "faults", None)
+        for line in faults or [error]:
+            typer.echo(str(line), err=True)
+    except OSError as error:
+        typer.echo(f"{error.filename or 'file'} can't be used: {error.strerror}", err=True)
+    except ModuleNotFoundError as missing:
+        typer.echo(str(missing), err=True)
+    else:
+        return
+    raise typer.Exit(UNUSABLE)
+
+
+@batch.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="Jobs as CSV (.csv) or JSON lines.", show_default=False)],
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Plan nothing if any line is bad.")] = False,
+) -> None:
+    """Plan the jobs of FILE; nothing is charged yet.
+
+    A CSV file has a header line with the columns that it uses of: reference, subscription_id,
+    unscheduled_subscription_id, external_reference, currency, amount, name, tax_rate. JSON lines have the same names,
+    or "lines" for several order lines, each with name, quantity, unit_price (without VAT) or unit_price_with_tax, and
+    tax_rate; and may add my_reference and notifications {"url", "authorization", "events"}. The amount is the total
+    with VAT in minor units (12500 is 125.00), tax_rate is percent x 100 (2500 is 25 %).
+
+    Planning a file again plans only what is new in it; a planned job never changes.
+
+    Exit status: 0 if every line is planned, 1 if some are bad, 2 if the file or the ledger can't be used.
+    """
+    with _telling_faults():
+        raise typer.Exit(anyio.run(batch_work.plan, file, run, ledger, strict))
+
+
+@batch.command("run")
+def charge(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many charges are under way at once, at most.")] = 200,
+    rate: Annotated[float | None, typer.Option(help="How many charges begin in a second, at most.")] = None,
+    strategy: Annotated[str, typer.Option(help="individual, or bulk: let Nexi charge bundles.")] = "individual",
+    secret_key_file: KeyFile = None,
+    key_lifetime: KeyLifetime = 24.0,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
+    """Charge every job of the run that is still open; begin it again whenever it was broken off.
+
+    Ctrl-C (or SIGTERM) finishes what is under way and stops; a second one breaks off. Either way the run can be gone
+    on with: nobody is charged twice, nobody is forgotten.
+
+    Exit status: 0 if every job is charged, 1 if some are declined, refused or not due yet, 2 if the ledger, the run or
+    the key can't be used, 3 if it was stopped before its end, 4 if the ledger's database was away for two minutes.
+    """
+    with _telling_faults():
+        access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
+        raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate, strategy))
+
+
+@batch.command()
+def status(run: RunName, ledger: LedgerURL) -> None:
+    """Show where the run stands.
+
+    Exit status: 0 if every job is charged, 1 if not, 2 if the ledger or the run can't be used.
+    """
+    with _telling_faults():
+        raise typer.Exit(anyio.run(batch_work.status, run, ledger))
+
+
+@batch.command()
+def report(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every job with its outcome.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page with totals and drawings.")
+    ] = None,
+) -> None:
+    """Write reports of the run.
+
+    Exit status: 0, or 2 if the ledger, the run or a file can't be used.
+    """
+    if csv is None and html is None:
+        raise typer.BadParameter("give --csv FILE, --html FILE or both")
+    with _telling_faults():
+        anyio.run(batch_work.report, run, ledger, csv, html)
+
+
+@batch.command()
+def review(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    look_up: Annotated[
+        bool, typer.Option("--look-up", help="Look in the payouts for charges that fit; needs the secret key.")
+    ] = False,
+    secret_key_file: KeyFile = None,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
+    """List what may have been charged and can't be asked for any more, with what to look for at Nexi.
+
+    The API has no search for payments. With --look-up the payouts since the first of the jobs was sent, 62 days at
+    most, are read for charges of the same subscription, order reference, amount and currency. A charge is in a payout
+    only some days after it was made: one that is not found may have happened all the same. Then look in the Checkout
+    Portal, under payments, for the order reference or the amount on the days from when the job was sent.
+
+    Say with `batch resolve` what you have found.
+
+    Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger, the run or the key can't be used.
+    """
+    with _telling_faults():
+        access = _access(secret_key_file, base_url, environment) if look_up else None
+        raise typer.Exit(anyio.run(batch_work.review, run, ledger, access))
+
+
+def _access(file: Path | None, base_url: str | None, environment: str | None) -> batch_work.Access:
+    return batch_work.Access(secret_key(file), base_url, environment, KEY_LIFETIME)
+
+
+@batch.command()
+def resolve(
+    reference: Annotated[str, typer.Argument(help="The job's reference.", show_default=False)],
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    payment: Annotated[str | None, typer.Option("--payment", metavar="ID", help="The payment that was found.")] = None,
+    charge: Annotated[str | None, typer.Option("--charge", metavar="ID", help="The charge in it.")] = None,
+    not_charged: Annotated[
+        bool, typer.Option("--not-charged", help="It surely was not charged: plan it again, with a new key.")
+    ] = False,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Believe the ids without asking the API for the payment.")
+    ] = False,
+    secret_key_file: KeyFile = None,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
+    """Say what became of a job in review: give --payment and --charge, or --not-charged.
+
+    The payment is asked for first, which needs the secret key: the charge has to be in it, of the job's amount,
+    currency, subscription and references, and not from before the job was sent.
+
+    Exit status: 0, or 2 if the job is not in review, the payment is not the job's, or the ledger, the run or the key
+    can't be used.
+    """
+    if not_charged == (payment is not None and charge is not None) or (payment is None) != (charge is None):
+        raise typer.BadParameter("give --payment ID and --charge ID, or --not-charged")
+    found = None if payment is None or charge is None else (payment, charge)
+    with _telling_faults():
+        is_checked = found is not None and not unchecked
+        access = _access(secret_key_file, base_url, environment) if is_checked else None
+        anyio.run(batch_work.resolve, run, ledger, reference, found, access)
+
+
+@batch.command()
+def dunning(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    attempt: Annotated[int, typer.Option(min=2, help="The attempt to plan; 2 follows the first.")],
+) -> None:
+    """Plan another attempt for what was declined and may be tried again, on the dates that the schemes allow.
+
+    Charge it with `batch run` once the dates have come.
+
+    Exit status: 0, or 2 if the ledger or the run can't be used.
+    """
+    with _telling_faults():
+        anyio.run(batch_work.dunning, run, ledger, attempt)
+
+
+@batch.command()
+def worker(
+    run: RunName,
+    ledger: LedgerURL,
+    *,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many charges this machine has under way at once.")] = 200,
+    rate: Annotated[
+        float | None, typer.Option(help="How many charges all machines together begin in a second, at most.")
+    ] = None,
+    secret_key_file: KeyFile = None,
+    key_lifetime: KeyLifetime = 24.0,
+    base_url: Address = None,
+    environment: EnvironmentOption = None,
+) -> None:
+    """Charge a run together with other machines: start one on each, with the same options and a ledger on PostgreSQL.
+
+    Each charges shards of the run until none is left, and takes over those of machines that have died. Ctrl-C (or
+    SIGTERM) finishes what is under way and leaves the rest to the others.
+
+    Exit status: as of `batch run`, for the whole run.
+    """
+    with _telling_faults():
+        from nexi_async._cli import batch_worker
+
+        access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
+        raise typer.Exit(anyio.run(batch_worker.work, run, ledger, access, concurrency, rate))

@@ -1,0 +1,273 @@
+"""What the commands of `nexi-async batch` do, and the status that they leave with."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterable, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import anyio
+import attrs
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nexi_async._cli.batch_progress import showing_progress
+from nexi_async._cli.private_file import replacing
+from nexi_async._client import AsyncCheckout
+from nexi_async._environment import EnvironmentName
+from nexi_async._errors import NexiError
+from nexi_async.batch import KEY_LIFETIME, BatchCharger, JobState, Ledger, ReviewItem, Summary
+from nexi_async.batch._charger import Strategy
+from nexi_async.batch._job_files import JobLine, read_jobs
+from nexi_async.batch._outage import Outage
+from nexi_async.batch._payment_search import PaymentSearch, check_payment
+from nexi_async.batch._report import CSVReport, html_report, money
+
+__all__ = [
+    "Access",
+    "Status",
+    "broken_off",
+    "charge",
+    "dunning",
+    "opened_ledger",
+    "plan",
+    "report",
+    "resolve",
+    "review",
+    "status",
+    "tell_end",
+    "until_signalled",
+]
+
+Status: TypeAlias = int
+DONE: Status = 0
+NOT_ALL: Status = 1
+STOPPED: Status = 3
+
+
+@attrs.frozen
+class Access:
+    """How to reach the API; what is None is taken from the environment."""
+
+    secret_key: str | None = attrs.field(repr=False)
+    base_url: str | None
+    environment: str | None
+    key_lifetime: timedelta
+
+    def client(self, connections: int) -> AsyncCheckout:
+        """A client with so many connections."""
+        return AsyncCheckout(
+            self.secret_key,
+            environment=cast("EnvironmentName | None", self.environment),
+            base_url=self.base_url,
+            max_connections=connections,
+        )
+
+
+def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractAsyncContextManager[Ledger]:
+    """A ledger that is waited for while its database is away, which is told in a line each time."""
+    outage = Outage(on_begin=lambda error: typer.echo(f"{error}; waiting for it.", err=True))
+    return Ledger.open(url, key_lifetime=key_lifetime, outage=outage)
+
+
+async def plan(file: Path, run: str, url: str, strict: bool) -> Status:  # noqa: FBT001 - from the command line
+    """Plan the jobs of a file."""
+    async with opened_ledger(url) as ledger:
+        planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_tell_bad_line)
+    typer.echo(f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad.")
+    return NOT_ALL if planned.bad else DONE
+
+
+def _tell_bad_line(line: JobLine) -> None:
+    for fault in line.faults:
+        typer.echo(f"line {line.number}: {fault}", err=True)
+
+
+async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None, strategy: str) -> Status:
+    """Charge a run, until its end or a signal."""
+    console = Console()
+    async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
+        with showing_progress(console) as show:
+            charger = BatchCharger(
+                checkout,
+                ledger,
+                run=run,
+                concurrency=concurrency,
+                rate=rate,
+                strategy=cast("Strategy", strategy),
+                on_progress=show,
+            )
+
+            async def work() -> None:
+                async with charger as results:
+                    async for _ in results:
+                        pass
+
+            is_at_end = await until_signalled(work, charger.stop)
+        return await tell_end(ledger, run, charger.stopped_because, console) if is_at_end else broken_off()
+
+
+def broken_off() -> Status:
+    """Say that it was, and how to go on."""
+    typer.echo("Broken off; begin again to go on.", err=True)
+    return STOPPED
+
+
+async def tell_end(ledger: Ledger, run: str, stopped_because: str | None, console: Console) -> Status:
+    """Show where the run stands now."""
+    summary = await ledger.summary(run)
+    _print(summary, console)
+    if in_review := summary.count(JobState.REVIEW):
+        typer.echo(f"{in_review:,} may have been charged: see `nexi-async batch review --run {run}`.", err=True)
+    if stopped_because is not None:
+        typer.echo(f"Stopped before the end: {stopped_because}. Begin again to go on.", err=True)
+        return STOPPED
+    left = summary.count(JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN) - summary.waiting
+    if left:
+        typer.echo(f"{left:,} jobs could not be charged now; begin again later to go on.", err=True)
+    return _status_of(summary)
+
+
+async def until_signalled(work: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> bool:
+    """Work; the first signal stops gracefully, the second breaks off, and then this is False."""
+    failures: list[NexiError] = []
+    is_at_end = False
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_obey, signals, stop, tasks.cancel_scope)
+            try:
+                await work()
+            except NexiError as error:  # a task group would wrap it
+                failures.append(error)
+            is_at_end = True
+            tasks.cancel_scope.cancel()
+    for failure in failures:
+        raise failure
+    return is_at_end
+
+
+async def _obey(signals: AsyncIterable[signal.Signals], stop: Callable[[], None], scope: anyio.CancelScope) -> None:
+    is_stopping = False
+    async for _ in signals:
+        if is_stopping:
+            scope.cancel()
+        is_stopping = True
+        stop()
+        typer.echo("Finishing what is under way; again to break off.", err=True)
+
+
+async def status(run: str, url: str) -> Status:
+    """Show where a run stands."""
+    async with opened_ledger(url) as ledger:
+        summary = await ledger.summary(run)
+    _print(summary, Console())
+    return _status_of(summary)
+
+
+def _status_of(summary: Summary) -> Status:
+    return DONE if summary.count(JobState.CHARGED) == summary.count() else NOT_ALL
+
+
+def _print(summary: Summary, console: Console) -> None:
+    table = Table("outcome", "jobs", "amount", title=f"Run {summary.run}", title_justify="left")
+    for total in summary.totals:
+        table.add_row(total.state, f"{total.jobs:,}", money(total.amount, total.currency))
+    for reason in summary.reasons:
+        table.add_row(f"  {reason.code or '–'} {reason.meaning}: {reason.advice}", f"{reason.jobs:,}", "")
+    console.print(table)
+    if summary.next_due is not None:
+        console.print(f"{summary.waiting:,} are planned for later, the first for {_moment(summary.next_due)}.")
+
+
+async def report(run: str, url: str, csv: Path | None, html: Path | None) -> None:
+    """Write reports."""
+    async with opened_ledger(url) as ledger:
+        if csv is not None:
+            await _write_csv(ledger, run, csv)
+        if html is not None:
+            page = html_report(await ledger.summary(run))
+            with replacing(html) as file:
+                file.write(page)
+
+
+async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
+    await ledger.summary(run)  # a run that is not there leaves no file
+    with replacing(path) as file:
+        written = CSVReport(file)
+        async for result in ledger.results(run):
+            written.write([result])
+
+
+async def review(run: str, url: str, access: Access | None) -> Status:
+    """List what a person has to look at, with the charges that fit if there is access to the API."""
+    count = 0
+    async with opened_ledger(url) as ledger:
+        search = None if access is None else await _searched(ledger, run, access)
+        async for item in ledger.in_review(run):
+            count += 1
+            _tell_item(item)
+            if search is not None:
+                _tell_found(search, item)
+    typer.echo(f"{count:,} jobs are in review.")
+    if search is not None and not search.is_whole:
+        typer.echo("The payouts hold too many charges; not all of them were read.", err=True)
+    return NOT_ALL if count else DONE
+
+
+async def _searched(ledger: Ledger, run: str, access: Access) -> PaymentSearch:
+    items = [item async for item in ledger.in_review(run)]
+    async with access.client(1) as checkout:
+        return await PaymentSearch.run(checkout, items, today=datetime.now(UTC).date())
+
+
+def _tell_item(item: ReviewItem) -> None:
+    sent = "long ago" if item.sent_at is None else _moment(item.sent_at)
+    typer.echo(f"{item.reference}: {money(item.amount, item.currency)} from subscription {item.subscription_id}")
+    typer.echo(f"    sent since {sent}; order reference {item.order_reference or '-'},", nl=False)
+    typer.echo(f" my reference {item.my_reference or '-'}, idempotency key {item.idempotency_key}")
+
+
+def _tell_found(search: PaymentSearch, item: ReviewItem) -> None:
+    found = search.found.get(item.reference, [])
+    for charge in found:
+        made = "" if charge.made_at is None else f" of {_moment(charge.made_at.timestamp())}"
+        typer.echo(f"    fits: --payment {charge.payment_id} --charge {charge.charge_id}{made}")
+    if not found:
+        typer.echo(f"    in no payout since {search.first_day}; it may not be paid out yet, so look in the portal")
+
+
+async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] | None, access: Access | None) -> None:
+    """Take what a person has found, checked if there is access to the API."""
+    async with opened_ledger(url) as ledger:
+        if charged is None:
+            await ledger.resolve_not_charged(run, reference)
+        else:
+            payment_id, charge_id = charged
+            if access is not None:
+                await _check(ledger, run, reference, charged, access)
+            await ledger.resolve_charged(run, reference, payment_id=payment_id, charge_id=charge_id)
+    typer.echo(f"{reference} is {'planned again, with a new key' if charged is None else 'charged'}.")
+
+
+async def _check(ledger: Ledger, run: str, reference: str, charged: tuple[str, str], access: Access) -> None:
+    item = await ledger.review_item(run, reference)
+    async with access.client(1) as checkout:
+        payment = await checkout.payments.retrieve(charged[0])
+    check_payment(item, payment, charged[1])
+
+
+async def dunning(run: str, url: str, attempt: int) -> None:
+    """Plan another attempt."""
+    async with opened_ledger(url) as ledger:
+        planned = await ledger.dunning(run, attempt=attempt)
+    typer.echo(f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt.")
+    if planned.first_due is not None and planned.last_due is not None:
+        typer.echo(f"They are due from {_moment(planned.first_due)} to {_moment(planned.last_due)}.")
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,35 @@
+"""What `nexi-async batch worker` does."""
+
+from __future__ import annotations
+
+import logging
+
+from rich.console import Console
+
+from nexi_async._cli.batch_work import Access, Status, broken_off, opened_ledger, tell_end, until_signalled
+from nexi_async.batch import JobResult
+from nexi_async.batch._distributed import ShardWorker
+
+__all__ = ["work"]
+
+LINE_EVERY = 1000
+"""How many jobs a line tells of."""
+
+
+async def work(run: str, url: str, access: Access, concurrency: int, rate: float | None) -> Status:
+    """Charge shards of a run, until there are none or a signal comes."""
+    for library in ("procrastinate", "psycopg.pool"):  # an outage is told in one line, and ridden out
+        logging.getLogger(library).addHandler(logging.NullHandler())
+    console = Console()
+    charged = 0
+
+    def count(_: JobResult) -> None:
+        nonlocal charged
+        charged += 1
+        if charged == 1 or charged % LINE_EVERY == 0:
+            console.print(f"{charged:,} jobs done here", highlight=False)
+
+    async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
+        worker = ShardWorker(checkout, ledger, url, run=run, concurrency=concurrency, rate=rate, on_result=count)
+        is_at_end = await until_signalled(worker.work, worker.stop)
+        return await tell_end(ledger, run, worker.stopped_because, console) if is_at_end else broken_off()

@@ -1,0 +1,81 @@
+"""`nexi-async demo`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+from rich.console import Console
+
+from nexi_async._demo.orders import CustomerOrder, UnusableOrders, read_orders, sample_orders
+from nexi_async._demo.run import run_demo
+from nexi_async._demo.table import show
+from nexi_async._demo.timeline import Timeline
+
+__all__ = ["demo"]
+
+DIFFERENT = 1
+UNUSABLE = 2
+
+
+def demo(
+    orders: Annotated[
+        Path | None,
+        typer.Option("--orders", metavar="FILE", help="Orders as JSON lines; 25 sample orders when left out."),
+    ] = None,
+    subscriptions: Annotated[
+        int, typer.Option("--subscriptions", metavar="N", min=0, help="How many subscriptions to sign up and charge.")
+    ] = 200,
+) -> None:
+    """Watch a shop use everything, against the emulator on this machine.
+
+    It sells every order on the hosted page, hears of it by webhooks, charges, refunds and cancels, bills
+    subscriptions, and loses an answer on purpose. Then it compares what the SDK believes, what the webhooks said, and
+    what the emulator's books say.
+
+    Each line of FILE is one order:
+
+    {"customer": "Saga Holm", "currency": "SEK", "lines": [{"name": "Coffee beans, kg", "quantity": 0.333,
+    "unit_price": 28900, "vat_rate": 1200}]}
+
+    unit_price is in minor units without VAT (28900 is 289.00; negative for a discount), vat_rate is percent x 100
+    (1200 is 12 %); both are whole numbers. "reference", the order number, may be added.
+
+    Exit status: 0 if all three agree, 1 if they differ, 2 if FILE can't be used; then nothing is sent.
+    """
+    chosen = _read(orders)
+    console = Console()
+    with _logging_errors_only():
+        verdict = anyio.run(run_demo, chosen, subscriptions, Timeline(console))
+    show(verdict, console, listed={order.reference for order in chosen})
+    raise typer.Exit(0 if verdict.agrees else DIFFERENT)
+
+
+@contextmanager
+def _logging_errors_only() -> Iterator[None]:
+    """Refusals and a lost answer belong to the demo: the timeline tells of them, so that the log need not."""
+    logger = logging.getLogger("nexi_async")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _read(path: Path | None) -> list[CustomerOrder]:
+    """The orders of the file, or of the sample."""
+    try:
+        return read_orders(sample_orders() if path is None else path.read_bytes())
+    except OSError as error:
+        typer.echo(f"{path} can't be read: {error.strerror}", err=True)
+    except UnusableOrders as unusable:
+        typer.echo(f"{path} can't be used, nothing was sent:", err=True)
+        for line in unusable.lines:
+            typer.echo(f"  {line}", err=True)
+    raise typer.Exit(UNUSABLE)

@@ -1,0 +1,79 @@
+"""`nexi-async emulator`."""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import anyio
+import typer
+
+from nexi_async.emulator import CheckoutEmulator
+from nexi_async.emulator._server import Listening, serve
+
+__all__ = ["emulator"]
+
+UNUSABLE = 2
+
+
+def emulator(
+    *,
+    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate made for this run.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Make ids and odds the same in every run.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take requests by the letter of the official reference.")
+    ] = False,
+    beyond_loopback: Annotated[
+        bool,
+        typer.Option("--beyond-loopback", help="Say it twice: let --host be an address that other machines reach."),
+    ] = False,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where shoppers reach its pages, if not where it listens.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A further name or address to be called by; repeat it for more.")
+    ] = None,
+) -> None:
+    """Serve the emulator: the API, the hosted page, webhooks, and controls under /emulator.
+
+    Point the SDK at it with NEXI_BASE_URL and NEXI_SECRET_KEY. It stops on Ctrl-C.
+    """
+    try:
+        app = CheckoutEmulator(seed=seed, strict=strict, public_url=public_url, hosts=allow_host or ())
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNUSABLE) from None
+    serving = functools.partial(serve, app, host=host, port=port, tls=tls, beyond_loopback=beyond_loopback)
+    problem = anyio.run(_serve_until_stopped, app, serving)
+    if problem is not None:
+        typer.echo(f"The emulator can't listen at {host}, port {port}: {problem}", err=True)
+        raise typer.Exit(UNUSABLE)
+
+
+async def _serve_until_stopped(app: CheckoutEmulator, serving: Callable[..., Coroutine[Any, Any, None]]) -> str | None:
+    """Serve until Ctrl-C or a request to end; returns why it could not, if so."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as group:
+            try:
+                listening: Listening = await group.start(serving)
+            except ValueError:
+                return "it is not a loopback address; add --beyond-loopback if other machines shall reach it"
+            except OSError as error:
+                return error.strerror or str(error)
+            _announce(app, listening)
+            async for _ in signals:
+                group.cancel_scope.cancel()
+    return None
+
+
+def _announce(app: CheckoutEmulator, listening: Listening) -> None:
+    typer.echo(f"Emulator at   {listening.url}")
+    typer.echo(f"Secret key    {app.secret_key}")
+    typer.echo(f"Checkout key  {app.checkout_key}")
+    if listening.ca_file is not None:
+        typer.echo(f"Trust         {listening.ca_file}")
+    typer.echo("Ctrl-C stops it.")

@@ -1,0 +1,118 @@
+"""`nexi-async inbox`: look into the inbox of a webhook receiver, send events round again, throw old ones away."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+
+import anyio
+import typer
+from rich.console import Console
+
+from nexi_async._cli.secrets import without_password
+from nexi_async._cli.usage_errors import telling_faults
+from nexi_async._codec import read_json
+from nexi_async._errors import ConfigurationError
+from nexi_async.webhooks import SQLInbox, StoredEvent
+
+__all__ = ["inbox"]
+
+DAY = 86_400.0
+NOT_FOUND = 1
+LINE = "{:>8}  {:<19}  {:<7}  {:>5}  {:<31}  {:<32}  {}"
+
+inbox = typer.Typer(no_args_is_help=True, help="Look after the inbox of a webhook receiver, also while it runs.")
+
+InboxURL = Annotated[
+    str,
+    typer.Option(
+        "--inbox",
+        metavar="URL",
+        envvar="NEXI_INBOX",
+        callback=without_password,
+        help="sqlite:///inbox.db, or postgresql://user:password@host/name.",
+    ),
+]
+
+
+class State(enum.StrEnum):
+    """What an event can be."""
+
+    waiting = "waiting"
+    done = "done"
+    dead = "dead"
+
+
+@inbox.command("list")
+def show_list(
+    inbox: InboxURL,
+    *,
+    state: Annotated[State | None, typer.Option(help="Only events of this state.")] = None,
+    payment: Annotated[str | None, typer.Option(metavar="ID", help="Only events about this payment.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+) -> None:
+    """List events, newest first."""
+    events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, most=limit)
+    typer.echo(LINE.format("number", "received (UTC)", "state", "tries", "event", "payment", "error"))
+    for event in events:
+        typer.echo(LINE.format(*_columns(event)).rstrip())
+
+
+@inbox.command()
+def show(number: Annotated[int, typer.Argument(help="The event's number.")], inbox: InboxURL) -> None:
+    """Show one event and the delivery in it, with all that it says of the shopper.
+
+    Exit status: 1 if there is no such event.
+    """
+    event = _ask(inbox, "event", number)
+    if event is None:
+        typer.echo(f"There is no event {number}.", err=True)
+        raise typer.Exit(NOT_FOUND)
+    ends = "next try" if event.state == "waiting" else "ended"
+    facts = {"number": event.number, "event": event.event, "id": event.id, "payment": event.payment_id or "-"}
+    facts |= {"state": event.state, "tries": event.attempts, "received": event.received_at, ends: event.due_at}
+    facts |= {"error": event.error} if event.error else {}
+    for name, value in facts.items():
+        typer.echo(f"{name:<9} {value}")
+    Console(soft_wrap=True).print_json(data=read_json(event.body))
+
+
+@inbox.command()
+def replay(
+    inbox: InboxURL,
+    numbers: Annotated[list[int] | None, typer.Argument(help="Events to send; all dead ones when left out.")] = None,
+) -> None:
+    """Send events round again, as if they had just come in: dead ones, or those of these numbers, handled ones too."""
+    typer.echo(f"{_ask(inbox, 'replay', *(numbers or ()))} sent round again")
+
+
+@inbox.command()
+def purge(
+    inbox: InboxURL,
+    *,
+    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="How long ago they ended.")] = 30.0,
+    dead: Annotated[bool, typer.Option("--dead", help="Throw away dead events, instead of handled ones.")] = False,
+) -> None:
+    """Throw away events that were handled; a repetition that comes later would be handled again."""
+    thrown = _ask(inbox, "purge", "dead" if dead else "done", older_than=older_than * DAY)
+    typer.echo(f"{thrown} thrown away")
+
+
+def _columns(event: StoredEvent) -> tuple[str, ...]:
+    received = f"{event.received_at:%Y-%m-%d %H:%M:%S}"
+    tries, payment, error = str(event.attempts), event.payment_id or "-", " ".join((event.error or "").split())
+    return str(event.number), received, event.state, tries, event.event, payment, error
+
+
+def _ask(url: str, method: str, *arguments: Any, **options: Any) -> Any:
+    """Open the inbox, call it, close it."""
+
+    async def ask() -> Any:
+        inbox = SQLInbox(url)
+        if not await inbox.exists():  # a misspelt name must not make an empty one
+            raise ConfigurationError([("--inbox", "there is no inbox: is the URL right, and has a receiver run?")])
+        async with inbox:
+            return await getattr(inbox, method)(*arguments, **options)
+
+    with telling_faults():
+        return anyio.run(ask)

@@ -1,0 +1,48 @@
+"""Secrets come from the environment, a file or a prompt: every user of a machine can read its command lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from nexi_async._errors import ConfigurationError
+
+__all__ = ["secret_key", "without_password"]
+
+IN_THE_OPEN = (
+    "The password in {option} can be read by every user of this machine: put the URL into {variable}, or leave the "
+    "password to PGPASSWORD or ~/.pgpass."
+)
+
+
+def secret_key(file: Path | None) -> str | None:
+    """The key from a file or, at a terminal, from a prompt; None if the environment has it.
+
+    Raises:
+        ConfigurationError: the file can't be read.
+    """
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError([("--secret-key-file", f"can't be read: {type(error).__name__}")]) from None
+    if "NEXI_SECRET_KEY" in os.environ or not sys.stdin.isatty():
+        return None
+    answer: str = typer.prompt("Secret key", hide_input=True, err=True)
+    return answer
+
+
+def without_password(context: typer.Context, parameter: typer.CallbackParam, url: str | None) -> str | None:
+    """Warn of a database URL with a password on the command line."""
+    source = context.get_parameter_source(parameter.name or "")
+    if (
+        source is not None
+        and source.name == "COMMANDLINE"
+        and url is not None
+        and ":" in url.partition("://")[2].rpartition("@")[0]
+    ):
+        typer.echo(IN_THE_OPEN.format(option=parameter.opts[0], variable=parameter.envvar), err=True)
+    return url

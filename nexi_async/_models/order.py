@@ -1,0 +1,210 @@
+"""The order: what is bought, line by line, in amounts that always add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Self, cast
+
+import attrs
+
+from nexi_async._models import rules
+from nexi_async._models.rules import Amount, Currency, ItemText, NotNegative, PlainText, Quantity, Rate, Text
+
+__all__ = ["Order", "OrderItem"]
+
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+"""Enough digits for a price times a quantity that nothing is rounded but the final amount; halves go away from zero, as
+on receipts."""
+
+
+@attrs.frozen(kw_only=True)
+class OrderItem:
+    r"""One line of an order; build it with `OrderItem.of`, which does the arithmetic.
+
+    Attributes:
+        reference: the article number, at most 128 characters, none of `< > \`.
+        name: what the shopper reads, same limits.
+        quantity: how many, from 0; fractions are allowed.
+        unit: e.g. "pcs" or "kg", at most 128 characters, none of `< > ' " & \`.
+        unit_price: minor units for one, without VAT; negative on discount lines.
+        tax_rate: percent x 100, 0 to 99999.
+        tax_amount: minor units, VAT of the whole line.
+        net_total_amount: minor units, the line without VAT.
+        gross_total_amount: minor units, the line with VAT.
+        image_url: a picture, shown by Riverty invoices only.
+    """
+
+    reference: ItemText
+    name: ItemText
+    quantity: Quantity
+    unit: Text
+    unit_price: Amount
+    gross_total_amount: Amount
+    net_total_amount: Amount
+    tax_rate: Rate = 0
+    tax_amount: Amount = 0
+    image_url: PlainText | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        reference: str,
+        name: str,
+        quantity: Decimal | int = 1,
+        unit: str = "pcs",
+        unit_price: int | None = None,
+        unit_price_with_tax: int | None = None,
+        tax_rate: int = 0,
+        image_url: str | None = None,
+    ) -> Self:
+        """Work out a line from one price, a quantity and a VAT rate.
+
+        Args:
+            reference: the article number.
+            name: what the shopper reads.
+            quantity: a Decimal or an int; never a float.
+            unit: what is counted.
+            unit_price: minor units for one without VAT; give this or `unit_price_with_tax`.
+            unit_price_with_tax: minor units for one with VAT; the line's gross total is then exactly price x quantity.
+            tax_rate: percent x 100 (2500 = 25 %).
+            image_url: a picture, for Riverty invoices.
+
+        Amounts are rounded once per line, halves away from zero; net + VAT is always gross.
+
+        Raises:
+            InvalidRequest: a value is not a whole number where it must be, is out of range, or both prices or none
+                are given.
+        """
+        given = _Line(
+            quantity=_exact(quantity),
+            unit_price=unit_price,
+            unit_price_with_tax=unit_price_with_tax,
+            tax_rate=tax_rate,
+        )
+        rules.check(given)
+        net, tax = given.net_and_tax()
+        item = cls(
+            reference=reference,
+            name=name,
+            quantity=given.quantity,
+            unit=unit,
+            unit_price=given.price_without_tax(),
+            tax_rate=tax_rate,
+            tax_amount=tax,
+            net_total_amount=net,
+            gross_total_amount=net + tax,
+            image_url=image_url,
+        )
+        rules.check(item)
+        return item
+
+
+@attrs.frozen(kw_only=True)
+class _Line:
+    """What a line is worked out from."""
+
+    quantity: Quantity
+    unit_price: Amount | None
+    unit_price_with_tax: Amount | None
+    tax_rate: Rate
+
+    def _own_faults(self) -> Iterator[tuple[str, str]]:
+        if (self.unit_price is None) == (self.unit_price_with_tax is None):
+            yield "unitPrice", "give either unit_price (without VAT) or unit_price_with_tax"
+
+    def net_and_tax(self) -> tuple[int, int]:
+        if self.unit_price is not None:
+            net = self._times_quantity(self.unit_price)
+            return net, _divided(net * self.tax_rate, 10_000)
+        gross = self._times_quantity(self.unit_price_with_tax or 0)
+        net = self._without_tax(gross)
+        return net, gross - net
+
+    def _times_quantity(self, price: int) -> int:
+        whole = int(self.quantity)
+        if whole == self.quantity:
+            return price * whole
+        return int(_EXACT.multiply(Decimal(price), self.quantity).to_integral_value(context=_EXACT))
+
+    def price_without_tax(self) -> int:
+        return self._without_tax(self.unit_price_with_tax or 0) if self.unit_price is None else self.unit_price
+
+    def _without_tax(self, amount: int) -> int:
+        return _divided(amount * 10_000, 10_000 + self.tax_rate)
+
+
+def order_items(items: Iterable[OrderItem]) -> tuple[OrderItem, ...]:
+    """Any iterable of lines, kept so that nobody changes it."""
+    return tuple(items)
+
+
+def _exact(quantity: Decimal | int) -> Decimal:
+    is_whole = isinstance(quantity, int) and not isinstance(quantity, bool)
+    return Decimal(quantity) if is_whole else cast("Decimal", quantity)
+
+
+def _divided(amount: int, by: int) -> int:
+    """Rounded to a whole number, halves away from zero."""
+    size = (2 * abs(amount) + by) // (2 * by)
+    return size if amount >= 0 else -size
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    r"""What the shopper pays for; build it with `Order.of`, which adds the lines up.
+
+    Attributes:
+        items: the lines, at least one.
+        amount: minor units with VAT; must be the sum of the lines' gross totals. 0 only when a payment signs up for a
+            subscription.
+        currency: ISO 4217 in capitals.
+        reference: the order number, at most 128 characters, none of `< > ' " & \`.
+    """
+
+    items: tuple[OrderItem, ...] = attrs.field(converter=order_items)
+    amount: NotNegative
+    currency: Currency
+    reference: Text | None = None
+
+    @classmethod
+    def of(cls, *, items: Iterable[OrderItem], currency: str, reference: str | None = None) -> Self:
+        """An order whose amount is the sum of its lines.
+
+        Raises:
+            InvalidRequest: a line or the sum breaks a rule of the API.
+        """
+        lines = tuple(items)
+        try:
+            order = cls(items=lines, amount=sum_of(lines), currency=currency, reference=reference)
+        except (AttributeError, TypeError):  # what is no line, or has no number, can't be added up
+            rules.check(_Lines(items=lines))
+            raise
+        if not rules.is_sound(order):
+            rules.check(_Lines(items=lines))  # if a line is wrong, so is their sum, which is not worth a word
+            rules.check(order)
+        return order
+
+    def _own_faults(self) -> Iterator[tuple[str, str]]:
+        if not self.items:
+            yield "items", "must have at least one line"
+        yield from sum_faults(self.amount, self.items)
+
+
+@attrs.frozen
+class _Lines:
+    """Order lines that could not be added up."""
+
+    items: tuple[OrderItem, ...]
+
+
+def sum_of(items: tuple[OrderItem, ...]) -> int:
+    """The lines' gross totals added up, in minor units."""
+    return sum(item.gross_total_amount for item in items)
+
+
+def sum_faults(amount: int, items: tuple[OrderItem, ...] | None) -> Iterator[tuple[str, str]]:
+    """The rule that holds wherever an amount travels with lines: the two must agree."""
+    if items and (total := sum_of(items)) != amount:
+        yield "amount", f"is {amount}, but the lines add up to {total} (difference {amount - total})"

@@ -1,0 +1,366 @@
+r"""The API's limits, said in the annotations of the models; whether a request keeps them, and what it breaches.
+
+A model says `name: ItemText`; `ItemText` is `Annotated[str, longest(128), without("<>\")]`. Rules that span several
+members are a method `_own_faults` of the model that holds them.
+
+Theory of operation. A rule exists once, and is used in two ways. `faults()` walks a request with its annotations and
+tells each breach with its JSON path; it is thorough rather than fast. `is_sound()` only answers yes or no, with a
+function that is written and compiled once for each model from the rules' own conditions, as attrs writes `__init__`:
+nearly every request is sound, and pays for one pass over its values. Where the answer is no, the walk has the word.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import types
+import typing
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, cast
+
+import attrs
+
+from nexi_async._errors import Fault, InvalidRequest
+from nexi_async._wire_names import camel, wire_name
+
+__all__ = [
+    "Amount",
+    "CountryCode",
+    "Currency",
+    "Email",
+    "ItemText",
+    "MerchantNumber",
+    "MyReference",
+    "Name",
+    "NotNegative",
+    "PlainText",
+    "Quantity",
+    "Rate",
+    "Text",
+    "Url",
+    "between",
+    "camel",
+    "check",
+    "faults",
+    "is_sound",
+    "longest",
+    "matching",
+    "wire_name",
+    "without",
+]
+
+Rule = Callable[[Any], str | None]
+"""Says what is wrong with a value, or None. It never repeats the value, which may be personal."""
+
+Check = Callable[[Any, str, list[Fault]], None]
+"""Appends the faults of the value at a path; a list, since generators would cost more than all the rules together."""
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class _Condition:
+    """A rule with its condition as source too, so that it can be part of a compiled check.
+
+    Attributes:
+        source: an expression of `x`, and of `helper` if there is one, that is true if `x` keeps the rule.
+        explain: what is wrong with a value, or None; agrees with the expression.
+        helper: a function that the expression calls.
+    """
+
+    source: str
+    explain: Rule
+    helper: Callable[[Any], object] | None = None
+
+    def __call__(self, value: Any) -> str | None:
+        return self.explain(value)
+
+
+def longest(limit: int, *, shortest: int = 0) -> Rule:
+    """The text has at most `limit` characters, and at least `shortest`."""
+
+    def explain(text: str) -> str | None:
+        if len(text) > limit:
+            return f"has {len(text)} characters, at most {limit} are allowed"
+        if len(text) < shortest:
+            return "must not be empty" if shortest == 1 else f"must have at least {shortest} characters"
+        return None
+
+    return _Condition(f"{shortest} <= len(x) <= {limit}", explain)
+
+
+def without(forbidden: str) -> Rule:
+    """The text has none of these characters."""
+    pattern = re.compile(f"[{re.escape(forbidden)}]")
+
+    def explain(text: str) -> str | None:
+        found = pattern.search(text)
+        if found is None:
+            return None
+        return f"has {found.group()} at position {found.start() + 1}; the API forbids {' '.join(forbidden)} here"
+
+    return _Condition(" and ".join(f"{character!r} not in x" for character in forbidden), explain)
+
+
+def matching(pattern: str, meaning: str) -> Rule:
+    """The whole text matches; `meaning` completes "must be ..."."""
+    compiled = re.compile(pattern)
+
+    def explain(text: str) -> str | None:
+        return None if compiled.fullmatch(text) else f"must be {meaning}"
+
+    return _Condition("helper(x)", explain, compiled.fullmatch)
+
+
+def between(least: int, most: int) -> Rule:
+    """The number is neither smaller nor larger."""
+
+    def explain(number: int) -> str | None:
+        return None if least <= number <= most else f"must be from {least} to {most}, is {number}"
+
+    return _Condition(f"{least} <= x <= {most}", explain)
+
+
+def _zoned(moment: datetime) -> str | None:
+    return None if moment.utcoffset() is not None else "needs a time zone, e.g. datetime(..., tzinfo=UTC)"
+
+
+def _countable(quantity: Decimal) -> str | None:
+    if not quantity.is_finite() or not 0 <= quantity <= INT32:
+        return f"must be a number from 0 to {INT32}"
+    if len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
+        return f"has more than {DOUBLE_DIGITS} digits, more than the API can hold"
+    return None
+
+
+# --- vocabulary: the limits of the official field tables --------------------------------------------------------------
+
+INT32 = 2**31 - 1
+DOUBLE_DIGITS = 15
+SPECIAL = "<>'\"&\\"
+ITEM_SPECIAL = "<>\\"
+URL_SPECIAL = "<>'\"\\"
+
+_int32 = between(-INT32 - 1, INT32)
+
+Amount = Annotated[int, _int32]
+"""Minor units (12500 = 125.00 SEK), a whole number that fits 32 bits; may be negative on discount lines."""
+NotNegative = Annotated[int, between(0, INT32)]
+"""A whole number from 0."""
+Rate = Annotated[int, between(0, 99_999)]
+"""Percent x 100: 2500 is 25 %."""
+Quantity = Annotated[Decimal, _countable]
+"""How many; a Decimal, since the API takes fractions such as 0.333."""
+Currency = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 4217 code in capitals, e.g. SEK")]
+CountryCode = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 3166 code in capitals, e.g. SWE")]
+ItemText = Annotated[str, longest(128), without(ITEM_SPECIAL)]
+Text = Annotated[str, longest(128), without(SPECIAL)]
+PlainText = Annotated[str, longest(128)]
+Name = Annotated[str, longest(128, shortest=1), without(SPECIAL)]
+MyReference = Annotated[str, longest(36), without(SPECIAL)]
+Url = Annotated[str, longest(256, shortest=1), without(URL_SPECIAL)]
+MerchantNumber = Annotated[str, matching(r"[0-9]{1,18}", "digits only")]
+Email = Annotated[str, longest(128), matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
+
+
+# --- whether and what -------------------------------------------------------------------------------------------------
+
+
+def check(request: object) -> None:
+    """Raise `InvalidRequest` with every fault of the request, or return."""
+    if is_sound(request):
+        return
+    found = faults(request)
+    if found:
+        raise InvalidRequest(found)
+
+
+def is_sound(request: object) -> bool:
+    """Whether the request has no faults."""
+    return _compiled(cast("type[attrs.AttrsInstance]", type(request)))(request)
+
+
+def faults(request: object) -> list[Fault]:
+    """Every breach of the rules in a request model, with its JSON path."""
+    found: list[Fault] = []
+    _model_check(cast("type[attrs.AttrsInstance]", type(request)))(request, "", found)
+    return found
+
+
+# --- the walk ---------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _model_check(model: type[attrs.AttrsInstance]) -> Check:
+    hints = typing.get_type_hints(model, include_extras=True)
+    members = [
+        (attribute.name, wire, _check_of(hints[attribute.name]))
+        for attribute in attrs.fields(model)
+        if (wire := wire_name(attribute)) is not None
+    ]
+    own_faults = getattr(model, "_own_faults", None)
+
+    def walk(value: Any, path: str, found: list[Fault]) -> None:
+        if not isinstance(value, model):
+            found.append(Fault(path, f"must be {_with_article(model.__name__)}, is {_kind(value)}"))
+            return
+        before = len(found)
+        prefix = f"{path}." if path else ""
+        for name, wire, inner in members:
+            inner(getattr(value, name), prefix + wire, found)
+        if own_faults is not None and len(found) == before:
+            found.extend(Fault(prefix + where, text) for where, text in own_faults(value))
+
+    return walk
+
+
+def _check_of(hint: Any) -> Check:
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return _scalar(typing.get_args(hint)[0], hint.__metadata__)
+    if origin in (typing.Union, types.UnionType):
+        return _optional(_check_of(next(part for part in typing.get_args(hint) if part is not types.NoneType)))
+    if origin is tuple:
+        return _each(_check_of(typing.get_args(hint)[0]))
+    if attrs.has(hint):
+        return lambda value, path, found: _model_check(hint)(value, path, found)
+    return _scalar(hint, ())
+
+
+def _scalar(kind: Any, rules: Sequence[Rule]) -> Check:
+    expected = _WORDS.get(kind) or _with_article(kind.__name__)
+    is_open = _is_open(kind)
+    rules = (*_OF_EVERY.get(kind, ()), *rules)
+
+    def walk(value: Any, path: str, found: list[Fault]) -> None:
+        if type(value) is not kind and not (is_open and isinstance(value, kind)):
+            found.append(Fault(path, f"must be {expected}, is {_kind(value)}"))
+            return
+        for rule in rules:
+            text = rule(value)
+            if text is not None:
+                found.append(Fault(path, text))
+
+    return walk
+
+
+def _is_open(kind: type) -> bool:
+    """Whether a subclass will do; a bool that passes for an int will not."""
+    return issubclass(kind, str | datetime)
+
+
+def _optional(inner: Check) -> Check:
+    def walk(value: Any, path: str, found: list[Fault]) -> None:
+        if value is not None:
+            inner(value, path, found)
+
+    return walk
+
+
+def _each(inner: Check) -> Check:
+    def walk(value: Any, path: str, found: list[Fault]) -> None:
+        for index, item in enumerate(value):
+            inner(item, f"{path}[{index}]", found)
+
+    return walk
+
+
+def _encodable(text: str) -> str | None:
+    if text.isascii() or not _SURROGATE.search(text):
+        return None
+    return "has half of a surrogate pair, which is no character"
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_OF_EVERY: dict[type, tuple[Rule, ...]] = {
+    str: (_Condition("(x.isascii() or not helper(x))", _encodable, _SURROGATE.search),),
+    datetime: (_zoned,),
+}
+
+_WORDS: dict[type, str] = {
+    int: "a whole number (int)",
+    str: "text (str)",
+    bool: "True or False",
+    Decimal: "a Decimal",
+    datetime: "a datetime",
+}
+
+
+def _kind(value: object) -> str:
+    return "missing" if value is None else _with_article(type(value).__name__)
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiouAEIOU" else f"a {noun}"
+
+
+# --- the compiled answer ----------------------------------------------------------------------------------------------
+
+Answer = Callable[[Any], bool]
+
+
+@functools.cache
+def _compiled(model: type[attrs.AttrsInstance]) -> Answer:
+    """Whether a value is this model and keeps all its rules, as one function without a loop over members."""
+    hints = typing.get_type_hints(model, include_extras=True)
+    source = _Source()
+    lines = [f"if not isinstance(value, {source.name(model)}): return False"]
+    for attribute in attrs.fields(model):
+        if wire_name(attribute) is not None:
+            lines += [
+                f"x = value.{attribute.name}",
+                f"if not ({source.condition(hints[attribute.name])}): return False",
+            ]
+    own_faults = getattr(model, "_own_faults", None)
+    if own_faults is not None:
+        lines.append(f"for _ in {source.name(own_faults)}(value): return False")
+    return source.compiled([*lines, "return True"])
+
+
+class _Source:
+    """Conditions as Python source, and what their names stand for."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+
+    def compiled(self, lines: Sequence[str]) -> Answer:
+        """A function of `value` with this body."""
+        body = "".join(f"\n  {line}" for line in lines)
+        exec(f"def answer(value):{body}", self.names)  # noqa: S102 - from annotations alone, never from values
+        return cast("Answer", self.names["answer"])
+
+    def name(self, value: object) -> str:
+        """A name of its own for a value."""
+        name = f"v{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def condition(self, hint: Any) -> str:
+        """True if `x` is what the annotation says."""
+        origin = typing.get_origin(hint)
+        if origin is Annotated:
+            return self._scalar(typing.get_args(hint)[0], hint.__metadata__)
+        if origin in (typing.Union, types.UnionType):
+            inner = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+            return f"x is None or ({self.condition(inner)})"
+        if origin is tuple:
+            return f"{self.name(_each_sound(typing.get_args(hint)[0]))}(x)"
+        return f"{self.name(_compiled(hint))}(x)" if attrs.has(hint) else self._scalar(hint, ())
+
+    def _scalar(self, kind: Any, rules: Sequence[Rule]) -> str:
+        name = self.name(kind)
+        is_kind = f"isinstance(x, {name})" if _is_open(kind) else f"type(x) is {name}"
+        return " and ".join([is_kind, *map(self._rule, (*_OF_EVERY.get(kind, ()), *rules))])
+
+    def _rule(self, rule: Rule) -> str:
+        if not isinstance(rule, _Condition):
+            return f"{self.name(rule)}(x) is None"
+        return rule.source if rule.helper is None else rule.source.replace("helper", self.name(rule.helper))
+
+
+def _each_sound(hint: Any) -> Answer:
+    source = _Source()
+    return source.compiled(["for x in value:", f"  if not ({source.condition(hint)}): return False", "return True"])

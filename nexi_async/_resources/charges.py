@@ -1,0 +1,71 @@
+"""Charges: money that was taken, and giving one charge back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from nexi_async._models.charge import Charge
+from nexi_async._models.order import OrderItem
+from nexi_async._models.refund import RefundReceipt, RefundRequest
+from nexi_async._resources.requests import fetch_receipt, keyed, require_same
+from nexi_async._transport.request import Call, segment
+from nexi_async._transport.session import Session
+
+__all__ = ["Charges"]
+
+
+@attrs.frozen
+class Charges:
+    """`checkout.charges`."""
+
+    _session: Session = attrs.field(repr=False)
+
+    async def retrieve(self, charge_id: str) -> Charge:
+        """One charge; changes nothing and is repeated on failure.
+
+        Raises:
+            NotFound: no such charge.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/charges/{chargeId}
+        """
+        call = Call(operation="charges.retrieve", method="GET", path=_path(charge_id))
+        charge = await self._session.fetch(call, Charge)
+        require_same(call, asked=charge_id, answered=charge.charge_id)
+        return charge
+
+    async def refund(
+        self,
+        charge_id: str,
+        *,
+        amount: int,
+        order_items: Iterable[OrderItem] | None = None,
+        my_reference: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> RefundReceipt:
+        """Give one charge back, all of it or a part; repeated with the same key, never done twice.
+
+        The receipt means "accepted"; the money is back once the refund is `Completed` in the payment.
+
+        Args:
+            charge_id: the charge.
+            amount: minor units; at most what is left of this charge.
+            order_items: the lines of a part; they must add up to `amount`.
+            my_reference: the merchant's own text, at most 36 characters.
+            idempotency_key: one per refund, at most 63 characters; made when left out.
+
+        Raises:
+            InvalidRequest: a value breaks a rule of the API; nothing was sent.
+            NexiError: see its outcome.
+
+        Official reference: POST /v1/charges/{chargeId}/refunds
+        """
+        request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
+        call = keyed(self._session, "charges.refund", _path(charge_id) + "/refunds", request, idempotency_key)
+        return await fetch_receipt(self._session, call, RefundReceipt)
+
+
+def _path(charge_id: str) -> str:
+    return f"/v1/charges/{segment(charge_id, name='charge_id')}"

@@ -1,0 +1,47 @@
+"""Refunds: money on its way back to the shopper."""
+
+from __future__ import annotations
+
+import attrs
+
+from nexi_async._models.refund import Refund
+from nexi_async._resources.requests import require_same
+from nexi_async._transport.request import Call, segment
+from nexi_async._transport.session import Session
+
+__all__ = ["Refunds"]
+
+
+@attrs.frozen
+class Refunds:
+    """`checkout.refunds`."""
+
+    _session: Session = attrs.field(repr=False)
+
+    async def retrieve(self, refund_id: str) -> Refund:
+        """One refund; its state is found only in `Payment.refunds`. Changes nothing and is repeated on failure.
+
+        Raises:
+            NotFound: no such refund.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/refunds/{refundId}
+        """
+        path = f"/v1/refunds/{segment(refund_id, name='refund_id')}"
+        call = Call(operation="refunds.retrieve", method="GET", path=path)
+        refund = await self._session.fetch(call, Refund)
+        require_same(call, asked=refund_id, answered=refund.refund_id)
+        return refund
+
+    async def cancel_pending(self, refund_id: str) -> None:
+        """Stop a refund that waits for money on the merchant's account.
+
+        The API takes no idempotency key here, so it is sent again only if it surely was not received.
+
+        Raises:
+            NexiError: the refund is not pending any more, or see its outcome.
+
+        Official reference: POST /v1/pending-refunds/{refundId}/cancel
+        """
+        path = f"/v1/pending-refunds/{segment(refund_id, name='refund_id')}/cancel"
+        await self._session.send(Call(operation="refunds.cancel_pending", method="POST", path=path))

@@ -1,0 +1,130 @@
+"""Reports: what Nexi pays out, and from which charges and refunds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from datetime import date
+
+import attrs
+
+from nexi_async._errors import InvalidRequest
+from nexi_async._models import rules
+from nexi_async._models.payout import Payout, PayoutAction, PayoutActionPage, PayoutPage
+from nexi_async._models.rules import Currency
+from nexi_async._resources.pages import check_page_size, numbered
+from nexi_async._resources.requests import require_same
+from nexi_async._transport.request import Call, segment
+from nexi_async._transport.session import Session
+
+__all__ = ["Reports"]
+
+REPORT_PAGE_SIZE = 100
+"""What the API uses when it is not told."""
+
+
+@attrs.frozen
+class Reports:
+    """`checkout.reports`: read only, so every call is repeated on failure."""
+
+    _session: Session = attrs.field(repr=False)
+
+    async def balances(
+        self, *, currencies: Iterable[str] = (), from_date: date | None = None, to_date: date | None = None
+    ) -> object:
+        """The account's balances as plain JSON values, just as they came: their schema is not published.
+
+        Args:
+            currencies: only these, ISO 4217 in capitals; all when left out.
+            from_date: first day.
+            to_date: last day.
+
+        Official reference: GET /report/v1/balances
+        """
+        wanted = _Currencies(currencies=tuple(currencies))
+        rules.check(wanted)
+        query = {
+            "currencies": ",".join(wanted.currencies) or None,
+            "fromDate": None if from_date is None else from_date.isoformat(),
+            "toDate": None if to_date is None else to_date.isoformat(),
+        }
+        return await self._session.fetch(self._call("balances", "balances", query), object)
+
+    def payouts(
+        self, *, from_date: date, to_date: date, currency: str | None = None, page_size: int = REPORT_PAGE_SIZE
+    ) -> AsyncGenerator[Payout, None]:
+        """The payouts of a period, both days included: `async for payout in checkout.reports.payouts(...)`.
+
+        Args:
+            from_date: first day of payout.
+            to_date: last day of payout.
+            currency: only this one, ISO 4217 in capitals.
+            page_size: how many are asked for at once; the next page is fetched only when it is needed.
+
+        Official reference: GET /report/v1/payouts
+        """
+        check_page_size(page_size)
+        rules.check(_Currencies(currencies=() if currency is None else (currency,)))
+        if from_date > to_date:
+            raise InvalidRequest([("from_date", "is after to_date")])
+        query = {
+            "fromDate": from_date.isoformat(),
+            "toDate": to_date.isoformat(),
+            "currency": currency,
+            "pageSize": str(page_size),
+        }
+
+        async def fetch(number: int) -> tuple[tuple[Payout, ...], int]:
+            page = await self._session.fetch(
+                self._call("payouts", "payouts", query | {"pageNumber": str(number)}), PayoutPage
+            )
+            return page.payouts, page.number_of_payouts
+
+        return numbered(fetch)
+
+    async def payout(self, payout_id: str) -> Payout:
+        """One payout; its actions come from `payment_actions`.
+
+        Raises:
+            NotFound: no such payout.
+            NexiError: see its outcome.
+
+        Official reference: GET /report/v1/payouts/{id}
+        """
+        query = {"pageNumber": "0", "pageSize": "1"}
+        call = self._call("payout", _payout(payout_id), query)
+        found = await self._session.fetch(call, Payout)
+        require_same(call, asked=payout_id, answered=found.id)
+        return found
+
+    def payment_actions(
+        self, payout_id: str, *, page_size: int = REPORT_PAGE_SIZE
+    ) -> AsyncGenerator[PayoutAction, None]:
+        """The charges, refunds and deposits that a payout is made of, page by page.
+
+        Official reference: GET /report/v1/payouts/{id}
+        """
+        check_page_size(page_size)
+        path = _payout(payout_id)
+
+        async def fetch(number: int) -> tuple[tuple[PayoutAction, ...], int]:
+            query = {"pageNumber": str(number), "pageSize": str(page_size)}
+            page = await self._session.fetch(self._call("payment_actions", path, query), PayoutActionPage)
+            return page.payment_actions, page.number_of_payment_actions
+
+        return numbered(fetch)
+
+    def _call(self, name: str, path: str, query: Mapping[str, str | None]) -> Call:
+        members = {"merchantNumber": self._session.merchant_number, **query}
+        given = tuple((name, value) for name, value in members.items() if value is not None)
+        return Call(operation=f"reports.{name}", method="GET", path=f"/report/v1/{path}", query=given)
+
+
+@attrs.frozen(kw_only=True)
+class _Currencies:
+    """Currencies to be checked."""
+
+    currencies: tuple[Currency, ...]
+
+
+def _payout(payout_id: str) -> str:
+    return f"payouts/{segment(payout_id, name='payout_id')}"

@@ -1,0 +1,71 @@
+"""Steps that all resources share on the way to a call and back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from nexi_async import _codec as codec
+from nexi_async._errors import InvalidRequest, UnexpectedResponse
+from nexi_async._idempotency import check_key, new_key
+from nexi_async._models import rules
+from nexi_async._models.card_payment import CardPaymentReceipt
+from nexi_async._models.charge import ChargeReceipt
+from nexi_async._models.refund import RefundReceipt
+from nexi_async._models.subscription import SubscriptionChargeReceipt
+from nexi_async._transport.request import Call
+from nexi_async._transport.session import Session
+
+Receipt = TypeVar("Receipt", CardPaymentReceipt, ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
+
+__all__ = ["checked", "fetch_receipt", "keyed", "not_empty", "require_same"]
+
+
+def checked(request: object) -> bytes:
+    """The request as bytes, once it keeps every rule."""
+    rules.check(request)
+    return codec.encode(request)
+
+
+def keyed(
+    session: Session,
+    operation: str,
+    path: str,
+    request: object,
+    key: str | None,
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Call:
+    """A POST that carries an idempotency key, the caller's or, unless the client requires that, a new one."""
+    if key is None:
+        session.require_key(None)
+        key = new_key()
+    else:
+        check_key(key)
+    return Call(operation=operation, method="POST", path=path, body=checked(request), key=key, headers=headers)
+
+
+async def fetch_receipt(session: Session, call: Call, kind: type[Receipt]) -> Receipt:
+    """Send a call that carries a key, and note the key on its receipt."""
+    return await session.fetch(call, kind, prepare=lambda document: _with_key(document, call.key))
+
+
+def _with_key(document: Any, key: str | None) -> Any:
+    return {**document, "idempotencyKey": key} if isinstance(document, dict) else document
+
+
+def not_empty(text: str, *, name: str) -> str:
+    """The text, unless it is empty and would ask for something else."""
+    if not text:
+        raise InvalidRequest([(name, "must not be empty")])
+    return text
+
+
+def require_same(call: Call, *, asked: str, answered: str) -> None:
+    """Refuse an answer that belongs to another request, the worst that a mixed-up connection can do."""
+    if _bare(asked) != _bare(answered):
+        raise UnexpectedResponse(f"{call} was answered with {answered}, not with what was asked for", body=b"")
+
+
+def _bare(identifier: str) -> str:
+    """Ids are compared without case and dashes, as the API does."""
+    return identifier.replace("-", "").lower()

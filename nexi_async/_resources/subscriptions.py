@@ -1,0 +1,371 @@
+"""Subscriptions of both kinds: agreements to charge a stored card without the shopper."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from nexi_async import _codec as codec
+from nexi_async._errors import InvalidRequest, NotFound, Outcome, TimedOut
+from nexi_async._idempotency import KEY_LIFETIME, check_key, is_remembered, seconds_of
+from nexi_async._models import rules
+from nexi_async._models.bulk import (
+    BulkCharge,
+    BulkChargePage,
+    BulkReceipt,
+    BulkVerification,
+    BulkVerificationPage,
+    ChargeBulk,
+    SubscriptionToCharge,
+    SubscriptionToVerify,
+    VerifyBulk,
+)
+from nexi_async._models.notifications import Notifications
+from nexi_async._models.order import Order
+from nexi_async._models.subscription import (
+    ChargeStatus,
+    ChargeSubscription,
+    NotCharged,
+    NotKnown,
+    Subscription,
+    SubscriptionChargeReceipt,
+    UnscheduledSubscription,
+)
+from nexi_async._resources.pages import PAGE_SIZE, Poll, items_of
+from nexi_async._resources.requests import fetch_receipt, keyed, not_empty, require_same
+from nexi_async._transport.request import Call, segment
+from nexi_async._transport.session import Session
+
+__all__ = ["SCHEDULED", "UNSCHEDULED", "Kind", "Subscriptions"]
+
+LONGEST_DELAY = 5.0
+"""Seconds between two questions for the same charge, at most."""
+
+Agreement = TypeVar("Agreement", Subscription, UnscheduledSubscription)
+Page = TypeVar("Page", BulkChargePage, BulkVerificationPage)
+
+
+@attrs.frozen(kw_only=True)
+class Kind(Generic[Agreement]):
+    """What differs between the two kinds on the wire."""
+
+    group: str
+    root: str
+    model: type[Agreement]
+    id_of: Callable[[Agreement], str]
+    id_member: str
+    list_member: str
+    partner_calls: frozenset[str]
+    """The calls that take a `MerchantNumber` header, by the official reference."""
+
+
+SCHEDULED = Kind(
+    group="subscriptions",
+    root="/v1/subscriptions",
+    model=Subscription,
+    id_of=lambda found: found.subscription_id,
+    id_member="subscriptionId",
+    list_member="subscriptions",
+    partner_calls=frozenset({"retrieve", "find", "charge", "charge_status", "charge_bulk", "bulk_charges"}),
+)
+UNSCHEDULED = Kind(
+    group="unscheduled_subscriptions",
+    root="/v1/unscheduledsubscriptions",
+    model=UnscheduledSubscription,
+    id_of=lambda found: found.unscheduled_subscription_id,
+    id_member="unscheduledSubscriptionId",
+    list_member="unscheduledSubscriptions",
+    partner_calls=frozenset(),
+)
+
+
+@attrs.frozen
+class Subscriptions(Generic[Agreement]):
+    """`checkout.subscriptions` and `checkout.unscheduled_subscriptions`: the same calls for either kind."""
+
+    _session: Session = attrs.field(repr=False)
+    _kind: Kind[Agreement] = attrs.field(repr=False)
+
+    async def retrieve(self, subscription_id: str) -> Agreement:
+        """One subscription with its masked card; changes nothing and is repeated on failure.
+
+        Raises:
+            NotFound: no such subscription.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/subscriptions/{subscriptionId}, GET /v1/unscheduledsubscriptions/{...}
+        """
+        call = self._get("retrieve", self._path(subscription_id))
+        found = await self._session.fetch(call, self._kind.model)
+        require_same(call, asked=subscription_id, answered=self._kind.id_of(found))
+        return found
+
+    async def find(self, *, external_reference: str) -> Agreement:
+        """The subscription that was taken over from another platform under this reference; repeated on failure.
+
+        Subscriptions made at Nexi Checkout have no external reference.
+
+        Raises:
+            NotFound: no such subscription.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/subscriptions?externalReference=..., GET /v1/unscheduledsubscriptions?...
+        """
+        query = (("externalReference", not_empty(external_reference, name="external_reference")),)
+        call = self._get("find", self._kind.root, query=query)
+        return await self._session.fetch(call, self._kind.model)
+
+    async def charge(
+        self,
+        subscription_id: str,
+        *,
+        order: Order,
+        notifications: Notifications | None = None,
+        my_reference: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> SubscriptionChargeReceipt:
+        """Charge the stored card now; makes a new payment. Repeated with the same key, never charged twice.
+
+        Args:
+            subscription_id: the subscription.
+            order: what is charged; its amount must be more than 0.
+            notifications: webhooks for the new payment.
+            my_reference: the merchant's own text, at most 36 characters.
+            idempotency_key: one per charge, at most 63 characters; made when left out. `derive_key` gives the same key
+                for the same run and reference, so that a crashed program, or one that cancelled the call, finds its
+                charges again.
+
+        Raises:
+            ChargeDeclined: the issuer said no; `.decline` tells whether, when and how often to try again.
+            NexiError: see its outcome; if it is unknown, `settle` with the error's key turns it into an answer.
+
+        Official reference: POST /v1/subscriptions/{subscriptionId}/charges
+        """
+        request = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
+        path, headers = self._path(subscription_id) + "/charges", self._partner_headers("charge")
+        call = keyed(self._session, self._named("charge"), path, request, idempotency_key, headers=headers)
+        return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
+
+    async def _charge_stored(
+        self, subscription_id: str, body: bytes, *, idempotency_key: str
+    ) -> SubscriptionChargeReceipt:
+        """As `charge`, with a request that was checked and encoded when it was stored, and is sent as it is."""
+        call = Call(
+            operation=self._named("charge"),
+            method="POST",
+            path=self._path(subscription_id) + "/charges",
+            body=body,
+            key=check_key(idempotency_key),
+            headers=self._partner_headers("charge"),
+        )
+        return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
+
+    async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
+        """What became of a charge, by the key that it was sent with; changes nothing and is repeated on failure.
+
+        Raises:
+            NotFound: the API never got a charge with this key.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/subscriptions/{subscriptionId}/charges/status
+        """
+        path = self._path(subscription_id) + "/charges/status"
+        return await self._session.fetch(self._get("charge_status", path, key=check_key(idempotency_key)), ChargeStatus)
+
+    async def settle(
+        self,
+        subscription_id: str,
+        idempotency_key: str,
+        *,
+        sent_at: datetime | None,
+        key_lifetime: timedelta = KEY_LIFETIME,
+        patience: float = 10.0,
+    ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
+        """Turn the unknown outcome of a charge into an answer; it charges nothing.
+
+        A request whose connection broke may still be on its way, or being worked on, so the API is asked again until
+        it has finished the charge, or has not heard of it for a while.
+
+        Args:
+            subscription_id: the subscription.
+            idempotency_key: the key of the error, or of the charge that was cancelled.
+            sent_at: when it was sent first, aware of its time zone: `error.sent_at`. None if nobody knows; then the key
+                counts as one that may be forgotten.
+            key_lifetime: how long the API remembers a key, which it does not document; 24 hours by default.
+            patience: seconds to go on asking while the API knows no charge with this key, or has not finished it.
+
+        Returns:
+            The receipt if the charge has happened. `NotCharged` if the API does not know the key and would remember it:
+            charging again with the same key is safe. `NotKnown` if it may have forgotten the key: look for the payment.
+
+        Raises:
+            TimedOut: the API has not completed the charge; it is still at it, or it declined. Charging again with the
+                same key tells which, since a decision is replayed.
+            NexiError: the API could not be asked; nothing has changed.
+        """
+        _check_aware(sent_at)
+        began, delay = self._session.now(), 1.0
+        while True:
+            status = await self._status_or_none(subscription_id, idempotency_key)
+            if status is not None and status.completed:
+                return SubscriptionChargeReceipt(
+                    payment_id=status.payment_id, charge_id=status.charge_id, idempotency_key=idempotency_key
+                )
+            left = began + patience - self._session.now()
+            if left <= 0:
+                break
+            await self._session.sleep(min(delay, left))
+            delay = min(delay * 2, LONGEST_DELAY)
+        if status is None:
+            now, lifetime = self._session.wall(), seconds_of(key_lifetime)
+            is_known = sent_at is not None and is_remembered(sent_at.timestamp(), now, lifetime)
+            return (NotCharged if is_known else NotKnown)(idempotency_key=idempotency_key)
+        raise TimedOut(f"the charge of {subscription_id} is not completed after {patience:g} s").settled(
+            outcome=Outcome.UNKNOWN, idempotency_key=idempotency_key, attempts=0
+        )
+
+    async def _status_or_none(self, subscription_id: str, idempotency_key: str) -> ChargeStatus | None:
+        try:
+            return await self.charge_status(subscription_id, idempotency_key=idempotency_key)
+        except NotFound:
+            return None
+
+    async def charge_bulk(
+        self,
+        *,
+        subscriptions: Iterable[SubscriptionToCharge],
+        external_bulk_charge_id: str,
+        notifications: Notifications | None = None,
+    ) -> BulkReceipt:
+        """Have Nexi charge many subscriptions, one after the other; repeated, since the same id starts no second run.
+
+        Args:
+            subscriptions: what to charge; at least one.
+            external_bulk_charge_id: the merchant's own name of the run, 1 to 63 characters. The API knows a run by it:
+                sent again, it answers with the run that exists, so a new attempt at failed charges needs a new name.
+            notifications: webhooks for every new payment.
+
+        Raises:
+            InvalidRequest: a value breaks a rule of the API; nothing was sent.
+            NexiError: see its outcome; sending the same again is safe.
+
+        Official reference: POST /v1/subscriptions/charges, POST /v1/unscheduledsubscriptions/charges
+        """
+        request = ChargeBulk(
+            external_bulk_charge_id=external_bulk_charge_id,
+            subscriptions=subscriptions,
+            notifications=notifications,
+        )
+        return await self._start("charges", request, external_id=external_bulk_charge_id)
+
+    async def verify_bulk(
+        self,
+        *,
+        subscriptions: Iterable[SubscriptionToVerify],
+        external_bulk_verification_id: str | None = None,
+    ) -> BulkReceipt:
+        """Have Nexi check the cards of many subscriptions; no money moves.
+
+        Args:
+            subscriptions: whose cards to check; at least one.
+            external_bulk_verification_id: the merchant's own name of the run, 1 to 63 characters; with it the request
+                is repeated on failure, without it only if it surely was not received.
+
+        Official reference: POST /v1/subscriptions/verifications, POST /v1/unscheduledsubscriptions/verifications
+        """
+        request = VerifyBulk(subscriptions=subscriptions, external_bulk_verification_id=external_bulk_verification_id)
+        return await self._start("verifications", request, external_id=external_bulk_verification_id)
+
+    def bulk_charges(
+        self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
+    ) -> AsyncGenerator[BulkCharge, None]:
+        """The items of a bulk charge: `async for charge in checkout.subscriptions.bulk_charges(bulk_id):`.
+
+        To leave the loop early, have the iterator closed: `async with contextlib.aclosing(...) as items:`.
+
+        Args:
+            bulk_id: the run, from its receipt.
+            page_size: how many items are asked for at once; the next page is fetched only when it is needed.
+            poll: asks again until the run is done and yields each item once, when it is final. Without it every item is
+                yielded as it stands now.
+
+        Raises:
+            NotFound: no such run.
+            TimedOut: the run is not done within `poll.deadline`.
+            NexiError: see its outcome.
+
+        Official reference: GET /v1/subscriptions/charges/{bulkId}, GET /v1/unscheduledsubscriptions/charges/{bulkId}
+        """
+        return items_of(self._fetcher("charges", bulk_id, BulkChargePage), page_size=page_size, poll=poll)
+
+    def bulk_verifications(
+        self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
+    ) -> AsyncGenerator[BulkVerification, None]:
+        """The items of a bulk verification; arguments and errors as for `bulk_charges`.
+
+        Official reference: GET /v1/subscriptions/verifications/{bulkId}, GET /v1/unscheduledsubscriptions/...
+        """
+        return items_of(self._fetcher("verifications", bulk_id, BulkVerificationPage), page_size=page_size, poll=poll)
+
+    async def _start(self, what: str, request: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
+        rules.check(request)
+        name = "charge_bulk" if what == "charges" else "verify_bulk"
+        call = Call(
+            operation=self._named(name),
+            method="POST",
+            path=f"{self._kind.root}/{what}",
+            body=codec.as_json(self._spelled(codec.plain(request))),
+            known_by=external_id,
+            headers=self._partner_headers(name),
+        )
+        return await self._session.fetch(call, BulkReceipt)
+
+    def _spelled(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The request in this kind's words."""
+        entries = [_renamed(entry, "subscriptionId", self._kind.id_member) for entry in document.pop("subscriptions")]
+        return document | {self._kind.list_member: entries}
+
+    def _fetcher(self, what: str, bulk_id: str, kind: type[Page]) -> Callable[[int, int], Awaitable[Page]]:
+        path = f"{self._kind.root}/{what}/{segment(bulk_id, name='bulk_id')}"
+
+        async def fetch(skip: int, take: int) -> Page:
+            query = (("skip", str(skip)), ("take", str(take)))
+            call = self._get(f"bulk_{what}", path, query=query)
+            return await self._session.fetch(call, kind, prepare=self._read_page)
+
+        return fetch
+
+    def _read_page(self, document: Any) -> Any:
+        """The page in the words of the models, which name both kinds' ids alike."""
+        entries = document.get("page") if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            return document
+        return document | {"page": [_renamed(entry, self._kind.id_member, "subscriptionId") for entry in entries]}
+
+    def _get(self, name: str, path: str, *, query: tuple[tuple[str, str], ...] = (), key: str | None = None) -> Call:
+        headers = self._partner_headers(name)
+        return Call(operation=self._named(name), method="GET", path=path, query=query, key=key, headers=headers)
+
+    def _named(self, name: str) -> str:
+        return f"{self._kind.group}.{name}"
+
+    def _partner_headers(self, name: str) -> tuple[tuple[str, str], ...]:
+        number = self._session.merchant_number
+        return (("MerchantNumber", number),) if number and name in self._kind.partner_calls else ()
+
+    def _path(self, subscription_id: str) -> str:
+        return f"{self._kind.root}/{segment(subscription_id, name='subscription_id')}"
+
+
+def _renamed(entry: Any, old: str, new: str) -> Any:
+    if not isinstance(entry, dict) or old not in entry:
+        return entry
+    return {new if name == old else name: value for name, value in entry.items()}
+
+
+def _check_aware(sent_at: datetime | None) -> None:
+    if sent_at is not None and sent_at.tzinfo is None:
+        raise InvalidRequest([("sent_at", "must have a time zone")])

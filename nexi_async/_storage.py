@@ -1,0 +1,338 @@
+"""A SQL database, worked on in threads: SQLite in a file, or PostgreSQL for several machines.
+
+Everything that this package keeps goes through here. One call is one transaction; when it returns, the data is on disk
+and survives a crash of the process and of the machine. SQL itself is written where it belongs, with SQLAlchemy Core.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+import anyio
+from anyio import CancelScope, CapacityLimiter, to_thread
+
+from nexi_async._errors import ConfigurationError, StorageError, StorageReplaced, StorageUnavailable
+
+try:
+    from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, make_url, select
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+    from sqlalchemy.exc import TimeoutError as NoConnectionInTime
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError("SQL storage needs SQLAlchemy: pip install 'nexi-async[storage]'") from missing
+
+__all__ = ["Database", "GroupCommit", "StorageError", "StorageReplaced", "StorageUnavailable", "lock"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+SECONDS_TO_WAIT = 30
+"""How long a statement may take, or wait for others, before it fails."""
+
+_SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout = {SECONDS_TO_WAIT * 1000}",  # first, since the others may have to wait too
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a commit is on disk before it returns, also in WAL mode
+)
+_POSTGRES_SETTINGS = (
+    f"SET statement_timeout = '{SECONDS_TO_WAIT}s'",
+    f"SET idle_in_transaction_session_timeout = '{SECONDS_TO_WAIT}s'",
+    "SET synchronous_commit = on",
+)
+_POSTGRES_CONNECTING = {"connect_timeout": 10, "tcp_user_timeout": SECONDS_TO_WAIT * 1000}
+
+
+class Database:
+    """A database that functions are run in, each in a transaction and in a thread of its own.
+
+    It opens connections when they are needed. On SQLite one transaction runs at a time, since it allows one writer;
+    other processes may use the same file.
+
+    Args:
+        url: "sqlite:///file.db" (three slashes for a relative path, four for an absolute one) or
+            "postgresql://user:password@host/name".
+        connections: how many transactions may run at once on PostgreSQL.
+
+    Raises:
+        ConfigurationError: the URL can't be used; the password in it is not repeated.
+        ModuleNotFoundError: the driver is not installed; says how to install it.
+    """
+
+    def __init__(self, url: str, *, connections: int = 4) -> None:
+        parsed = _usable(url)
+        self._file = _File(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+        self._engine = _postgres(parsed, connections) if self._file is None else _sqlite(parsed, self._file)
+        self._threads = CapacityLimiter(connections if self._file is None else 1)
+
+    def __repr__(self) -> str:
+        return f"Database({self._engine.url!r})"  # with the password hidden
+
+    def exists(self) -> bool:
+        """Whether there is a file, on SQLite; a server knows by itself what it has."""
+        return self._file is None or self._file.exists()
+
+    async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(connection, ...)` in a transaction: committed when it returns, rolled back if it raises.
+
+        A cancellation takes effect before it begins or after it has ended, never in between.
+
+        Raises:
+            StorageUnavailable: the database is away; the same may succeed later.
+            StorageReplaced: the file of the database is no longer the one that was opened.
+            StorageError: the database refused.
+            Exception: what `work` raised.
+        """
+        transaction = functools.partial(self._transact, work, *args, **kwargs)
+        return await to_thread.run_sync(transaction, limiter=self._threads)
+
+    async def create(self, tables: MetaData) -> None:
+        """Make those of the tables that are missing; several processes may do so at once."""
+        await self.run(_create, tables)
+
+    async def close(self) -> None:
+        """Close all connections; the next call opens new ones."""
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._engine.dispose, limiter=self._threads)
+
+    def _transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            with self._engine.begin() as connection:
+                result = work(connection, *args, **kwargs)
+        except (DBAPIError, NoConnectionInTime, self._engine.dialect.loaded_dbapi.Error) as error:
+            raise _failure_of(error) from None  # what the driver says may repeat what was written
+        if self._file is not None:
+            self._file.check()  # else what was committed is in a file that nobody will ever find
+        return result
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Wait until no other transaction holds the lock of that name, and hold it until the end of this one."""
+    if connection.dialect.name == "postgresql":  # on SQLite transactions exclude one another anyway
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Writes what many tasks have at the same time in one transaction, so that they share the wait for the disk.
+
+    While one group is being committed the next one gathers; nobody waits for a timer.
+
+    Args:
+        database: where to write.
+        write: writes the items of one group and returns a result for each, in their order.
+        largest: how many items a group may have.
+    """
+
+    def __init__(
+        self, database: Database, write: Callable[[Connection, Sequence[Item]], Sequence[Result]], *, largest: int = 500
+    ) -> None:
+        self._database = database
+        self._write = write
+        self._largest = largest
+        self._turn = anyio.Lock()
+        self._gathering = _Group[Item, Result]()
+
+    async def add(self, item: Item) -> Result:
+        """Write one item; when this returns it is committed.
+
+        Raises:
+            Exception: what `write` or the database raised, in each task of the group; nothing of it is written.
+        """
+        group = self._gathering
+        place = group.join(item)
+        if len(group.items) == self._largest:
+            self._gathering = _Group()
+        if place == 0:
+            with CancelScope(shield=True):  # the others of the group rely on this task
+                await self._commit(group)
+        else:
+            await group.committed.wait()
+        return group.result(place)
+
+    async def _commit(self, group: _Group[Item, Result]) -> None:
+        async with self._turn:
+            if group is self._gathering:
+                self._gathering = _Group()
+            try:
+                group.results = await self._database.run(self._write, group.items)
+            except Exception as error:  # noqa: BLE001 - raised again in each task of the group
+                group.error = error
+            finally:
+                group.committed.set()
+
+
+class _Group(Generic[Item, Result]):
+    """What is committed together."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.results: Sequence[Result] = ()
+        self.error: Exception | None = None
+        self.committed = anyio.Event()
+
+    def join(self, item: Item) -> int:
+        """Add an item; returns its place."""
+        self.items.append(item)
+        return len(self.items) - 1
+
+    def result(self, place: int) -> Result:
+        """What became of the item at that place."""
+        if self.error is not None:
+            raise self.error
+        return self.results[place]
+
+
+# --- failures ------------------------------------------------------------------------------------------------------
+
+_AWAY_ON_SQLITE = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
+_AWAY_ON_POSTGRES = ("08", "25P03", "25006", "40", "53", "55P03", "57", "58")
+"""SQLSTATEs, or their first characters: connections, standby servers, deadlocks, resources, time limits, shutdowns."""
+_WRONG_FOR_GOOD = ("authentication failed", "does not exist", "no pg_hba.conf entry", "could not translate host name")
+"""Why connecting can fail with no SQLSTATE, although the server is there."""
+
+
+def _failure_of(error: Exception) -> StorageError:
+    """The error for what a driver raised; of what it says only what can't hold a value that was written."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    if code is None:  # no answer from a server, mostly
+        text = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        is_away = not any(reason in text for reason in _WRONG_FOR_GOOD)
+    elif code.startswith("SQLITE"):
+        text, is_away = str(cause), code.startswith(_AWAY_ON_SQLITE)
+    else:
+        text, is_away = f"{type(cause).__name__}, SQLSTATE {code}", code.startswith(_AWAY_ON_POSTGRES)
+    return StorageUnavailable(f"the database is away: {text}") if is_away else StorageError(f"the database: {text}")
+
+
+# --- engines -------------------------------------------------------------------------------------------------------
+
+
+class _File:
+    """The file of an SQLite database: for its owner's eyes only when it is made, and the same one from then on."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path).absolute()
+        self._identity: tuple[int, int] | None = None
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self._path.exists()
+
+    def open(self) -> None:
+        """Make the file if it was never there; one that was open and has gone is not made again."""
+        if self._identity is not None:
+            self.check()
+            return
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._identity = self._found()
+        except OSError as error:
+            raise StorageError(f"the file {self._path} can't be opened: {error.strerror}") from None
+
+    def check(self) -> None:
+        """See that it is still there.
+
+        Raises:
+            StorageReplaced: it was deleted or replaced.
+            StorageUnavailable: nobody can say.
+        """
+        try:
+            found = self._found()
+        except FileNotFoundError:
+            raise StorageReplaced(f"the file {self._path} was deleted while it was open") from None
+        except OSError as error:
+            raise StorageUnavailable(f"the file {self._path} is away: {error.strerror}") from None
+        if found != self._identity:
+            raise StorageReplaced(f"the file {self._path} was replaced while it was open")
+
+    def _found(self) -> tuple[int, int]:
+        status = self._path.stat()
+        return status.st_dev, status.st_ino
+
+
+_USABLE = "sqlite:///file.db or postgresql://user:password@host/name"
+
+
+def _usable(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # of which the second is about the port
+        raise _unusable(f"is not a URL such as {_USABLE}") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _usable_file(parsed)
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise _unusable(f"is for {backend}, use {_USABLE}")
+
+
+def _usable_file(url: URL) -> URL:
+    path = url.database
+    if path in (None, "", ":memory:"):
+        raise _unusable("names no file: a database in memory would forget everything, say sqlite:///file.db")
+    if path.startswith("file:"):
+        raise _unusable("is a file: URI of SQLite, say sqlite:///file.db")
+    return url.set(drivername="sqlite+pysqlite", database=str(Path(path).absolute()))
+
+
+def _unusable(text: str) -> ConfigurationError:
+    return ConfigurationError([("url", text)])
+
+
+def _sqlite(url: URL, file: _File) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SECONDS_TO_WAIT})
+
+    @event.listens_for(engine, "do_connect")
+    def open_file(*_: object) -> None:
+        file.open()
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # sqlite3 shall not begin transactions of its own accord
+        _execute(connection, _SQLITE_PRAGMAS)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        file.check()
+        # a transaction that begins by reading could not become a writer once another process has written
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres(url: URL, connections: int) -> Engine:
+    try:
+        engine = create_engine(
+            url,
+            hide_parameters=True,  # errors reach logs, and what is written may be personal
+            pool_size=connections,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=_POSTGRES_CONNECTING,
+        )
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError("PostgreSQL needs psycopg: pip install 'nexi-async[postgres]'") from missing
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        _execute(connection, _POSTGRES_SETTINGS)
+        connection.commit()
+
+    return engine
+
+
+def _execute(connection: Any, statements: Sequence[str]) -> None:
+    cursor = connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+    cursor.close()
+
+
+def _create(connection: Connection, tables: MetaData) -> None:
+    lock(connection, "nexi_async.tables")  # on PostgreSQL two who create the same table at once collide
+    tables.create_all(connection)

@@ -1,0 +1,278 @@
+"""A connection on asyncio, uvloop or winloop: a protocol on a transport of the loop, which does TLS as well.
+
+The loop watches the socket for as long as it is open and calls back, so that an exchange costs one future and no timer:
+the timer of the last exchange is left to run, and moved only when it goes off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+import math
+import select
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, cast
+
+import anyio
+import httpx
+
+from nexi_async._transport.connection import CHUNK, LostCallback, StepLimits
+from nexi_async._transport.http1 import BadReply, ReplyReader
+from nexi_async._transport.origin import Origin
+
+__all__ = ["AsyncioConnection", "connect"]
+
+HEAD_START: Final = 0.25
+"""Seconds that an address has before the next one is tried beside it."""
+HANDSHAKE_SECONDS: Final = 3600.0
+"""The loop's own limit, far beyond the one that applies: that of opening a connection."""
+
+
+class AsyncioConnection(asyncio.Protocol):
+    """See `Connection`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.is_reusable = True
+        self.idle_since = 0.0
+        self.is_closed = False
+        self.on_lost: LostCallback | None = None
+        self._loop = loop
+        self._is_open = True
+        self._is_paused = False
+        self._unsent: memoryview | None = None
+        self._reply: ReplyReader | None = None  # of the exchange under way
+        self._over: asyncio.Future[None]
+        self._failure: httpx.TransportError | None = None
+        self._limits = StepLimits()
+        self._deadline = self._due = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = math.inf
+
+    def is_quiet(self) -> bool:
+        """Whether it is still open and nothing has come unasked, be it that the loop has not yet told."""
+        return self._is_usable() and not (self._poll is not None and self._poll.poll(0))
+
+    def _is_usable(self) -> bool:
+        return self._is_open and not self._transport.is_closing()
+
+    async def exchange(
+        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
+    ) -> ReplyReader:
+        """Write a request and read its answer; see `Connection`."""
+        self.is_reusable = False
+        if not self._is_usable():
+            raise httpx.ConnectError("the connection broke before anything was sent")
+        reply = self._reply = ReplyReader(head_only=head_only)
+        self._failure = None
+        self._limits, self._deadline = limits, deadline
+        self._over = self._loop.create_future()
+        self._hand_over(request)
+        try:
+            await self._over
+        finally:
+            self._reply = None
+        if self._failure is not None:
+            raise self._failure
+        self.is_reusable = reply.is_clean and self._is_written and self._is_usable()
+        return reply
+
+    def close(self) -> None:
+        """Close at once; see `Connection`."""
+        self.is_reusable = self._is_open = False
+        self._cancel_timer()
+        self._transport.abort()
+
+    # --- sending ---
+
+    def _hand_over(self, request: bytes) -> None:
+        if len(request) <= CHUNK:
+            self._transport.write(request)
+        else:
+            self._unsent = memoryview(request)
+            self._send_more()
+        self._begin_step(self._limits.read if self._is_written else self._limits.write)
+        self._set_timer()
+
+    def _send_more(self) -> None:
+        """Hand over a large request bit by bit, so that no more of it is copied than the buffers take."""
+        while self._unsent is not None and not self._is_paused and self._is_open:
+            chunk, rest = self._unsent[:CHUNK], self._unsent[CHUNK:]
+            self._unsent = rest or None
+            self._transport.write(chunk)
+
+    @property
+    def _is_written(self) -> bool:
+        return self._unsent is None and not self._is_paused
+
+    # --- what the loop calls ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open, TLS included."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=1, low=0)  # paused as long as anything is left
+        connected = transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._poll = select.poll() if hasattr(select, "poll") else None
+        if self._poll is not None:
+            self._poll.register(connected.fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come: some of the answer, or what nobody asked for."""
+        reply = self._reply
+        if reply is None:
+            self._spoil()
+            return
+        try:
+            reply.feed(data)
+        except BadReply as bad:
+            self._end(httpx.RemoteProtocolError(str(bad)))
+        else:
+            if reply.is_complete:
+                self._end()
+            elif self._is_written:
+                self._begin_step(self._limits.read)
+
+    def eof_received(self) -> None:
+        """The server has closed its side; it may be the end of an answer without a length."""
+        self._is_open = False
+        if self._reply is not None and self._is_end_authentic():
+            self.data_received(b"")
+        self._spoil()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self.is_closed = True
+        name = type(exc).__name__ if exc else "closed"
+        self._end(httpx.ReadError(f"the connection broke: {name}"))
+        self._cancel_timer()
+        self._spoil()
+
+    def pause_writing(self) -> None:
+        """The buffers are full."""
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """The buffers are empty."""
+        self._is_paused = False
+        self._send_more()
+        if self._is_written:
+            self._begin_step(self._limits.read)
+
+    def _spoil(self) -> None:
+        """Nothing can be exchanged any more; the pool learns of it at once."""
+        self.is_reusable = self._is_open = False
+        if self.on_lost is not None:
+            self.on_lost(self)
+
+    def _is_end_authentic(self) -> bool:
+        """Without TLS's own goodbye anybody may have cut the connection; the loop hides it, TLS still knows."""
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        if tls is None:
+            return True
+        try:
+            return tls.read(1) == b""
+        except ssl.SSLError:
+            return False
+
+    def _end(self, failure: httpx.TransportError | None = None) -> None:
+        if self._reply is not None:
+            self._reply = None
+            self._failure = failure
+            if not self._over.done():
+                self._over.set_result(None)
+
+    # --- time ---
+
+    def _begin_step(self, seconds: float) -> None:
+        if seconds >= self._limits.total:
+            self._due = self._deadline
+        else:
+            self._due = min(time.monotonic() + seconds, self._deadline)
+
+    def _set_timer(self) -> None:
+        """See that a timer goes off in time; one that does so too early is set again then."""
+        if self._due < self._alarm:
+            self._cancel_timer()
+            self._alarm = self._due
+            self._timer = self._loop.call_later(self._due - time.monotonic(), self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        self._cancel_timer()
+        if self._reply is None:
+            return
+        if time.monotonic() < self._due:
+            self._set_timer()
+        elif self._is_written:
+            self._end(httpx.ReadTimeout("the answer did not come in time"))
+        else:
+            self._end(httpx.WriteTimeout("the request could not be written in time"))
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._alarm = None, math.inf
+
+
+async def connect(origin: Origin, tls: ssl.SSLContext | None) -> AsyncioConnection:
+    """Open a connection, with TLS if there is a context for it; an `OSError` if there is no way.
+
+    The addresses of a name race here and not in `create_connection`, whose own race leaves a socket open when it is
+    cancelled at the wrong time, and is unknown to uvloop.
+    """
+    loop = asyncio.get_running_loop()
+    options: dict[str, Any] = {}
+    if tls is not None:
+        options = {"ssl": tls, "server_hostname": origin.server_name, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
+
+    async def open_one(address: str) -> AsyncioConnection:
+        _, connection = await loop.create_connection(lambda: AsyncioConnection(loop), address, origin.port, **options)
+        return connection
+
+    addresses = await _addresses(origin)
+    return await (open_one(addresses[0]) if len(addresses) == 1 else _first(open_one, addresses))
+
+
+async def _addresses(origin: Origin) -> list[str]:
+    """All addresses of the host, the families taking turns."""
+    try:
+        return [str(ipaddress.ip_address(origin.host))]
+    except ValueError:
+        found = await anyio.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    first = dict.fromkeys(where[0] for family, *_, where in found if family == found[0][0])
+    second = dict.fromkeys(where[0] for family, *_, where in found if family != found[0][0])
+    turns = itertools.zip_longest(first, second)
+    return [str(address) for turn in turns for address in turn if address is not None]
+
+
+async def _first(
+    open_one: Callable[[str], Awaitable[AsyncioConnection]], addresses: Iterable[str]
+) -> AsyncioConnection:
+    """The connection that is open first; each address has a head start on the next."""
+    opened: list[AsyncioConnection] = []
+    errors: list[OSError] = []
+
+    async def attempt(address: str, failed: anyio.Event) -> None:
+        try:
+            opened.append(await open_one(address))
+            tasks.cancel_scope.cancel()
+        except OSError as error:
+            errors.append(error)
+            failed.set()
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for address in addresses:
+                failed = anyio.Event()
+                tasks.start_soon(attempt, address, failed)
+                with anyio.move_on_after(HEAD_START):
+                    await failed.wait()
+        if not opened:
+            raise errors[-1]
+        return opened.pop(0)
+    finally:
+        for unwanted in opened:
+            unwanted.close()

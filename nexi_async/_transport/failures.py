@@ -1,0 +1,129 @@
+"""What an error answer means: which error it is, and what happened to the money.
+
+The API answers in several shapes (a map of complaints, `{message, code, source}`, nothing, or a page of its edge), so
+nothing here relies on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from nexi_async import _codec as codec
+from nexi_async._errors import (
+    APIError,
+    BadRequest,
+    ChargeDeclined,
+    Conflict,
+    NotFound,
+    Outcome,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+)
+from nexi_async._transport.request import Answer, Call
+
+__all__ = ["failure_of", "outcome_after_unknown"]
+
+_KINDS: Mapping[int, type[APIError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    402: ChargeDeclined,
+    404: NotFound,
+    409: Conflict,
+    429: RateLimited,
+}
+_DECIDED = frozenset({400, 402, 404})
+_PERHAPS_OUR_OWN_DOING = frozenset({"1001", "1008", "1009", "1023", "1026", "1027"})
+"""Over-charged, already charged, refunded too much, already refunded: also what a first attempt that went through would
+look like to a second one."""
+
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "correlation-id", "trace-id")
+_LONGEST_TEXT = 300
+
+
+def failure_of(call: Call, answer: Answer) -> APIError:
+    """The error that an answer other than 2xx stands for."""
+    members = _members(answer.body)
+    code, text, source = (_text(members.get(name)) for name in ("code", "message", "source"))
+    complaints = _complaints(members)
+    kind = _KINDS.get(answer.status, ServerError if answer.status >= 500 else APIError)
+    return kind(
+        _summary(call, answer.status, code, text, complaints),
+        status=answer.status,
+        code=code,
+        text=text,
+        source=source,
+        body=answer.body,
+        request_id=next(filter(None, map(answer.header, _REQUEST_ID_HEADERS)), None),
+        retry_after=_retry_after(answer.header("retry-after")),
+        outcome=_outcome(call, answer.status, code),
+        **({"errors": complaints} if kind is BadRequest else {}),
+    )
+
+
+def outcome_after_unknown(call: Call, failure: APIError) -> Outcome:
+    """What is known when an earlier attempt of this call may have gone through, and this one was refused.
+
+    Reading does nothing, so its last answer counts. With a key the API replays its first decision, so a decided refusal
+    settles it, unless the refusal is what the earlier attempt itself would cause, or does not say what it is.
+    """
+    if call.method == "GET":
+        return failure.outcome
+    replayed = call.key is not None and failure.status in _DECIDED
+    return Outcome.REJECTED if replayed and not _is_perhaps_our_own_doing(failure) else Outcome.UNKNOWN
+
+
+def _is_perhaps_our_own_doing(failure: APIError) -> bool:
+    return failure.code in _PERHAPS_OUR_OWN_DOING or (failure.status == 402 and failure.code is None)
+
+
+def _outcome(call: Call, status: int, code: str | None) -> Outcome:
+    if status == 409 and call.key is not None and code is None:
+        return Outcome.UNKNOWN  # the same key is being worked on right now
+    return Outcome.REJECTED if 400 <= status < 500 else Outcome.UNKNOWN
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = codec.read_json(body)
+    except codec.Malformed:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _complaints(members: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """`{"errors": {path: [text]}}`, or the map bare as the official SDK also accepts it."""
+    found = members.get("errors", members)
+    if not isinstance(found, dict):
+        return {}
+    return {path: tuple(map(str, texts)) for path, texts in found.items() if isinstance(texts, list)}
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" else None
+
+
+def _summary(
+    call: Call, status: int, code: str | None, text: str | None, complaints: Mapping[str, tuple[str, ...]]
+) -> str:
+    words = [f"{call} answered {status}"]
+    words += [part for part in (code, text) if part]
+    words += [f"{path}: {', '.join(texts)}" for path, texts in complaints.items()]
+    return "; ".join(words)[:_LONGEST_TEXT]
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds from now, whether the server named seconds or a date; None if it named neither."""
+    if header is None:
+        return None
+    if header.isascii() and header.isdigit():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,76 @@
+"""What users may watch: every attempt, how it ended, and every wait before another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from nexi_async._errors import NexiError
+from nexi_async._transport.request import Answer
+
+__all__ = ["Attempt", "Hooks"]
+
+logger = logging.getLogger("nexi_async")
+
+
+@attrs.frozen(eq=False)
+class Attempt:
+    """One attempt at a call; the same object is given to every hook that is called for it.
+
+    Attributes:
+        operation: the SDK's name of the call, e.g. "subscriptions.charge": few different values, good for metrics.
+        method: GET, POST or PUT.
+        path: with ids; not for metrics.
+        host: where it goes.
+        port: at which port.
+        number: from 1.
+        idempotency_key: the key it carries, if any.
+    """
+
+    operation: str
+    method: str
+    path: str
+    host: str
+    port: int
+    number: int
+    idempotency_key: str | None = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Hooks:
+    """Plain functions that are told what happens; what they raise is logged and disturbs no payment.
+
+    Attributes:
+        on_request: before each attempt.
+        on_response: after each attempt: the answer, the failure, or None if it was cancelled, its outcome unknown; and
+            the seconds it took.
+        on_retry: before the wait for another attempt: the failure, and the seconds to wait.
+    """
+
+    on_request: Callable[[Attempt], None] | None = None
+    on_response: Callable[[Attempt, Answer | NexiError | None, float], None] | None = None
+    on_retry: Callable[[Attempt, NexiError, float], None] | None = None
+
+    def request(self, attempt: Attempt) -> None:
+        """Tell of an attempt that begins."""
+        _tell(self.on_request, attempt)
+
+    def response(self, attempt: Attempt, end: Answer | NexiError | None, seconds: float) -> None:
+        """Tell how an attempt ended."""
+        _tell(self.on_response, attempt, end, seconds)
+
+    def retry(self, attempt: Attempt, failure: NexiError, delay: float) -> None:
+        """Tell that another attempt will follow."""
+        _tell(self.on_retry, attempt, failure, delay)
+
+
+def _tell(hook: Callable[..., None] | None, *facts: Any) -> None:
+    if hook is None:
+        return
+    try:
+        hook(*facts)
+    except Exception:
+        logger.exception("a hook failed; the call goes on")

@@ -1,0 +1,127 @@
+"""What carries requests by default: connections of our own, as fast as the socket and sure of what was sent."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import time
+from collections.abc import Iterable
+from typing import cast
+
+import attrs
+import httpx
+
+from nexi_async._transport.connect import connect
+from nexi_async._transport.connection import StepLimits
+from nexi_async._transport.decoding import decoded
+from nexi_async._transport.http1 import ReplyReader, request_head
+from nexi_async._transport.origin import Origin
+from nexi_async._transport.pool import Pool
+from nexi_async._transport.request import Answer
+from nexi_async._transport.seam import Carrier, HttpxCarrier, Outgoing
+from nexi_async._transport.tls import new_context
+
+__all__ = ["CheckoutTransport", "new_carrier"]
+
+IDLE_SECONDS = 50.0
+"""Servers commonly close what has been idle for a minute."""
+
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class CheckoutTransport(httpx.AsyncBaseTransport):
+    """HTTP/1.1 over TCP and TLS; carries the calls of a session, and serves any httpx client as its transport.
+
+    The whole answer is read before it is handed out. What it raises tells what left this machine: with `ConnectError`,
+    `ConnectTimeout` and `PoolTimeout` not a byte of the request did, with every other error some of it may have
+    arrived.
+    """
+
+    def __init__(self, *, max_connections: int = 100, ssl_context: ssl.SSLContext | None = None) -> None:
+        """Make a transport; connections are opened when they are needed.
+
+        Args:
+            max_connections: how many are open to one address at most.
+            ssl_context: used as it is, client certificates included; by default `new_context()`.
+        """
+        self._max_connections = max_connections
+        self._context = ssl_context or new_context()
+        self._pools: dict[Origin, Pool] = {}
+
+    async def open(self) -> None:
+        """Nothing to do: connections are opened when they are needed."""
+
+    async def close(self) -> None:
+        """Close all connections, those in use once they are given back."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def carry(self, outgoing: Outgoing, limits: StepLimits) -> Answer:
+        """Send a request and read its answer; see `Carrier`."""
+        head = _head(outgoing.method, outgoing.origin, outgoing.target, outgoing.headers, outgoing.body)
+        reply = await self._exchange(outgoing.origin, head + (outgoing.body or b""), limits, method=outgoing.method)
+        headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers])
+        body = await decoded(reply.body, headers) if reply.is_encoded else reply.body
+        return Answer(status=reply.status, headers=headers, body=body)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request of httpx, within the limits of its "timeout" extension."""
+        url = request.url
+        given = request.extensions.get("timeout") or {}
+        limits = StepLimits(**{step: seconds for step, seconds in given.items() if seconds is not None})
+        body = b"".join([part async for part in cast("httpx.AsyncByteStream", request.stream)])
+        origin = attrs.evolve(Origin.of(str(url)), server_name=request.extensions.get("sni_hostname") or url.host)
+        headers = [(name, value) for name, value in request.headers.items() if name not in _FRAMING | {"host"}]
+        has_body = not _FRAMING.isdisjoint(request.headers)
+        target = url.raw_path.decode("ascii")
+        head = _head(request.method, origin, target, headers, body if has_body else None)
+        reply = await self._exchange(origin, head + body, limits, method=request.method)
+        return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request)
+
+    async def aclose(self) -> None:
+        """Close all connections, as httpx calls it."""
+        await self.close()
+
+    async def _exchange(self, origin: Origin, request: bytes, limits: StepLimits, *, method: str) -> ReplyReader:
+        deadline = time.monotonic() + limits.total
+        pool = self._pools.get(origin) or self._new_pool(origin)
+        connection = await pool.acquire(limits, deadline)
+        try:
+            if time.time() > limits.not_after:
+                raise httpx.PoolTimeout("the machine slept while the request waited for a connection")
+            return await connection.exchange(request, head_only=method == "HEAD", limits=limits, deadline=deadline)
+        finally:
+            pool.release(connection)
+
+    def _new_pool(self, origin: Origin) -> Pool:
+        opening = functools.partial(connect, origin, context=self._context)
+        pool = self._pools[origin] = Pool(opening, size=self._max_connections, idle_seconds=IDLE_SECONDS)
+        return pool
+
+
+def _head(method: str, origin: Origin, target: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> bytes:
+    framing = [("Host", origin.authority)]
+    if body is not None or method in _WITH_BODY:
+        framing.append(("Content-Length", str(len(body or b""))))
+    return request_head(method, target, [*framing, *headers])
+
+
+def new_carrier(
+    transport: httpx.AsyncBaseTransport | None,
+    *,
+    max_connections: int,
+    ssl_context: ssl.SSLContext | None,
+    proxy: str | None,
+) -> Carrier:
+    """What carries a client's requests: its caller's transport, a proxy's by httpx, or else our own."""
+    if proxy is not None and transport is None:
+        transport = httpx.AsyncHTTPTransport(
+            verify=ssl_context or new_context(),
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            proxy=proxy,
+            trust_env=False,
+        )
+    if transport is None:
+        transport = CheckoutTransport(max_connections=max_connections, ssl_context=ssl_context)
+    return transport if isinstance(transport, CheckoutTransport) else HttpxCarrier(transport)

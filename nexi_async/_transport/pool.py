@@ -1,0 +1,198 @@
+"""The connections to one origin: the last used is used first, whoever waits longest is served first.
+
+Every operation costs the same however many connections and waiters there are. A place (the right to have a connection
+open) is handed from a closed connection straight to the longest waiting task, and so is a connection that becomes free,
+so that no newcomer overtakes. Nothing but waiting and connecting is awaited, and both give back what they hold when
+they are cancelled. An idle connection that ends or speaks up leaves the pool at that moment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import anyio
+import httpx
+from anyio.lowlevel import checkpoint
+
+from nexi_async._transport.connection import Connection, StepLimits
+
+__all__ = ["Pool"]
+
+
+class Pool:
+    """At most `size` connections, made by `connect` when they are needed."""
+
+    def __init__(self, connect: Callable[[float], Awaitable[Connection]], *, size: int, idle_seconds: float) -> None:
+        self._connect = connect
+        self._size = size
+        self._idle_seconds = idle_seconds
+        self._idle: OrderedDict[Connection, None] = OrderedDict()
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._closing: set[Connection] = set()
+        self._open = 0
+        self._closed = False
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open or being opened."""
+        return self._open
+
+    async def acquire(self, limits: StepLimits, deadline: float) -> Connection:
+        """A connection that nobody else uses; give it back with `release`. The deadline is one of `time.monotonic`.
+
+        Raises:
+            httpx.PoolTimeout: none became free in time.
+            httpx.ConnectError, httpx.ConnectTimeout: none could be opened, or the pool is closed.
+        """
+        self._require_open()
+        connection = self._quiet_idle_one()
+        if connection is None and self._open >= self._size:
+            connection = self._if_quiet(await self._wait(min(limits.pool, deadline - time.monotonic())))
+        elif connection is None:
+            self._open += 1
+        return connection or await self._open_one(min(limits.connect, deadline - time.monotonic()))
+
+    def release(self, connection: Connection) -> None:
+        """Take a connection back: for the next task if it is reusable, else close it."""
+        if connection.is_reusable and not self._closed:
+            self._pass_on(connection)
+            self._close_expired()
+        else:
+            self._free_place()
+            self._close(connection)
+
+    async def aclose(self) -> None:
+        """Close all idle connections, and the others once they come back; whoever waits for one gets none."""
+        self._closed = True
+        while self._idle:
+            self._drop(next(iter(self._idle)))
+        while self._waiters:
+            self._open += 1  # a place in name only, which the waiter gives back
+            self._next_waiter().serve(None)
+        while self._closing:
+            await checkpoint()
+
+    async def _open_one(self, seconds: float) -> Connection:
+        """A new connection for a place that is held."""
+        try:
+            connection = await self._connect_unless_closed(seconds)
+        except BaseException:
+            self._free_place()
+            raise
+        connection.on_lost = self._lost
+        return connection
+
+    async def _connect_unless_closed(self, seconds: float) -> Connection:
+        self._require_open()
+        connection = await self._connect(seconds)
+        try:
+            self._require_open()
+        except httpx.ConnectError:
+            self._close(connection)
+            raise
+        return connection
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise httpx.ConnectError("the connection pool is closed")
+
+    def _quiet_idle_one(self) -> Connection | None:
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if not self._is_expired(connection) and connection.is_quiet():
+                return connection
+            self._free_place()
+            self._close(connection)
+        return None
+
+    def _if_quiet(self, connection: Connection | None) -> Connection | None:
+        """The connection, unless it has spoken up on its way here; then only its place is left."""
+        if connection is None or connection.is_quiet():
+            return connection
+        self._close(connection)
+        return None
+
+    async def _wait(self, seconds: float) -> Connection | None:
+        """A connection, or None for a place to open one."""
+        waiter = _Waiter()
+        self._waiters[waiter] = None
+        try:
+            with anyio.fail_after(seconds):
+                await waiter.served.wait()
+        except BaseException as error:
+            self._give_up(waiter)
+            if isinstance(error, TimeoutError):
+                raise httpx.PoolTimeout("no connection became free in time") from None
+            raise
+        return waiter.connection
+
+    def _give_up(self, waiter: _Waiter) -> None:
+        """What a waiter was given while it was being cancelled goes to the next one."""
+        if waiter in self._waiters:
+            del self._waiters[waiter]
+        elif waiter.connection is not None:
+            self.release(waiter.connection)
+        else:
+            self._free_place()
+
+    def _pass_on(self, connection: Connection) -> None:
+        if self._waiters:
+            self._next_waiter().serve(connection)
+        else:
+            connection.idle_since = time.monotonic()
+            self._idle[connection] = None
+
+    def _free_place(self) -> None:
+        if self._waiters:
+            self._next_waiter().serve(None)
+        else:
+            self._open -= 1
+
+    def _next_waiter(self) -> _Waiter:
+        waiter, _ = self._waiters.popitem(last=False)
+        return waiter
+
+    def _close_expired(self) -> None:
+        """The connection that has been idle longest comes first."""
+        if self._idle:
+            oldest = next(iter(self._idle))
+            if self._is_expired(oldest):
+                self._drop(oldest)
+
+    def _is_expired(self, connection: Connection) -> bool:
+        """Servers forget what has been idle for long, at worst while a request is on its way to them."""
+        return time.monotonic() - connection.idle_since > self._idle_seconds
+
+    def _lost(self, connection: Connection) -> None:
+        """A connection has ended, or spoken up; those in use are dealt with when they come back."""
+        if connection in self._idle:
+            self._drop(connection)
+        elif connection.is_closed:
+            self._closing.discard(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        """Close an idle connection."""
+        del self._idle[connection]
+        self._free_place()
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        connection.close()
+        if not connection.is_closed:
+            self._closing.add(connection)
+
+
+class _Waiter:
+    """A task that waits for a connection or a place."""
+
+    __slots__ = ("connection", "served")
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.served = anyio.Event()
+
+    def serve(self, connection: Connection | None) -> None:
+        self.connection = connection
+        self.served.set()

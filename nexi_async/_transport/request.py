@@ -1,0 +1,74 @@
+"""One call of the API as a value: everything that travels, and whether it may travel twice."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from nexi_async import _codec as codec
+from nexi_async._errors import InvalidRequest
+
+__all__ = ["Answer", "Call", "segment"]
+
+MAX_ID = 128
+REPEATABLE_METHODS = frozenset({"GET", "PUT"})
+"""A GET changes nothing; every PUT of this API sets a value, and setting it twice changes nothing more."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """A request that is ready to be sent, as often as need be with the same bytes."""
+
+    operation: str
+    """The SDK's own name of the call, e.g. "payments.charge"."""
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = attrs.field(default=None, repr=False)
+    key: str | None = None
+    known_by: str | None = None
+    """The external id in the body by which the API knows a bulk run; it answers a repetition with the same run."""
+    headers: tuple[tuple[str, str], ...] = ()
+    shares_pause: bool = True
+    """False where the API counts calls per object, so that being limited here says nothing about other calls."""
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether sending it again cannot do a second time what it may have done already."""
+        return self.method in REPEATABLE_METHODS or self.key is not None or self.known_by is not None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What the API said in the end."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = attrs.field(default=b"", repr=False)
+    attempts: int = 1
+
+    def json(self) -> Any:
+        """The body as plain JSON values; None if there is no body, `Malformed` (a ValueError) if it is not JSON."""
+        return codec.read_json(self.body) if self.body else None
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+def segment(identifier: object, *, name: str) -> str:
+    """An id as one segment of a path; an empty one would call another endpoint, so it is refused."""
+    if not isinstance(identifier, str):
+        raise InvalidRequest([(name, f"must be text (str), is {type(identifier).__name__}")])
+    if identifier.isalnum() and identifier.isascii() and len(identifier) <= MAX_ID:
+        return identifier  # as all ids of the API are, mostly
+    if not identifier.strip():
+        raise InvalidRequest([(name, "must not be empty")])
+    if identifier in {".", ".."} or not identifier.isprintable() or len(identifier) > MAX_ID:
+        raise InvalidRequest([(name, "is not an id of the API")])
+    return quote(identifier, safe="")

@@ -1,0 +1,91 @@
+"""What may be sent again, and after how long.
+
+what happened                                the API may have acted?   with a key, GET, PUT     POST without a key
+no connection                                no                        again                    again
+408, 429                                     no                        again, after the delay   again, after the delay
+connection lost, time ran out                yes                       again, same key & bytes  never
+500, 502, 503, 504                           yes                       again, same key & bytes  never
+409 without a code, sent with a key          working on it now         again, same key & bytes  -
+400, 401, 402, 404, 405, 409 with a code     decided                   never                    never
+
+A delay that the server names by `Retry-After` is kept whatever the status. It does not tell whether the server acted:
+a gateway answers 503 with `Retry-After` also when what stands behind it broke off half-way.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from nexi_async._errors import APIError, Conflict, NexiError, Outcome, ServerError, TransportError
+from nexi_async._transport.request import Call
+
+__all__ = ["RetryPolicy", "delay_before_next"]
+
+MOST_DOUBLINGS = 64
+"""More than any sensible limit needs, and a power that a float still holds."""
+
+SHORTEST_ATTEMPT = 3.0
+"""Seconds; an attempt with less time than this would rather lose its answer than hear it."""
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """How often a call is tried and how long it may take in all.
+
+    Attributes:
+        attempts: how many times a call is sent at most; 1 switches retries off.
+        first_delay: seconds; the wait before the second attempt is drawn from 0 to this, and the range doubles with
+            every further attempt.
+        longest_delay: seconds, where doubling stops.
+        deadline: seconds that the attempts and the waits of one call may take together. A server that asks for a longer
+            wait than is left is not waited for: the error comes at once and carries `retry_after`. No further attempt
+            is begun in the last 3 seconds, or the last tenth if that is shorter: cut off by the deadline, it would turn
+            a known refusal into an unknown outcome.
+    """
+
+    attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    first_delay: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
+    longest_delay: float = attrs.field(default=8.0, validator=attrs.validators.ge(0))
+    deadline: float = attrs.field(default=90.0, validator=attrs.validators.gt(0))
+
+    @property
+    def last_start(self) -> float:
+        """Seconds after which no attempt is begun any more."""
+        return self.deadline - min(SHORTEST_ATTEMPT, self.deadline / 10)
+
+
+def delay_before_next(
+    policy: RetryPolicy, call: Call, failure: NexiError, *, attempt: int, elapsed: float, draw: float
+) -> float | None:
+    """Seconds to wait before sending the call again, or None to give up.
+
+    Args:
+        policy: the limits.
+        call: what was sent.
+        failure: how the last attempt ended.
+        attempt: how many attempts were made.
+        elapsed: seconds since the first began.
+        draw: a random number from 0 to 1.
+    """
+    if attempt >= policy.attempts or not _may_be_sent_again(call, failure):
+        return None
+    asked = failure.retry_after if isinstance(failure, APIError) else None
+    delay = _backoff(policy, attempt) * draw if asked is None else asked
+    return delay if elapsed + delay <= policy.last_start else None
+
+
+def _may_be_sent_again(call: Call, failure: NexiError) -> bool:
+    if isinstance(failure, TransportError):
+        return call.may_repeat or failure.outcome is Outcome.NOT_SENT
+    if not isinstance(failure, APIError):
+        return False
+    return failure.status in (408, 429) or (call.may_repeat and _is_passing(failure))
+
+
+def _is_passing(failure: APIError) -> bool:
+    in_progress = isinstance(failure, Conflict) and failure.outcome is Outcome.UNKNOWN
+    return in_progress or isinstance(failure, ServerError)
+
+
+def _backoff(policy: RetryPolicy, attempt: int) -> float:
+    return min(policy.longest_delay, policy.first_delay * 2.0 ** min(attempt - 1, MOST_DOUBLINGS))

@@ -1,0 +1,147 @@
+"""A connection on trio: anyio's streams, simple and right rather than fast."""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import time
+from typing import Final
+
+import anyio
+import httpx
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSStream
+
+from nexi_async._transport.connection import CHUNK, LostCallback, StepLimits
+from nexi_async._transport.http1 import BadReply, ReplyReader
+from nexi_async._transport.origin import Origin
+
+__all__ = ["TrioConnection", "connect"]
+
+LAST_WORDS: Final = 1.0
+"""Seconds that a server which stopped reading gets to say why."""
+
+BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError)
+"""What anyio's streams raise; trouble with TLS is an `OSError`, two tasks that both have to write for it are busy."""
+
+
+class TrioConnection:
+    """See `Connection`."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self.is_reusable = True
+        self.idle_since = 0.0
+        self.is_closed = False
+        self.on_lost: LostCallback | None = None
+        self._stream = stream
+        self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  not Django's
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def is_quiet(self) -> bool:
+        """Whether it is still open and nothing has come unasked; nobody calls back, so it has to be looked for."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return not (isinstance(self._stream, TLSStream) and _is_holding_back(self._stream))
+        except OSError:
+            return False
+        return False
+
+    async def exchange(
+        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
+    ) -> ReplyReader:
+        """Write a request and read its answer; see `Connection`."""
+        self.is_reusable = False
+        if self.is_closed:
+            raise httpx.ConnectError("the connection broke before anything was sent")
+        exchange = _Exchange(self._stream, ReplyReader(head_only=head_only), limits, deadline)
+        async with anyio.create_task_group() as tasks:  # a server may answer before it has read all of a large request
+            tasks.start_soon(exchange.write, request)
+            await exchange.read()
+            tasks.cancel_scope.cancel()
+        if not exchange.reply.is_complete:
+            raise exchange.failure or httpx.ReadError("the answer did not come whole")
+        self.is_reusable = exchange.is_written and exchange.reply.is_clean
+        return exchange.reply
+
+    def close(self) -> None:
+        """Close at once; see `Connection`."""
+        self.is_reusable, self.is_closed = False, True
+        anyio.notify_closing(self._socket)
+        self._socket.close()
+        if self.on_lost is not None:
+            self.on_lost(self)
+
+
+class _Exchange:
+    """One request and its answer on their way."""
+
+    def __init__(self, stream: ByteStream, reply: ReplyReader, limits: StepLimits, deadline: float) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._deadline = deadline
+        self._waiting = anyio.CancelScope()
+        self.reply = reply
+        self.is_written = False
+        self.failure: httpx.TransportError | None = None
+
+    async def write(self, request: bytes) -> None:
+        """Write all of the request, or find out why not."""
+        try:
+            with anyio.fail_after(self._at_most(self._limits.write)):
+                for start in range(0, len(request), CHUNK):
+                    await self._stream.send(request[start : start + CHUNK])
+            self.is_written = True
+        except TimeoutError:
+            self.failure = httpx.WriteTimeout("the request could not be written in time")
+        except BROKEN:
+            self.failure = httpx.WriteError("the connection broke while the request was being written")
+        self._waiting.deadline = anyio.current_time() + self._at_most(self._patience)
+
+    async def read(self) -> None:
+        """Read all of the answer, or find out why not."""
+        try:
+            while not self.reply.is_complete:
+                with anyio.fail_after(self._at_most(self._patience)) as self._waiting:
+                    piece = await self._next_piece()
+                self.reply.feed(piece)
+        except BadReply as bad:
+            self.failure = self.failure or httpx.RemoteProtocolError(str(bad))
+        except TimeoutError:
+            self.failure = self.failure or httpx.ReadTimeout("the answer did not come in time")
+        except BROKEN as error:
+            self.failure = self.failure or httpx.ReadError(f"the connection broke: {type(error).__name__}")
+
+    async def _next_piece(self) -> bytes:
+        try:
+            return await self._stream.receive()
+        except anyio.EndOfStream:
+            return b""
+
+    @property
+    def _patience(self) -> float:
+        """An answer may come while a large request is still being written; a server that broke off gets a moment."""
+        if self.is_written:
+            return self._limits.read
+        return self._limits.write + self._limits.read if self.failure is None else min(LAST_WORDS, self._limits.read)
+
+    def _at_most(self, seconds: float) -> float:
+        return min(seconds, self._deadline - time.monotonic())
+
+
+def _is_holding_back(stream: TLSStream) -> bool:
+    """Whether TLS has something that nobody has read, be it a part of a record, of which nothing public tells."""
+    return stream._read_bio.pending > 0 or stream._ssl_object.pending() > 0  # noqa: SLF001
+
+
+async def connect(origin: Origin, tls: ssl.SSLContext | None) -> TrioConnection:
+    """Open a connection, with TLS if there is a context for it; an error of `BROKEN` if there is no way."""
+    stream = await anyio.connect_tcp(origin.host, origin.port)
+    if tls is None:
+        return TrioConnection(stream)
+    try:
+        return TrioConnection(await TLSStream.wrap(stream, hostname=origin.server_name, ssl_context=tls))
+    except BaseException:
+        await anyio.aclose_forcefully(stream)
+        raise

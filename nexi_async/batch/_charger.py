@@ -1,0 +1,347 @@
+"""`BatchCharger`: works through a run, many charges at once, and can be stopped, left or killed at any moment.
+
+Two ways to iterate, one rule: no task outlives what awaits it. In the block of `async with` charging goes on beside the
+loop, in a task group that the block owns. A plain `async for` has no end that anybody is told of, since Python does not
+tell an iterator that its loop was left; so it charges in rounds, each within one step of the iteration: while the
+body of the loop runs, nothing is under way and every result is on disk. https://peps.python.org/pep-0789/ says why a
+generator may not do that by a task group around its `yield`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Literal, Self, TypeAlias, get_args
+from uuid import uuid4
+
+import anyio
+from anyio import create_memory_object_stream, create_task_group
+from anyio.lowlevel import checkpoint
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from nexi_async._client import AsyncCheckout
+from nexi_async._errors import InvalidRequest
+from nexi_async._resources.pages import Poll
+from nexi_async.batch._bulk_worker_pool import BulkCrew
+from nexi_async.batch._gate import Gate
+from nexi_async.batch._ledger import Ledger
+from nexi_async.batch._ledger_claims import Scope
+from nexi_async.batch._pacing import Breaker, Pace, RateCap
+from nexi_async.batch._passes import PASSES, Passes
+from nexi_async.batch._progress import Progress
+from nexi_async.batch._results import JobResult
+from nexi_async.batch._worker_pool import Crew
+
+__all__ = ["BatchCharger", "Strategy"]
+
+Strategy: TypeAlias = Literal["individual", "bulk"]
+
+LEAVING_SECONDS = 30.0
+"""How long the end of a block that was left early waits for what is under way before it breaks it off."""
+SHORTEST_ROUND, LONGEST_ROUND = 1.0, 60.0
+"""For how many seconds a round of a plain `async for` begins charges."""
+ROUND_TO_DRAIN = 10
+"""A round begins charges for so many times as long as the last one waited for its last charges."""
+
+
+class BatchCharger:
+    """Charges every job of a run that is still open.
+
+    For long runs, where charging goes on while the results are looked at:
+
+        async with BatchCharger(checkout, ledger, run="2026-10") as results:
+            async for result in results: ...
+
+    Leaving that block early, by `break` or an exception, waits up to 30 seconds for what is under way, and gives back
+    what was not begun; a cancellation breaks off what is under way. No charge begins once it is left.
+
+    A plain `async for result in BatchCharger(...):` charges in rounds of one to sixty seconds, about ten times as long
+    as charges take, and hands out their results in between. It may be left in any way: while the body of the loop runs,
+    nothing is under way. It is a few percent slower, and stands still while the body works.
+
+    Either may be killed at any moment and begun again, here or elsewhere: whatever may have been sent is asked for
+    first and then sent with the same key, so nobody is charged twice and nobody is forgotten. A result is handed out
+    once it is on disk; what is on disk and was not handed out is read with `Ledger.results`.
+
+    Raises, where results are read, once those are handed out that came before:
+
+    - `InvalidRequest`: the run is not planned.
+    - `NexiError`: the API refuses the key; what was begun is finished, and the run can be gone on with.
+    """
+
+    def __init__(
+        self,
+        checkout: AsyncCheckout,
+        ledger: Ledger,
+        *,
+        run: str,
+        concurrency: int = 200,
+        rate: float | None = None,
+        strategy: Strategy = "individual",
+        poll: Poll | None = None,
+        scope: Scope | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        """Get ready; nothing is sent.
+
+        Args:
+            checkout: the client; have its `max_connections` at least as large as `concurrency`.
+            ledger: where the run was planned.
+            run: the run's name.
+            concurrency: how many charges are under way at once, at most; fewer while the API is slow or overloaded.
+            rate: how many charges may begin in a second, at most: never more than rate x seconds + 1 in any stretch
+                of time. It is kept by this charger, however often it is iterated; others have rates of their own.
+            strategy: "individual" charges one by one, "bulk" has Nexi charge bundles. A run keeps the one it was
+                begun with. With "bulk" concurrency and rate do not count, a stop waits for the bundles under way, and
+                whatever the API refuses of a bundle it refuses for all its jobs.
+            poll: how patiently to wait for a bundle.
+            scope: a part of the run, with strategy "individual"; all of it when left out.
+            on_progress: told where the run stands, whenever results were written.
+            now: seconds from any fixed point.
+            sleep: waits so many seconds.
+
+        Raises:
+            InvalidRequest: a limit is not possible.
+        """
+        _check_limits(concurrency, rate, strategy, scope)
+        self._ledger = ledger
+        self._run_name = run
+        self._scope = scope or Scope()
+        self._on_progress = on_progress
+        self._now = now
+        self._sleep = sleep
+        self._gate = Gate(sleep)
+        self._breaker = Breaker(self._gate.close)
+        self._rate = RateCap(rate)
+        self._strategy = strategy
+        self._workers = (
+            Crew(checkout, ledger, self._breaker, self._gate, pace=Pace(concurrency), rate=self._rate, now=now)
+            if strategy == "individual"
+            else BulkCrew(checkout, ledger, self._breaker, self._gate, poll=poll or Poll())
+        )
+        self._block: AbstractAsyncContextManager[AsyncIterator[JobResult]] | None = None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why the run was ended before its end."""
+        return self._breaker.reason
+
+    def set_rate(self, rate: float | None) -> None:
+        """How many charges may begin in a second from now on; None for no limit."""
+        self._rate.per_second = rate
+
+    def stop(self) -> None:
+        """End gracefully: what is under way is finished and written, nothing more is begun."""
+        self._breaker.open("it was asked to stop")
+
+    def part(self, scope: Scope) -> AbstractAsyncContextManager[AsyncIterator[JobResult]]:
+        """Charge another part of the run, once through it, with this charger's pace, rate and breaker: `async with`.
+
+        Parts are charged one after the other.
+        """
+        return _charging(self._begin(scope, passes=1), self._gate, self._breaker)
+
+    def __aiter__(self) -> AsyncIterator[JobResult]:
+        """Charge in rounds."""
+        return _Rounds(self._begin(self._scope, passes=PASSES), self._gate, self._breaker)
+
+    async def __aenter__(self) -> AsyncIterator[JobResult]:
+        """Charge beside the loop that reads the results, until the end of the block."""
+        if self._block is not None:
+            raise RuntimeError("this charger is charging already")
+        self._block = _charging(self._begin(self._scope, passes=PASSES), self._gate, self._breaker)
+        return await self._block.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        block, self._block = self._block, None
+        return None if block is None else await block.__aexit__(kind, error, traceback)
+
+    def _begin(self, scope: Scope, *, passes: int) -> Passes:
+        return Passes(
+            self._ledger,
+            self._workers,
+            self._gate,
+            owner=uuid4().hex,
+            run=self._run_name,
+            strategy=self._strategy,
+            scope=scope,
+            passes=passes,
+            on_progress=self._on_progress,
+            now=self._now,
+            sleep=self._sleep,
+        )
+
+
+# --- in rounds -----------------------------------------------------------------------------------------------------
+
+
+class _Rounds:
+    """Results of a charging that goes on only while the next result is awaited."""
+
+    def __init__(self, passes: Passes, gate: Gate, breaker: Breaker) -> None:
+        self._passes = passes
+        self._gate = gate
+        self._breaker = breaker
+        self._results: deque[JobResult] = deque()
+        self._seconds = SHORTEST_ROUND
+        self._is_over = False
+        self._error: Exception | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> JobResult:
+        await checkpoint()
+        while not self._results and not self._is_over:
+            await self._charge_a_round()
+        if self._results:
+            return self._results.popleft()
+        error, self._error = self._error, None
+        raise error or StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Begin no more; nothing is under way."""
+        self._is_over = True
+        self._results.clear()
+
+    async def _charge_a_round(self) -> None:
+        _reopen(self._gate, self._breaker)
+        try:
+            await self._passes.pause()
+            has_more = await self._work()
+        except Exception as error:  # noqa: BLE001 - raised once the results before it are handed out
+            self._is_over, self._error = True, _first_of(error)
+        else:
+            self._is_over = self._breaker.is_open() or not has_more
+            self._error = self._breaker.error
+
+    async def _work(self) -> bool:
+        """Charge until the round is over, and see how long the next shall be."""
+        ends = anyio.current_time() + self._seconds
+        async with create_task_group() as tasks:
+            tasks.start_soon(self._close_gate, self._seconds)
+            has_more = await self._passes.work(self._hand_out)
+            tasks.cancel_scope.cancel()
+        drained = max(0.0, anyio.current_time() - ends)
+        self._seconds = min(LONGEST_ROUND, max(SHORTEST_ROUND, ROUND_TO_DRAIN * drained))
+        return has_more
+
+    async def _close_gate(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        self._gate.close()
+
+    async def _hand_out(self, group: list[JobResult]) -> None:
+        self._results.extend(group)
+
+
+# --- in a block ----------------------------------------------------------------------------------------------------
+
+
+class _Results:
+    """Results of a charging that goes on beside who reads them."""
+
+    def __init__(self, received: MemoryObjectReceiveStream[list[JobResult]]) -> None:
+        self._received = received
+        self._results: deque[JobResult] = deque()
+        self.error: Exception | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> JobResult:
+        while not self._results:
+            try:
+                self._results.extend(await self._received.receive())
+            except (anyio.EndOfStream, anyio.ClosedResourceError):
+                raise self.take_error() or StopAsyncIteration from None
+        return self._results.popleft()
+
+    def take_error(self) -> Exception | None:
+        """What ended the charging; told once."""
+        error, self.error = self.error, None
+        return error
+
+
+@asynccontextmanager
+async def _charging(passes: Passes, gate: Gate, breaker: Breaker) -> AsyncGenerator[AsyncIterator[JobResult], None]:
+    """Charge until the end of the block. What is raised in it is raised as it is, not in a group."""
+    sent, received = create_memory_object_stream[list[JobResult]](0)
+    results, is_over = _Results(received), anyio.Event()
+    raised: BaseException | None = None
+    _reopen(gate, breaker)
+    async with create_task_group() as tasks:
+        tasks.start_soon(_charge, passes, gate, breaker, sent, results, is_over)
+        try:
+            yield results
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised below
+            raised = error
+        finally:
+            received.close()
+            gate.close()
+        with anyio.move_on_after(LEAVING_SECONDS):
+            await is_over.wait()
+        tasks.cancel_scope.cancel()
+    failure = raised or results.take_error()
+    if failure is not None:
+        raise failure
+
+
+async def _charge(
+    passes: Passes,
+    gate: Gate,
+    breaker: Breaker,
+    sent: MemoryObjectSendStream[list[JobResult]],
+    results: _Results,
+    is_over: anyio.Event,
+) -> None:
+    async def hand_out(group: list[JobResult]) -> None:
+        with contextlib.suppress(anyio.BrokenResourceError):  # the block was left
+            await sent.send(group)
+
+    try:
+        while await passes.work(hand_out) and gate.is_open:
+            await passes.pause()
+        results.error = breaker.error
+    except Exception as error:  # noqa: BLE001 - raised where results are read
+        results.error = _first_of(error)
+    finally:
+        sent.close()
+        is_over.set()
+
+
+def _reopen(gate: Gate, breaker: Breaker) -> None:
+    """Let charges begin again after a round or a block, unless the run was stopped."""
+    if not breaker.is_open():
+        gate.reopen()
+
+
+def _first_of(error: Exception) -> Exception:
+    """What was raised first, out of the groups that task groups put it in."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _check_limits(concurrency: int, rate: float | None, strategy: str, scope: Scope | None) -> None:
+    faults = []
+    if strategy not in get_args(Strategy):
+        faults.append(("strategy", "must be individual or bulk"))
+    if strategy == "bulk" and scope is not None:
+        faults.append(("scope", "needs the strategy individual"))
+    if concurrency < 1:
+        faults.append(("concurrency", "must be at least 1"))
+    if rate is not None and not 0 < rate < math.inf:
+        faults.append(("rate", "must be more than 0 charges a second"))
+    if faults:
+        raise InvalidRequest(faults)

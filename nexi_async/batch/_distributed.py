@@ -1,0 +1,238 @@
+"""Many machines on one run: procrastinate hands out its shards, and takes over those of machines that have died.
+
+The ledger is on PostgreSQL, and so is the queue. A queue like this may hand out a shard twice; that is safe, since a
+shard is charged like any run: whatever may have been sent is asked for, and its key keeps the charge single.
+It runs on asyncio, as procrastinate does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from anyio import create_task_group
+
+from nexi_async._client import AsyncCheckout
+from nexi_async._errors import InvalidRequest, NexiError, StorageUnavailable
+from nexi_async.batch._charger import BatchCharger
+from nexi_async.batch._ledger import Ledger
+from nexi_async.batch._ledger_claims import Run, Scope
+from nexi_async.batch._passes import PASSES
+from nexi_async.batch._results import JobResult
+
+try:
+    import psycopg
+    from procrastinate import App, PsycopgConnector
+    from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+    from procrastinate.job_context import JobContext
+    from procrastinate.jobs import Job
+    from procrastinate.schema import SchemaManager
+    from psycopg_pool import PoolTimeout
+except ModuleNotFoundError as missing:
+    text = "several machines need procrastinate: pip install 'nexi-async[distributed]'"
+    raise ModuleNotFoundError(text) from missing
+
+__all__ = ["ShardWorker"]
+
+SHARD_SIZE = 500
+"""How many jobs a shard has at most."""
+HEARTBEAT_SECONDS = 2.0
+STALLED_SECONDS = 10.0
+"""A worker that was not heard of for so long is taken for dead."""
+LOOKING_SECONDS = 2.0
+"""How often a worker looks for shards that nobody works on, and for its share of the rate."""
+
+MOST_RECONNECTS = 20
+"""How often the queue is connected anew, when the database was away."""
+
+_LIVE = (
+    "SELECT count(*) AS live FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(age)s)"
+)
+
+
+class ShardWorker:
+    """One of several machines that charge a run together.
+
+    Args:
+        checkout: the client; have its `max_connections` at least as large as `concurrency`.
+        ledger: the open ledger.
+        url: the ledger's URL, on PostgreSQL.
+        run: the run's name.
+        concurrency: how many charges this machine has under way at once, at most.
+        rate: how many charges all machines together may begin in a second. Each keeps an equal share of it, so in
+            any stretch of time at most rate x seconds + 1 for each machine begin.
+        on_result: told of each result once it is on disk.
+
+    Raises:
+        InvalidRequest: the ledger is not on PostgreSQL.
+    """
+
+    def __init__(
+        self,
+        checkout: AsyncCheckout,
+        ledger: Ledger,
+        url: str,
+        *,
+        run: str,
+        concurrency: int = 200,
+        rate: float | None = None,
+        on_result: Callable[[JobResult], None] | None = None,
+    ) -> None:
+        if not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
+            raise InvalidRequest([("ledger", "must be on PostgreSQL for several machines: postgresql://...")])
+        self._ledger = ledger
+        self._conninfo = "postgresql" + url[url.index(":") :]
+        self._run_name = run
+        self._queue = f"nexi_batch:{run}"
+        self._rate = rate
+        self._on_result = on_result
+        self._charger = BatchCharger(checkout, ledger, run=run, concurrency=concurrency, rate=rate)
+        self._working: asyncio.Task[None] | None = None
+        self._live = 1
+        self._has_joined = False
+        self._failure: NexiError | None = None
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why it ended before the end of the run."""
+        return self._charger.stopped_because
+
+    def stop(self) -> None:
+        """End gracefully: what is under way is finished and written; the rest of the shard is left to others."""
+        self._charger.stop()
+        self._end()
+
+    async def work(self) -> None:
+        """Charge shards until the run has none left that can be charged now, whoever of the others dies.
+
+        It also ends when nobody got any further with what is left, several times in a row.
+
+        Raises:
+            InvalidRequest: the run is not planned.
+            StorageUnavailable: the database went away and did not come back.
+            NexiError: the API refuses the key.
+        """
+        run = await self._ledger.bind(self._run_name, "individual")
+        await self._ledger.apply_schema(SchemaManager.get_schema())
+        for _ in range(MOST_RECONNECTS):
+            try:
+                await self._work_connected(run)
+                break
+            except* (ConnectorException, psycopg.Error, PoolTimeout) as lost:
+                failure = str(lost.exceptions[0])
+            await self._ledger.open_shards(run, SHARD_SIZE)  # waits until the database is back
+        else:
+            raise StorageUnavailable(f"the queue of shards can't be used: {failure}")
+        if self._failure is not None:
+            raise self._failure
+
+    async def _work_connected(self, run: Run) -> None:
+        async with self.opened_app() as app, create_task_group() as tasks:
+            tasks.start_soon(self._look_after, app)
+            await self._work_while_it_helps(app, run)
+            tasks.cancel_scope.cancel()
+
+    async def _work_while_it_helps(self, app: App, run: Run) -> None:
+        """Hand out and charge shards, until there are none or nobody gets any further with them."""
+        left, rounds = await self._ledger.count_open(run, Scope()), 0
+        while not self._is_ending() and rounds < PASSES:
+            if not await self._hand_out(app, run):
+                return
+            await self._work_off(app)
+            before, left = left, await self._ledger.count_open(run, Scope())
+            is_stuck = left == before and not await self._others_work(app)
+            rounds = rounds + 1 if is_stuck else 0
+            if not self._is_ending() and rounds < PASSES:
+                await asyncio.sleep(LOOKING_SECONDS * (rounds or 1))
+
+    @asynccontextmanager
+    async def opened_app(self) -> AsyncIterator[App]:
+        """The queue, connected."""
+        app = App(connector=PsycopgConnector(conninfo=self._conninfo))
+        app.task(name="charge_shard", queue=self._queue, pass_context=True)(self._charge_shard)
+        async with app.open_async():
+            yield app
+
+    async def _hand_out(self, app: App, run: Run) -> bool:
+        """Queue the shards that nobody has; returns whether there are any to be charged at all."""
+        shards = await self._ledger.open_shards(run, SHARD_SIZE)
+        taken = {job.lock for status in ("todo", "doing") for job in await self._shards_in_queue(app, status)}
+        for shard in shards:
+            name = f"{self._run_name}:{shard.first}"
+            if name not in taken:
+                job = app.configure_task("charge_shard", queue=self._queue, lock=name, queueing_lock=name)
+                with suppress(AlreadyEnqueued):
+                    await job.defer_async(run=self._run_name, first=shard.first, last=shard.last)
+        return bool(shards)
+
+    async def _others_work(self, app: App) -> bool:
+        """Whether another machine has a shard; this one has none at hand."""
+        return bool(await self._shards_in_queue(app, "doing"))
+
+    async def _shards_in_queue(self, app: App, status: str) -> list[Job]:
+        return [*await app.job_manager.list_jobs_async(queue=self._queue, status=status)]
+
+    async def _work_off(self, app: App) -> None:
+        """Charge queued shards until none is left in the queue; others may still be at theirs."""
+        worker = app.run_worker_async(
+            queues=[self._queue],
+            concurrency=1,
+            wait=False,
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+        )
+        working = self._working = asyncio.create_task(worker)
+        with suppress(asyncio.CancelledError):  # by `_end`, once the shard at hand is left
+            await working
+        self._working = None
+
+    async def _charge_shard(self, context: JobContext, run: str, first: int, last: int) -> None:  # noqa: ARG002 - stored
+        await self._join(context.app)
+        try:
+            async with self._charger.part(Scope(first, last)) as results:
+                async for result in results:
+                    if self._on_result is not None:
+                        self._on_result(result)
+        except NexiError as error:
+            self._failure = error
+        if self._is_ending():
+            self._end()
+
+    async def _join(self, app: App) -> None:
+        """Take a share of the rate; the others are given time to notice before the first charge begins."""
+        await self.count_the_living(app)
+        if self._rate is not None and self._live > 1 and not self._has_joined:
+            await asyncio.sleep(LOOKING_SECONDS)
+        self._has_joined = True
+
+    def _is_ending(self) -> bool:
+        return self.stopped_because is not None or self._failure is not None
+
+    def _end(self) -> None:
+        if self._working is not None:
+            self._working.cancel()  # takes no more, and waits for the shard at hand; a second time would break it off
+            self._working = None
+
+    # --- the others ----------------------------------------------------------------------------------------------
+
+    async def _look_after(self, app: App) -> None:
+        """Take over the shards of the dead, and keep to this machine's share of the rate."""
+        while True:
+            stalled = await app.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_SECONDS)
+            for job in stalled:
+                await app.job_manager.retry_job(job)
+            await self.count_the_living(app)
+            await asyncio.sleep(LOOKING_SECONDS)
+
+    async def count_the_living(self, app: App) -> None:
+        """See how many machines share the rate."""
+        row = await app.connector.execute_query_one_async(_LIVE, age=STALLED_SECONDS)
+        self._live = max(1, row["live"])
+        self._charger.set_rate(self.share)
+
+    @property
+    def share(self) -> float | None:
+        """How many charges this machine may begin in a second; None for no limit."""
+        return None if self._rate is None else self._rate / self._live

@@ -1,0 +1,434 @@
+"""The ledger: every job of every run on disk, with what became of it, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Self
+
+import anyio
+import attrs
+
+from nexi_async._errors import ConfigurationError, Fault, InvalidRequest, StorageError, StorageUnavailable
+from nexi_async._idempotency import KEY_LIFETIME, is_remembered, seconds_of
+from nexi_async._storage import Database
+from nexi_async.batch import (
+    _ledger_bulks as ledger_bulks,
+)
+from nexi_async.batch import (
+    _ledger_claims as ledger_work,
+)
+from nexi_async.batch import (
+    _ledger_dunning as ledger_dunning,
+)
+from nexi_async.batch import (
+    _ledger_plan as ledger_plan,
+)
+from nexi_async.batch import (
+    _ledger_report as ledger_report,
+)
+from nexi_async.batch import (
+    _ledger_review as ledger_review,
+)
+from nexi_async.batch import (
+    _shards as shards,
+)
+from nexi_async.batch._dunning import Dunning
+from nexi_async.batch._job import ChargeJob, faults_of
+from nexi_async.batch._job_files import JobLine
+from nexi_async.batch._ledger_bulks import Bulk
+from nexi_async.batch._ledger_claims import Assignment, KindName, Run, Scope
+from nexi_async.batch._ledger_plan import Plan
+from nexi_async.batch._ledger_review import ReviewItem
+from nexi_async.batch._ledger_tables import migrate
+from nexi_async.batch._outage import Outage, PatientDatabase
+from nexi_async.batch._results import Ending, JobResult
+from nexi_async.batch._summary import Summary
+
+__all__ = ["Ledger", "Planned"]
+
+MOST_FAULTS = 100
+"""How many an exception lists."""
+TIDYING_SECONDS = 20.0
+"""How long to go on after a cancellation to take back what was half planned."""
+
+
+@attrs.frozen
+class Planned:
+    """What a planning came to.
+
+    Attributes:
+        jobs: how many jobs the run has gained.
+        already: how many it had already, word for word.
+        bad: how many can't be planned.
+    """
+
+    jobs: int
+    already: int
+    bad: int
+
+
+class Ledger:
+    """Keeps the jobs; use it as `async with Ledger.open("sqlite:///october.db") as ledger:`.
+
+    The requests are kept as they are sent, so a ledger holds what its orders and notifications hold.
+    """
+
+    def __init__(
+        self, database: PatientDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
+    ) -> None:
+        """Use a database whose tables are there; `open` sees to both."""
+        self._database = database
+        self._key_lifetime = seconds_of(key_lifetime)
+        self.outage = outage
+        self._now = now
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        url: str,
+        *,
+        key_lifetime: timedelta = KEY_LIFETIME,
+        now: Callable[[], float] = time.time,
+        outage: Outage | None = None,
+    ) -> AsyncIterator[Self]:
+        """Open a ledger, made if it is not there, and brought up to date if it is older.
+
+        Args:
+            url: "sqlite:///file.db" or "postgresql://user:password@host/name".
+            key_lifetime: how long the API remembers an idempotency key, which it does not document. A charge whose
+                outcome is still unknown then is not sent again, since that could charge a second time: it waits in the
+                state "review" for somebody to look.
+            now: seconds since 1970.
+            outage: how to ride out times in which the database is away; calls wait for up to two minutes when left out.
+
+        Raises:
+            ConfigurationError: the lifetime is not positive, or the ledger can't be opened, or a newer version of this
+                package made it.
+            StorageUnavailable: the database is away, and does not come back in time.
+        """
+        database, outage = Database(url), outage or Outage()
+        patient = PatientDatabase(database, outage)
+        try:
+            await _migrated(patient)
+            yield cls(patient, key_lifetime=key_lifetime, now=now, outage=outage)
+        finally:
+            await database.close()
+
+    # --- planning ------------------------------------------------------------------------------------------------
+
+    async def plan(self, run: str, jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> Planned:
+        """Add jobs to a run, all or none; in little memory, however many.
+
+        What the run has already is passed over, so a planning that was cut short is simply done again.
+
+        Args:
+            run: the run's name, e.g. "2026-10"; made if it is new.
+            jobs: any iterable, asynchronous or not.
+
+        Raises:
+            InvalidRequest: jobs break a rule of the API, stand in the plan twice, or were planned with other content;
+                the first 100 faults are listed with the job's place, from 1, and nothing is planned.
+        """
+        faults: list[Fault] = []
+
+        def keep(line: JobLine) -> None:
+            if len(faults) < MOST_FAULTS:
+                faults.extend(Fault(f"jobs[{line.number}].{path}", text) for path, text in line.faults)
+
+        planned = await self.plan_lines(run, _lines_of(jobs), strict=True, on_bad=keep)
+        if planned.bad:
+            raise InvalidRequest(faults)
+        return planned
+
+    async def plan_lines(
+        self,
+        run: str,
+        lines: Iterable[JobLine] | AsyncIterable[JobLine],
+        *,
+        strict: bool = False,
+        on_bad: Callable[[JobLine], None],
+    ) -> Planned:
+        """Add the jobs of a file's good lines to a run.
+
+        Args:
+            run: the run's name.
+            lines: as `read_jobs` reads them.
+            strict: plan nothing if any line is bad.
+            on_bad: told of each bad line.
+
+        Raises:
+            InvalidRequest: the run's name can't be used.
+        """
+        if not run or not run.isprintable() or len(run) > 128:
+            raise InvalidRequest([("run", "must have 1 to 128 printable characters")])
+        plan, left_over = await self._database.run(ledger_plan.begin, run, self._now())
+        for other in left_over:
+            await self._discard(other)
+        planning = _Planning(self._database, plan, on_bad)
+        try:
+            await planning.add_all(lines)
+            if not (strict and planning.bad):
+                await self._database.run(ledger_plan.complete, plan, planning.jobs)
+                return Planned(planning.jobs, planning.already, planning.bad)
+        except BaseException:
+            with anyio.move_on_after(TIDYING_SECONDS, shield=True):
+                await self._discard(plan)
+            raise
+        await self._discard(plan)
+        return Planned(0, 0, planning.bad)
+
+    async def _discard(self, plan: Plan) -> None:
+        while not await self._database.run(ledger_plan.discard, plan):
+            pass
+
+    # --- working -------------------------------------------------------------------------------------------------
+
+    async def bind(self, run: str, strategy: str) -> Run:
+        """Find a run, and hold it to one strategy from now on.
+
+        Raises:
+            InvalidRequest: there is no such run, or it was begun with another strategy.
+        """
+        return await self._database.run(ledger_work.bind, run, strategy)
+
+    async def count_open(self, run: Run, scope: Scope) -> int:
+        """How many jobs are neither charged nor declined nor failed."""
+        return await self._database.run(ledger_work.count_open, run, scope)
+
+    async def claim(
+        self, run: Run, *, scope: Scope, after: int, most: int, owner: str, bundled: bool = True
+    ) -> list[Assignment]:
+        """Take the next open jobs after a number; when this returns they are marked as sending on disk.
+
+        Args:
+            run: the run.
+            scope: the part of it.
+            after: a job's number.
+            most: how many.
+            owner: in whose name.
+            bundled: also those that are in a bulk run already.
+        """
+        return await self._database.run(
+            ledger_work.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now(), bundled=bundled
+        )
+
+    async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
+        """Be the only one to bundle the run's jobs for so many seconds from now; False if somebody else is."""
+        return await self._database.run(ledger_bulks.lease, run, owner, self._now(), seconds)
+
+    async def end_bulk_lease(self, run: Run, owner: str) -> None:
+        """Let others bundle the run's jobs."""
+        await self._database.run(ledger_bulks.end_lease, run, owner)
+
+    async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[Assignment]) -> Bulk:
+        """Bundle jobs for a bulk run; when this returns the bundle is on disk."""
+        return await self._database.run(ledger_bulks.begin, run, kind, jobs, self._now())
+
+    async def accept_bulk(self, bulk: Bulk, bulk_id: str) -> None:
+        """Keep what Nexi calls a bulk run."""
+        await self._database.run(ledger_bulks.accept, bulk, bulk_id)
+
+    async def take_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
+        """Take over the next bulk run that was left before all its outcomes were known."""
+        return await self._database.run(ledger_bulks.take_open, run, after, owner, self._now())
+
+    async def confirm(self, assignments: Sequence[Assignment]) -> list[Assignment] | None:
+        """See, right before jobs are sent, that nobody else has claimed them since; None if somebody has.
+
+        A fresh claim is taken at its word; an older one, as of a machine that was suspended, is compared with the
+        ledger and made fresh.
+        """
+        if all(job.is_claim_fresh(self._now()) for job in assignments):
+            return list(assignments)
+        return await self._database.run(ledger_work.renew, assignments, self._now())
+
+    def may_send(self, assignment: Assignment) -> bool:
+        """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
+        return is_remembered(assignment.sent_at, self._now(), self._key_lifetime)
+
+    async def note(self, assignment: Assignment) -> None:
+        """Keep which subscription an external reference stands for."""
+        await self._database.run(ledger_work.note, assignment)
+
+    async def release(self, assignments: Iterable[Assignment], owner: str) -> None:
+        """Give back what was taken and not touched."""
+        await self._database.run(ledger_work.release, assignments, owner)
+
+    async def record(self, endings: Sequence[tuple[Assignment, Ending]], owner: str) -> None:
+        """Write what became of jobs; when this returns it is on disk."""
+        await self._database.run(ledger_work.record, endings, owner=owner, now=self._now())
+
+    async def open_shards(self, run: Run, size: int) -> list[Scope]:
+        """The parts of so many job numbers that have jobs to be charged now."""
+        return await self._database.run(shards.open_shards, run, size, self._now())
+
+    async def apply_schema(self, schema: str) -> None:
+        """Make the tables of the queue that hands out shards, in the ledger's own database."""
+        await self._database.run(shards.apply_schema, schema)
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    async def summary(self, run: str) -> Summary:
+        """The run in figures.
+
+        Raises:
+            InvalidRequest: there is no such run.
+        """
+        return await self._database.run(ledger_report.summarise, run, self._now())
+
+    async def results(self, run: str) -> AsyncGenerator[JobResult, None]:
+        """Every job of the run as it stands, in the order they were planned; in little memory.
+
+        Raises:
+            InvalidRequest: there is no such run.
+        """
+        after: int | None = 0
+        while after is not None:
+            after, results = await self._database.run(ledger_report.page, run, after)
+            for result in results:
+                yield result
+
+    # --- reviewing -----------------------------------------------------------------------------------------------
+
+    async def in_review(self, run: str) -> AsyncGenerator[ReviewItem, None]:
+        """The jobs of the run that wait for somebody to look whether they were charged.
+
+        Raises:
+            InvalidRequest: there is no such run.
+        """
+        after: int | None = 0
+        while after is not None:
+            after, items = await self._database.run(ledger_review.page, run, after)
+            for item in items:
+                yield item
+
+    async def review_item(self, run: str, reference: str) -> ReviewItem:
+        """One of the jobs that wait for somebody to look.
+
+        Raises:
+            InvalidRequest: no such job is in review.
+        """
+        return await self._database.run(ledger_review.find, run, reference)
+
+    async def resolve_charged(self, run: str, reference: str, *, payment_id: str, charge_id: str) -> None:
+        """Write that a job in review was charged, as somebody has found out.
+
+        Args:
+            run: the run's name.
+            reference: the job's.
+            payment_id: the payment that was found.
+            charge_id: the charge in it.
+
+        Raises:
+            InvalidRequest: no such job is in review, or the payment is another job's.
+        """
+        found = {"payment_id": payment_id, "charge_id": charge_id}
+        await self._database.run(ledger_review.mark_charged, run, reference, **found, now=self._now())
+
+    async def resolve_not_charged(self, run: str, reference: str) -> None:
+        """Plan a job in review again, with a new key, since somebody has made sure that it was not charged.
+
+        Raises:
+            InvalidRequest: no such job is in review.
+        """
+        await self._database.run(ledger_review.plan_again, run, reference)
+
+    # --- dunning -------------------------------------------------------------------------------------------------
+
+    async def dunning(self, run: str, *, attempt: int) -> Dunning:
+        """Plan the next attempt at what was declined and may be tried again, on the dates that the schemes allow.
+
+        Each job gets a key of its own for the attempt, and is charged once its date has come and the run is gone on
+        with. Doing it twice plans nothing twice.
+
+        Args:
+            run: the run's name.
+            attempt: the number of the attempt to plan, from 2; jobs whose last attempt was the one before take part.
+
+        Raises:
+            InvalidRequest: there is no such run, or the number is less than 2.
+        """
+        if attempt < 2:
+            raise InvalidRequest([("attempt", "must be at least 2; planning the run makes the first")])
+        run_id = await self._database.run(ledger_dunning.find_run, run)
+        planned = given_up = 0
+        due: list[float] = []
+        after: int | None = 0
+        while after is not None:
+            after, gone, dates = await self._database.run(ledger_dunning.plan_again, run_id, attempt, after)
+            planned, given_up = planned + len(dates), given_up + gone
+            due = [min([*due, *dates]), max([*due, *dates])] if due or dates else []
+        return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
+
+
+async def _migrated(database: PatientDatabase) -> None:
+    try:
+        await database.run(migrate)
+    except StorageUnavailable:
+        raise
+    except StorageError as error:
+        raise ConfigurationError([("ledger", f"can't be opened: {error}")]) from None
+
+
+class _Planning:
+    """Gathers lines into transactions, and counts."""
+
+    def __init__(self, database: PatientDatabase, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
+        self._database = database
+        self._plan = plan
+        self._on_bad = on_bad
+        self._gathered: list[JobLine] = []
+        self.jobs = self.already = self.bad = 0
+
+    async def add_all(self, lines: Iterable[JobLine] | AsyncIterable[JobLine]) -> None:
+        """Write all jobs there are."""
+        if isinstance(lines, AsyncIterable):
+            async for line in lines:
+                await self._add(line)
+        else:
+            for line in lines:
+                await self._add(line)
+        await self._write()
+
+    async def _add(self, line: JobLine) -> None:
+        if line.faults:
+            self._refuse(line)
+            return
+        self._gathered.append(line)
+        if len(self._gathered) == ledger_plan.AT_ONCE:
+            await self._write()
+
+    async def _write(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            fresh, refused = await self._database.run(ledger_plan.add, self._plan, gathered)
+            self.jobs += fresh
+            self.already += len(gathered) - fresh - len(refused)
+            for line in refused:
+                self._refuse(line)
+
+    def _refuse(self, line: JobLine) -> None:
+        self.bad += 1
+        self._on_bad(line)
+
+
+async def _lines_of(jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> AsyncIterator[JobLine]:
+    """Jobs from Python, checked and numbered like the lines of a file."""
+    number = 0
+    if isinstance(jobs, AsyncIterable):
+        async for job in jobs:
+            number += 1
+            yield _line(number, job)
+    else:
+        for job in jobs:
+            number += 1
+            yield _line(number, job)
+
+
+def _line(number: int, job: ChargeJob) -> JobLine:
+    faults = tuple(faults_of(job))
+    return JobLine(number, None if faults else job, faults)

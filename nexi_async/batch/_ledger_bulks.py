@@ -1,0 +1,89 @@
+"""Bulk runs in the ledger: which jobs were bundled, under which name, and what Nexi calls the bundle.
+
+A job that was bundled for an attempt is never bundled again for it: what became of it is asked of its bundle alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import attrs
+from sqlalchemy import Connection, delete, insert, select, update
+
+from nexi_async._storage import lock
+from nexi_async.batch._ledger_claims import Assignment, KindName, Run, take
+from nexi_async.batch._ledger_tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
+
+__all__ = ["Bulk", "accept", "begin", "end_lease", "lease", "take_open"]
+
+
+@attrs.frozen(kw_only=True)
+class Bulk:
+    """Jobs that are charged by one request.
+
+    Attributes:
+        number: its row.
+        kind: of which kind the subscriptions are.
+        external_id: our name of it, the same whenever the same jobs are bundled.
+        bulk_id: Nexi's name of it; None until Nexi has accepted it, as far as is known.
+        jobs: those that were bundled and are still open.
+    """
+
+    number: int
+    kind: KindName
+    external_id: str
+    bulk_id: str | None
+    jobs: tuple[Assignment, ...]
+
+
+def lease(connection: Connection, run: Run, owner: str, now: float, seconds: float) -> bool:
+    """Be the only one to bundle the run's jobs for so many seconds; False if somebody else is."""
+    lock(connection, f"nexi_async.bulk.{run.id}")
+    held = connection.execute(select(BULK_LEASES).where(BULK_LEASES.c.run == run.id)).first()
+    if held is None:
+        connection.execute(insert(BULK_LEASES).values(run=run.id, owner=owner, until=now + seconds))
+    elif held.owner == owner or held.until <= now:
+        ours = update(BULK_LEASES).where(BULK_LEASES.c.run == run.id)
+        connection.execute(ours.values(owner=owner, until=now + seconds))
+    else:
+        return False
+    return True
+
+
+def end_lease(connection: Connection, run: Run, owner: str) -> None:
+    """Let others bundle the run's jobs."""
+    connection.execute(delete(BULK_LEASES).where(BULK_LEASES.c.run == run.id, BULK_LEASES.c.owner == owner))
+
+
+def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Assignment], now: float) -> Bulk:
+    """Bundle jobs, before anything of it is sent."""
+    jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
+    connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
+    name = hashlib.sha256("".join(job.key for job in jobs).encode()).hexdigest()[:63]
+    known = connection.execute(select(BULKS).where(BULKS.c.external_id == name)).first()
+    if known is not None:  # this transaction was done before, and its commit not confirmed
+        return Bulk(number=known.number, kind=kind, external_id=name, bulk_id=known.bulk_id, jobs=tuple(jobs))
+    made = insert(BULKS).values(run=run.id, kind=kind, external_id=name).returning(BULKS.c.number)
+    number = connection.execute(made).scalar_one()
+    connection.execute(insert(MEMBERS), [{"job": job.number, "attempt": job.attempt, "bulk": number} for job in jobs])
+    return Bulk(number=number, kind=kind, external_id=name, bulk_id=None, jobs=tuple(jobs))
+
+
+def accept(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
+    """Keep what Nexi calls it."""
+    connection.execute(update(BULKS).where(BULKS.c.number == bulk.number).values(bulk_id=bulk_id))
+
+
+def take_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
+    """Take over the next bundle that has jobs whose outcome is not known."""
+    is_member = (MEMBERS.c.job == JOBS.c.number) & (MEMBERS.c.attempt == JOBS.c.attempt)
+    open_jobs = select(MEMBERS.c.job).join(JOBS, is_member).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
+    statement = select(BULKS).where(BULKS.c.run == run.id, BULKS.c.number > after, open_jobs.exists())
+    row = connection.execute(statement.order_by(BULKS.c.number).limit(1)).first()
+    if row is None:
+        return None
+    members = select(JOBS.c.number).join(MEMBERS, is_member).where(MEMBERS.c.bulk == row.number, IS_OPEN)
+    numbers = connection.execute(members.order_by(JOBS.c.number)).scalars().all()
+    jobs = take(connection, run, numbers, owner, now)
+    return Bulk(number=row.number, kind=row.kind, external_id=row.external_id, bulk_id=row.bulk_id, jobs=tuple(jobs))

@@ -1,0 +1,94 @@
+"""Dunning in the ledger: declined jobs are planned again, with a key and a date of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from nexi_async._errors import InvalidRequest
+from nexi_async.batch._dunning import next_attempt
+from nexi_async.batch._ledger_tables import ATTEMPTS, JOBS, RUNS
+
+__all__ = ["AT_ONCE", "begin_attempt", "find_run", "plan_again"]
+
+AT_ONCE = 1000
+"""How many jobs one transaction plans again, so that it stays short."""
+
+
+def find_run(connection: Connection, name: str) -> int:
+    """The run of that name.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    run_id: int | None = connection.execute(select(RUNS.c.id).where(RUNS.c.name == name)).scalar()
+    if run_id is None:
+        raise InvalidRequest([("run", f"{name} is not planned in this ledger")])
+    return run_id
+
+
+def plan_again(connection: Connection, run_id: int, attempt: int, after: int) -> tuple[int | None, int, list[float]]:
+    """Plan the attempt for some of the jobs whose last one was declined.
+
+    Returns:
+        The number to go on after, None at the end; how many were given up; and when each of the others is due.
+    """
+    declined = (
+        select(*JOBS.c["number", "attempt", "payment_id", "code", "error", "ended"])
+        .where(JOBS.c.run == run_id, JOBS.c.state == "declined", JOBS.c.attempt == attempt - 1, JOBS.c.number > after)
+        .order_by(JOBS.c.number)
+        .limit(AT_ONCE)
+        .with_for_update()
+    )
+    jobs = connection.execute(declined).mappings().all()
+    earlier = _earlier(connection, [job["number"] for job in jobs]) if attempt > 2 else {}
+    again = []
+    for job in jobs:
+        due = next_attempt(job["code"], [*earlier.get(job["number"], ()), job["ended"]])
+        if due is not None:
+            again.append((job, due))
+    if again:
+        begin_attempt(connection, attempt, again)
+    next_after = jobs[-1]["number"] if len(jobs) == AT_ONCE else None
+    return next_after, len(jobs) - len(again), [due for _, due in again]
+
+
+def begin_attempt(connection: Connection, attempt: int, jobs: Sequence[tuple[Any, float]]) -> None:
+    """Keep the last attempt of each job, and plan the next for its date; it has a key of its own."""
+    connection.execute(insert(ATTEMPTS), [_past(job) for job, _ in jobs])
+    connection.execute(_AGAIN, [{"_number": job["number"], "_attempt": attempt, "_due": due} for job, due in jobs])
+
+
+_AGAIN = (
+    update(JOBS)
+    .where(JOBS.c.number == bindparam("_number"))
+    .values(
+        state="planned",
+        attempt=bindparam("_attempt"),
+        due=bindparam("_due"),
+        owner=None,
+        payment_id=None,
+        charge_id=None,
+        code=None,
+        error=None,
+        ended=None,
+        sent_at=None,
+    )
+)
+
+
+def _past(job: Any) -> dict[str, Any]:
+    """An attempt that is over, as it is kept."""
+    names = ("attempt", "payment_id", "code", "error", "ended")
+    return {"job": job["number"], **{name: job[name] for name in names}}
+
+
+def _earlier(connection: Connection, numbers: Sequence[int]) -> dict[int, list[float]]:
+    """When the attempts before the last ended, by job."""
+    statement = select(ATTEMPTS.c.job, ATTEMPTS.c.ended).where(ATTEMPTS.c.job.in_(numbers)).order_by(ATTEMPTS.c.attempt)
+    found: dict[int, list[float]] = {}
+    for number, ended in connection.execute(statement):
+        found.setdefault(number, []).append(ended)
+    return found

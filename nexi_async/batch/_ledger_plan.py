@@ -1,0 +1,138 @@
+"""Planning in the ledger: a run's jobs come in piece by piece and count all together, once the last is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from nexi_async import _codec as codec
+from nexi_async._errors import Fault, InvalidRequest
+from nexi_async._storage import lock
+from nexi_async.batch._job import ChargeJob
+from nexi_async.batch._job_files import JobLine
+from nexi_async.batch._ledger_tables import JOBS, PLANS, RUNS
+
+__all__ = ["AT_ONCE", "Plan", "add", "begin", "complete", "discard"]
+
+AT_ONCE = 1000
+"""How many jobs one transaction takes, so that it stays short."""
+
+
+@attrs.frozen
+class Plan:
+    """A planning that is under way."""
+
+    run_id: int
+    id: int
+
+
+def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan]]:
+    """Begin to plan; also returns plannings that were left incomplete, which are to be discarded."""
+    lock(connection, f"nexi_batch.{run}")
+    run_id = connection.execute(select(RUNS.c.id).where(RUNS.c.name == run)).scalar()
+    if run_id is None:
+        run_id = connection.execute(insert(RUNS).values(name=run, created=now).returning(RUNS.c.id)).scalar_one()
+    left = connection.execute(select(PLANS.c.id).where(PLANS.c.run == run_id, PLANS.c.jobs.is_(None))).scalars()
+    left_over = [Plan(run_id, plan_id) for plan_id in left]
+    begun = insert(PLANS).values(run=run_id, created=now).returning(PLANS.c.id)
+    return Plan(run_id, connection.execute(begun).scalar_one()), left_over
+
+
+def add(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> tuple[int, list[JobLine]]:
+    """Write jobs; returns how many are new, and those that can't be planned, with the reason.
+
+    A job that an earlier planning of the run has, word for word, is left as it is.
+    """
+    _require_open(connection, plan)
+    there = _those_there(connection, plan, lines)
+    fresh: dict[str, dict[str, Any]] = {}
+    seen: dict[str, dict[str, Any]] = {}
+    refused: list[JobLine] = []
+    for line in lines:
+        row = _row(line.job, plan) if line.job else {}
+        reference = row["reference"]
+        before = there.get(reference)
+        if reference in fresh or reference in seen or (before and before["seen"] == plan.id):
+            refused.append(_refused(line, "stands in this plan before; a reference can be charged once"))
+        elif before is None:
+            fresh[reference] = row
+        elif _differs(before, row):
+            refused.append(_refused(line, "was planned with other content; give it a reference of its own"))
+        else:
+            seen[reference] = {"_number": before["number"]}
+    if fresh:
+        connection.execute(insert(JOBS), list(fresh.values()))
+    if seen:
+        noted = update(JOBS).where(JOBS.c.number == bindparam("_number")).values(seen=plan.id)
+        connection.execute(noted, list(seen.values()))
+    return len(fresh), refused
+
+
+def complete(connection: Connection, plan: Plan, jobs: int) -> None:
+    """Let the jobs count from now on."""
+    _require_open(connection, plan)
+    connection.execute(update(PLANS).where(PLANS.c.id == plan.id).values(jobs=jobs))
+
+
+def discard(connection: Connection, plan: Plan) -> bool:
+    """Take back some of the jobs of an incomplete planning; returns whether that was all."""
+    some = select(JOBS.c.number).where(JOBS.c.run == plan.run_id, JOBS.c.plan == plan.id).limit(10 * AT_ONCE)
+    deleted = connection.execute(delete(JOBS).where(JOBS.c.number.in_(some.scalar_subquery()))).rowcount
+    if deleted == 10 * AT_ONCE:
+        return False
+    connection.execute(delete(PLANS).where(PLANS.c.id == plan.id, PLANS.c.jobs.is_(None)))
+    others = select(PLANS.c.id).where(PLANS.c.run == plan.run_id)
+    connection.execute(delete(RUNS).where(RUNS.c.id == plan.run_id, ~others.exists()))
+    return True
+
+
+def _differs(before: Any, row: dict[str, Any]) -> bool:
+    """Whether a key that may have been used already would be used with something else."""
+    names = ["external_reference", "request"]
+    if row["external_reference"] is None:  # the others have their subscription filled in when it is found
+        names += ["kind", "subscription_id"]
+    return any(before[name] != row[name] for name in names)
+
+
+def _those_there(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> dict[str, Any]:
+    references = [line.job.reference for line in lines if line.job]
+    columns = JOBS.c["number", "reference", "seen", "kind", "subscription_id", "external_reference", "request"]
+    statement = select(*columns).where(JOBS.c.run == plan.run_id, JOBS.c.reference.in_(references))
+    return {row["reference"]: row for row in connection.execute(statement).mappings()}
+
+
+def _row(job: ChargeJob, plan: Plan) -> dict[str, Any]:
+    return {
+        "run": plan.run_id,
+        "plan": plan.id,
+        "seen": plan.id,
+        "reference": job.reference,
+        "kind": _kind(job),
+        "subscription_id": job.subscription_id or job.unscheduled_subscription_id,
+        "external_reference": job.external_reference,
+        "request": codec.encode(job.request),
+        "amount": job.order.amount,
+        "currency": job.order.currency,
+        "attempt": 1,
+        "due": 0.0,
+        "state": "planned",
+    }
+
+
+def _kind(job: ChargeJob) -> str | None:
+    if job.external_reference is not None:
+        return None
+    return "scheduled" if job.subscription_id is not None else "unscheduled"
+
+
+def _refused(line: JobLine, text: str) -> JobLine:
+    return JobLine(line.number, line.job, (Fault("reference", text),))
+
+
+def _require_open(connection: Connection, plan: Plan) -> None:
+    statement = select(PLANS.c.id).where(PLANS.c.id == plan.id, PLANS.c.jobs.is_(None)).with_for_update()
+    if connection.execute(statement).scalar() is None:
+        raise InvalidRequest([("run", "was planned by somebody else at the same time; plan again")])

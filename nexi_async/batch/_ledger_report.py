@@ -1,0 +1,118 @@
+"""Reading a run from the ledger: its figures, and its jobs one by one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, func, select
+
+from nexi_async._errors import InvalidRequest
+from nexi_async._idempotency import derive_key
+from nexi_async.batch._ledger_tables import JOBS, RUNS
+from nexi_async.batch._results import JobResult, JobState
+from nexi_async.batch._summary import Reason, Summary, Total
+
+__all__ = ["page", "summarise"]
+
+AT_ONCE = 1000
+SLICES = 60
+"""Into how many slices the time of a run is cut, at most."""
+
+
+def summarise(connection: Connection, run: str, now: float) -> Summary:
+    """The run in figures.
+
+    Raises:
+        InvalidRequest: there is no such run.
+    """
+    found = _found(connection, run)
+    in_run = JOBS.c.run == found.id
+    size, ended = _throughput(connection, in_run)
+    waiting, next_due = connection.execute(
+        select(func.count(), func.min(JOBS.c.due)).where(in_run, JOBS.c.state == "planned", JOBS.c.due > now)
+    ).one()
+    return Summary(
+        run=run,
+        strategy=found.strategy,
+        totals=_totals(connection, in_run),
+        reasons=_reasons(connection, in_run),
+        waiting=waiting,
+        next_due=next_due,
+        ended=ended,
+        slice_seconds=size,
+    )
+
+
+def page(connection: Connection, run: str, after: int) -> tuple[int | None, list[JobResult]]:
+    """Some of the run's jobs in the order they were planned, and the number to go on after; None at the end."""
+    found = _found(connection, run)
+    statement = select(*_COLUMNS).where(JOBS.c.run == found.id, JOBS.c.number > after)
+    rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
+    return (rows[-1].number if len(rows) == AT_ONCE else None), [_result(run, row) for row in rows]
+
+
+_COLUMNS = JOBS.c[
+    "number",
+    "reference",
+    "state",
+    "subscription_id",
+    "payment_id",
+    "charge_id",
+    "amount",
+    "currency",
+    "attempt",
+    "code",
+    "error",
+]
+
+
+def _found(connection: Connection, run: str) -> Row[Any]:
+    row = connection.execute(select(RUNS).where(RUNS.c.name == run)).first()
+    if row is None:
+        raise InvalidRequest([("run", f"{run} is not planned in this ledger")])
+    return row
+
+
+def _result(run: str, row: Row[Any]) -> JobResult:
+    return JobResult(
+        reference=row.reference,
+        state=JobState(row.state),
+        subscription_id=row.subscription_id,
+        payment_id=row.payment_id,
+        charge_id=row.charge_id,
+        amount=row.amount,
+        currency=row.currency,
+        attempts=row.attempt,
+        code=row.code,
+        error=row.error,
+        idempotency_key=derive_key(run, row.reference, row.attempt),
+    )
+
+
+def _totals(connection: Connection, in_run: ColumnElement[bool]) -> tuple[Total, ...]:
+    groups = (JOBS.c.state, JOBS.c.currency)
+    statement = select(*groups, func.count(), func.sum(JOBS.c.amount)).where(in_run).group_by(*groups).order_by(*groups)
+    return tuple(
+        Total(JobState(state), currency, jobs, int(amount))
+        for state, currency, jobs, amount in connection.execute(statement)
+    )
+
+
+def _reasons(connection: Connection, in_run: ColumnElement[bool]) -> tuple[Reason, ...]:
+    groups = (JOBS.c.state, JOBS.c.code)
+    refused = JOBS.c.state.in_(("declined", "failed"))
+    statement = select(*groups, func.count()).where(in_run, refused).group_by(*groups)
+    reasons = [Reason(JobState(state), code, jobs) for state, code, jobs in connection.execute(statement)]
+    return tuple(sorted(reasons, key=lambda reason: (-reason.jobs, reason.code or "")))
+
+
+def _throughput(connection: Connection, in_run: ColumnElement[bool]) -> tuple[float, tuple[tuple[float, int], ...]]:
+    """The slices of time in which jobs ended; what was charged much later, as by dunning, widens them."""
+    first, last = connection.execute(select(func.min(JOBS.c.ended), func.max(JOBS.c.ended)).where(in_run)).one()
+    if first is None:
+        return 1.0, ()
+    size = float(max(1, math.ceil((last - first) / SLICES)))
+    number = cast(func.floor((JOBS.c.ended - first) / size), Integer).label("slice")
+    statement = select(number, func.count()).where(in_run, JOBS.c.ended.is_not(None)).group_by(number)
+    return size, tuple(sorted((first + place * size, jobs) for place, jobs in connection.execute(statement)))

@@ -1,0 +1,119 @@
+"""Jobs in review: what a person needs to look at, and what a person has found out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, Row, Select, select, update
+
+from nexi_async import _codec as codec
+from nexi_async._errors import InvalidRequest
+from nexi_async._idempotency import derive_key
+from nexi_async._models.subscription import ChargeSubscription
+from nexi_async.batch._ledger_dunning import begin_attempt, find_run
+from nexi_async.batch._ledger_tables import JOBS
+
+__all__ = ["ReviewItem", "find", "mark_charged", "page", "plan_again"]
+
+AT_ONCE = 1000
+
+
+@attrs.frozen(kw_only=True)
+class ReviewItem:
+    """A charge that may have happened, and can't be asked for by its key any more.
+
+    Attributes:
+        reference: the job's own name.
+        subscription_id: the subscription, of either kind.
+        amount: minor units.
+        currency: ISO 4217.
+        order_reference: the order's reference, by which reports name the payment.
+        my_reference: the merchant's own text on the payment.
+        sent_at: when it may have been sent first, seconds since 1970; None if nobody knows.
+        idempotency_key: the key it was sent with.
+        error: why it is here.
+    """
+
+    reference: str
+    subscription_id: str | None
+    amount: int
+    currency: str
+    order_reference: str | None
+    my_reference: str | None
+    sent_at: float | None
+    idempotency_key: str
+    error: str | None
+
+
+def page(connection: Connection, run: str, after: int) -> tuple[int | None, list[ReviewItem]]:
+    """Some of the run's jobs in review, in the order they were planned, and the number to go on after; None at the end.
+
+    Raises:
+        InvalidRequest: there is no such run.
+    """
+    statement = _in_review(find_run(connection, run)).where(JOBS.c.number > after)
+    rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
+    return (rows[-1].number if len(rows) == AT_ONCE else None), [_item(run, row) for row in rows]
+
+
+def find(connection: Connection, run: str, reference: str) -> ReviewItem:
+    """One job in review.
+
+    Raises:
+        InvalidRequest: no such job is in review.
+    """
+    return _item(run, _the_one(connection, run, reference))
+
+
+def mark_charged(
+    connection: Connection, run: str, reference: str, *, payment_id: str, charge_id: str, now: float
+) -> None:
+    """Write that a job was charged.
+
+    Raises:
+        InvalidRequest: no such job is in review, or the payment is another job's.
+    """
+    found = {"payment_id": payment_id, "charge_id": charge_id, "code": None, "error": None}
+    job = _the_one(connection, run, reference)
+    other = connection.execute(select(JOBS.c.reference).where(JOBS.c.payment_id == payment_id)).scalar()
+    if other is not None:  # each charge of a subscription has a payment of its own
+        raise InvalidRequest([("payment", f"{payment_id} is the payment of the job {other}")])
+    connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(state="charged", ended=now, **found))
+
+
+def plan_again(connection: Connection, run: str, reference: str) -> None:
+    """Plan the next attempt at a job, at once.
+
+    Raises:
+        InvalidRequest: no such job is in review.
+    """
+    job = _the_one(connection, run, reference)
+    begin_attempt(connection, job.attempt + 1, [(job._mapping, 0.0)])  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _in_review(run_id: int) -> Select[Any]:
+    return select(JOBS).where(JOBS.c.run == run_id, JOBS.c.state == "review")
+
+
+def _the_one(connection: Connection, run: str, reference: str) -> Row[Any]:
+    statement = _in_review(find_run(connection, run)).where(JOBS.c.reference == reference).with_for_update()
+    job = connection.execute(statement).first()
+    if job is None:
+        raise InvalidRequest([("reference", f"{reference} is not in review in the run {run}")])
+    return job
+
+
+def _item(run: str, row: Row[Any]) -> ReviewItem:
+    request = codec.decode(row.request, ChargeSubscription)
+    return ReviewItem(
+        reference=row.reference,
+        subscription_id=row.subscription_id,
+        amount=row.amount,
+        currency=row.currency,
+        order_reference=request.order.reference,
+        my_reference=request.my_reference,
+        sent_at=row.sent_at,
+        idempotency_key=derive_key(run, row.reference, row.attempt),
+        error=row.error,
+    )

@@ -1,0 +1,111 @@
+"""Riding out an outage of the ledger's database: calls wait until it is back, and no charge begins meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+import anyio
+from sqlalchemy import Connection
+
+from nexi_async._errors import StorageUnavailable
+from nexi_async._storage import Database
+
+__all__ = ["Outage", "PatientDatabase"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FIRST_DELAY, LONGEST_DELAY = 0.25, 2.0
+"""Seconds before a call is tried again, at first and in the end."""
+LONGEST_OUTAGE = 120.0
+"""How many seconds a call waits between its attempts, in all, before it fails."""
+
+logger = logging.getLogger("nexi_async.batch")
+
+
+class Outage:
+    """Whether the database is away, as the last call found it.
+
+    Args:
+        on_begin: told once when it goes away; a warning is logged when left out.
+        longest: how many seconds a call waits for it, in all.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_begin: Callable[[StorageUnavailable], None] | None = None,
+        longest: float = LONGEST_OUTAGE,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._on_begin = on_begin or _warn
+        self._longest = longest
+        self._sleep = sleep
+        self._is_back = anyio.Event()
+        self._is_back.set()
+        self._count = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the database is away."""
+        return not self._is_back.is_set()
+
+    async def over(self) -> None:
+        """Wait until the database is back."""
+        await self._is_back.wait()
+
+    async def ride_out(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call, again and again while the database is away.
+
+        Raises:
+            StorageUnavailable: it does not come back in time.
+            Exception: what the call raised otherwise.
+        """
+        delay, waited = FIRST_DELAY, 0.0
+        while True:
+            count = self._count
+            try:
+                result = await call()
+            except StorageUnavailable as error:
+                if waited >= self._longest:
+                    raise
+                self._begin(error)
+            else:
+                if count == self._count:  # else it began before the outage
+                    self._is_back.set()
+                return result
+            await self._sleep(delay)
+            waited += delay
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    def _begin(self, error: StorageUnavailable) -> None:
+        if not self.is_on:
+            self._is_back = anyio.Event()
+            self._count += 1
+            self._on_begin(error)
+
+
+class PatientDatabase:
+    """A database whose transactions ride out its outages.
+
+    A transaction whose commit was not confirmed may be done twice, so it has to bear that.
+    """
+
+    def __init__(self, database: Database, outage: Outage) -> None:
+        self._database = database
+        self._outage = outage
+
+    async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(connection, ...)` in a transaction, as `Database.run` does."""
+
+        async def call() -> T:
+            return await self._database.run(work, *args, **kwargs)
+
+        return await self._outage.ride_out(call)
+
+
+def _warn(error: StorageUnavailable) -> None:
+    logger.warning("%s; waiting for it", error)

@@ -1,0 +1,186 @@
+"""How fast to go: what the answers tell about the API decides how many charges are under way. No clock, no tasks.
+
+The API is overloaded if it says so (429, 503) or doesn't answer in time. That answers are slow is a sign of it only if
+most of them are, beside those of the same kind: a question is always quicker than a charge, and a few late answers
+among many quick ones say nothing about load. If fewer charges at once don't make them quicker, load is not the cause,
+and the pace recovers.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+from nexi_async._errors import NexiError
+from nexi_async.batch._results import Ending
+
+__all__ = ["Breaker", "Pace", "RateCap"]
+
+FIRST_LIMIT = 16
+"""How many are under way at first."""
+SMALLEST_WINDOW = 10
+"""How many answers it takes at least to judge."""
+MOST_OVERLOADED = 0.05
+"""The share of answers that tell of overload, above which the limit shrinks."""
+SHRINKING = 0.7
+
+SMALLEST_SAMPLE = 50
+"""How many answers of a kind it takes at least to judge how long they take."""
+TIMES_SLOWER = 3.0
+SECONDS_SLOWER = 0.25
+"""Slow is both three times as long and a quarter of a second longer than usual."""
+NOTICEABLY_QUICKER = 0.9
+"""What has to come of a smaller limit for it to go on shrinking."""
+
+MOST_TROUBLES_IN_A_ROW = 50
+
+
+class Latency:
+    """Whether the answers of one kind have become slow, by the median of a sample."""
+
+    def __init__(self) -> None:
+        self._sample: list[float] = []
+        self._usual: float | None = None
+        self._slow: float | None = None
+
+    def note(self, seconds: float) -> None:
+        """Take in one answer."""
+        self._sample.append(seconds)
+
+    def forget_sample(self) -> None:
+        """Begin the sample anew, since the limit has changed."""
+        self._sample.clear()
+
+    def is_slow(self) -> bool:
+        """Judge the sample, if it is large enough, and begin another; the first says what is usual, however small."""
+        if not self._sample or (self._usual is not None and len(self._sample) < SMALLEST_SAMPLE):
+            return False
+        median = statistics.median(self._sample)
+        self._sample.clear()
+        usual = median if self._usual is None else min(median, self._usual)
+        is_slow = median > usual * TIMES_SLOWER and median > usual + SECONDS_SLOWER
+        if is_slow and self._slow is not None and median > self._slow * NOTICEABLY_QUICKER:
+            usual, is_slow = median, False  # a smaller limit did not help: this is how long it takes now
+        self._usual, self._slow = usual, median if is_slow else None
+        return is_slow
+
+
+class Pace:
+    """How many charges may be under way at once: more while all is well, fewer at once when it is not.
+
+    Answers are judged by the window, as many as may be under way. The limit doubles until the first overload, then
+    grows by a twentieth and shrinks by three tenths. After a time of overload it doubles up to where that began.
+
+    Args:
+        most: never more than this.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.limit = min(most, FIRST_LIMIT)
+        self._doubles_until = most
+        self._is_shrinking = False
+        self._begun_before = 0
+        self._latencies: dict[str, Latency] = {}
+        self._begin_window()
+
+    def note(self, seconds: float, *, kind: str | None, is_overloaded: bool) -> None:
+        """Take in how a charge went.
+
+        Args:
+            seconds: how long it took.
+            kind: which calls it took; None if that can't be compared.
+            is_overloaded: whether it ended by 429, 503 or a time-out.
+        """
+        if self._begun_before:  # it says nothing of the limit as it is now
+            self._begun_before -= 1
+            return
+        self._calls += 1
+        self._overloaded += is_overloaded
+        if kind is not None and not is_overloaded:
+            self._latencies.setdefault(kind, Latency()).note(seconds)
+        if self._calls >= max(self.limit, SMALLEST_WINDOW):
+            self._judge()
+            self._begin_window()
+
+    def _begin_window(self) -> None:
+        self._calls = self._overloaded = 0
+
+    def _judge(self) -> None:
+        slow = sum(latency.is_slow() for latency in self._latencies.values())
+        if slow or self._overloaded / self._calls > MOST_OVERLOADED:
+            self._shrink()
+        else:
+            self._grow()
+
+    def _shrink(self) -> None:
+        self._begun_before = self.limit
+        self.limit = max(1, int(self.limit * SHRINKING))
+        if not self._is_shrinking:
+            self._doubles_until = self.limit
+        self._is_shrinking = True
+        for latency in self._latencies.values():
+            latency.forget_sample()
+
+    def _grow(self) -> None:
+        self._is_shrinking = False
+        if self.limit < self._doubles_until:
+            self.limit = min(self._doubles_until, self.limit * 2)
+        else:
+            self.limit = min(self._most, self.limit + max(1, self.limit // 20))
+
+
+class RateCap:
+    """Spreads starts evenly: between any two is at least the time that the rate gives to one.
+
+    So at most rate x seconds + 1 charges begin in any stretch of time, however long or short.
+
+    Args:
+        per_second: the cap, which may be changed; None for none.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self.per_second = per_second
+        self._last: float | None = None
+
+    def delay(self, now: float) -> float:
+        """How many seconds it is until the next may begin; 0 if it may now."""
+        if self.per_second is None or self._last is None:
+            return 0.0
+        return max(0.0, self._last + 1 / self.per_second - now)
+
+    def begin(self, now: float) -> None:
+        """One begins now."""
+        self._last = now
+
+
+class Breaker:
+    """Ends a run: the API refuses the key, nothing but trouble comes back, or it was asked to stop.
+
+    Args:
+        on_open: told when it opens.
+    """
+
+    def __init__(self, on_open: Callable[[], None]) -> None:
+        self._on_open = on_open
+        self._in_a_row = 0
+        self.reason: str | None = None
+        self.error: NexiError | None = None
+
+    def note(self, ending: Ending) -> None:
+        """Take in how a charge ended."""
+        self._in_a_row = self._in_a_row + 1 if ending.in_trouble else 0
+        if ending.refused_for_all is not None:
+            self.error = ending.refused_for_all
+            self.open(f"the API refuses the key: {ending.refused_for_all}")
+        elif self._in_a_row >= MOST_TROUBLES_IN_A_ROW:
+            self.open(f"{self._in_a_row} charges in a row came to nothing, the last: {ending.error}")
+
+    def open(self, reason: str) -> None:
+        """Begin no more charges; the first reason is kept."""
+        self.reason = self.reason or reason
+        self._on_open()
+
+    def is_open(self) -> bool:
+        """Whether to begin no more."""
+        return self.reason is not None

@@ -1,0 +1,143 @@
+"""Going through a run: every open job once, and again a little later for what was left open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+import anyio
+from anyio import create_task_group
+
+from nexi_async.batch._gate import Gate
+from nexi_async.batch._ledger import Ledger
+from nexi_async.batch._ledger_claims import Run, Scope
+from nexi_async.batch._progress import Progress, ProgressMeter
+from nexi_async.batch._result_writer import Done, Outbox
+from nexi_async.batch._results import JobResult
+from nexi_async.batch._worker_pool import RELEASE_SECONDS
+
+__all__ = ["PASSES", "Passes"]
+
+HandOut: TypeAlias = Callable[[list[JobResult]], Awaitable[None]]
+
+PASSES = 3
+"""How often a run is gone through for what was left open."""
+PAUSE_SECONDS = 2.0
+"""Before the second pass; twice as long before the next."""
+
+
+class Workers(Protocol):
+    """Those who charge jobs."""
+
+    def begin(self, run: Run, scope: Scope, owner: str) -> None:
+        """Begin a pass over the open jobs."""
+
+    async def work(self, outbox: Outbox) -> bool:
+        """Go on with the pass until its end or until the gate is closed; returns whether it is at its end."""
+
+
+class Passes:
+    """One charging of a run, which can be interrupted and gone on with.
+
+    Args:
+        ledger: where the run was planned.
+        workers: who charge.
+        gate: closed while nothing more is to be begun.
+        owner: in whose name jobs are taken.
+        run: the run's name.
+        strategy: which strategy the run is held to.
+        scope: the part of it.
+        passes: how often it is gone through at most.
+        on_progress: told where it stands, whenever results were written.
+        now: seconds from any fixed point.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        workers: Workers,
+        gate: Gate,
+        *,
+        owner: str,
+        run: str,
+        strategy: str,
+        scope: Scope,
+        passes: int,
+        on_progress: Callable[[Progress], None] | None,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._ledger = ledger
+        self._workers = workers
+        self._gate = gate
+        self._owner = owner
+        self._run_name = run
+        self._strategy = strategy
+        self._scope = scope
+        self._passes = passes
+        self._on_progress = on_progress
+        self._now = now
+        self._sleep = sleep
+        self._run: Run | None = None
+        self._passes_ended = 0
+        self._left_open = 0
+        self._is_pause_due = False
+        self._is_over = False
+
+    async def work(self, hand_out: HandOut) -> bool:
+        """Go on until a pass is at its end or the gate is closed; returns whether there is more to do.
+
+        When it returns or raises, nothing is under way, what was begun is written, and the rest is given back. After a
+        cancellation charges that were under way stay as they are marked, so that they are asked for before anything.
+
+        Raises:
+            InvalidRequest: the run is not planned.
+        """
+        run = self._run or await self._begin()
+        if self._gate.is_open and not self._is_over and await self._go_on(hand_out):
+            self._passes_ended += 1
+            self._is_over = not self._left_open or self._passes_ended == self._passes
+            self._is_pause_due = not self._is_over
+            self._left_open = 0
+            self._workers.begin(run, self._scope, self._owner)
+        return not self._is_over
+
+    async def pause(self) -> None:
+        """Give the API time before another pass."""
+        if self._is_pause_due:
+            self._is_pause_due = False
+            await self._gate.pause(PAUSE_SECONDS * 2 ** (self._passes_ended - 1))
+
+    async def _begin(self) -> Run:
+        run = await self._ledger.bind(self._run_name, self._strategy)
+        left = await self._ledger.count_open(run, self._scope)
+        total = run.jobs if self._scope == Scope() else left
+        self._meter = ProgressMeter(total, total - left, self._now())
+        self._workers.begin(run, self._scope, self._owner)
+        self._run = run
+        return run
+
+    async def _go_on(self, hand_out: HandOut) -> bool:
+        async def tell(group: list[Done]) -> None:
+            await hand_out([job.result(ending) for job, ending in group])
+
+        outbox = Outbox(self._write, tell, sleep=self._sleep)
+        is_at_end = False
+        try:
+            async with create_task_group() as tasks:
+                tasks.start_soon(outbox.empty)
+                try:
+                    is_at_end = await self._workers.work(outbox)
+                finally:
+                    outbox.close()
+        finally:  # after a cancellation some may wait still
+            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
+                await outbox.flush()
+        return is_at_end
+
+    async def _write(self, group: list[Done]) -> None:
+        await self._ledger.record(group, self._owner)
+        self._left_open += sum(ending.state.is_open for _, ending in group)
+        if self._on_progress is not None:
+            self._on_progress(self._meter.note([ending.state for _, ending in group], self._now()))

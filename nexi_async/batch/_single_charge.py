@@ -1,0 +1,109 @@
+"""Charging one job by a call of its own: found, asked for if it may have been sent, and sent with its key."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from nexi_async._client import AsyncCheckout
+from nexi_async._errors import NexiError, NotFound, StorageError
+from nexi_async._models.subscription import ChargeStatus, Subscription, UnscheduledSubscription
+from nexi_async._resources.subscriptions import Subscriptions
+from nexi_async.batch._ledger import Ledger
+from nexi_async.batch._ledger_claims import Assignment
+from nexi_async.batch._results import Ending, JobState, ending_of
+
+__all__ = ["TAKEN_OVER", "Group", "charge_one", "find_subscription", "group_of", "unfound"]
+
+TAKEN_OVER = Ending(state=JobState.UNKNOWN, error="somebody else has taken the job over")
+
+Group: TypeAlias = Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]
+
+
+async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -> tuple[Assignment, Ending]:
+    """Charge a job; returns it, with its subscription if that had to be found, and what became of it. Never raises."""
+    try:
+        job = await find_subscription(checkout, ledger, job)
+    except NexiError as error:
+        return job, unfound(job, error)
+    group = group_of(checkout, job)
+    status: ChargeStatus | None = None
+    if job.may_have_been_sent:
+        try:
+            status = await _status(group, job)
+        except NexiError as error:  # nothing is sent then: the API may have forgotten the key by now
+            return job, attrs.evolve(ending_of(error), state=JobState.UNKNOWN)
+        if status is not None and status.completed:
+            return job, Ending.charged(status)
+    job, unsent = await _checked(ledger, job, status)
+    if unsent is not None:
+        return job, unsent
+    try:
+        # also if it was declined, is being worked on or has got lost: by its key it is the same charge
+        return job, await _send(group, job)
+    except NexiError as error:
+        return job, _left_open(job, ending_of(error))
+
+
+async def _checked(ledger: Ledger, job: Assignment, status: ChargeStatus | None) -> tuple[Assignment, Ending | None]:
+    """The job right before it is sent, and what becomes of it if it must not be."""
+    try:
+        claimed = await ledger.confirm([job])
+    except StorageError as error:
+        return job, attrs.evolve(ending_of(error), state=job.untouched)
+    if claimed is None:
+        return job, TAKEN_OVER
+    (job,) = claimed
+    if ledger.may_send(job):
+        return job, None
+    says = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
+    return job, Ending.for_review(says, job.sent_at)
+
+
+async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -> Assignment:
+    """Look up the subscription that an external reference stands for, and keep it in the ledger before it is charged.
+
+    Raises:
+        NexiError: it could not be found; nothing was charged.
+    """
+    if job.subscription_id is not None:
+        return job
+    reference = job.external_reference or ""
+    try:
+        scheduled = await checkout.subscriptions.find(external_reference=reference)
+        job = attrs.evolve(job, kind="scheduled", subscription_id=scheduled.subscription_id)
+    except NotFound:
+        unscheduled = await checkout.unscheduled_subscriptions.find(external_reference=reference)
+        job = attrs.evolve(job, kind="unscheduled", subscription_id=unscheduled.unscheduled_subscription_id)
+    await ledger.note(job)
+    return job
+
+
+def group_of(checkout: AsyncCheckout, job: Assignment) -> Group:
+    """The calls for the kind of its subscription."""
+    return checkout.subscriptions if job.kind == "scheduled" else checkout.unscheduled_subscriptions
+
+
+async def _status(group: Group, job: Assignment) -> ChargeStatus | None:
+    """What became of an earlier attempt; None if the API has not heard of it."""
+    try:
+        return await group.charge_status(job.subscription_id or "", idempotency_key=job.key)
+    except NotFound:
+        return None
+
+
+async def _send(group: Group, job: Assignment) -> Ending:
+    send = group._charge_stored  # noqa: SLF001 - no promise to users, who would have to check the request themselves
+    return Ending.charged(await send(job.subscription_id or "", job.body, idempotency_key=job.key))
+
+
+def unfound(job: Assignment, error: NexiError) -> Ending:
+    """Without its subscription nothing is sent; only a refusal, as of an unknown reference, is a reason to give up."""
+    ending = ending_of(error)
+    return ending if ending.state is JobState.FAILED else attrs.evolve(ending, state=job.untouched)
+
+
+def _left_open(job: Assignment, ending: Ending) -> Ending:
+    """What is put off stands where it stood: once it may have been sent, it will always be asked for."""
+    return attrs.evolve(ending, state=job.untouched) if ending.state is JobState.PLANNED else ending

@@ -1,0 +1,199 @@
+"""Payouts of the Reporting API, made from the emulator's own charges and refunds.
+
+Each charge and each completed refund is paid out `payout_days` later, together with everything of that day in the same
+currency. Where refunds and fees exceed the charges, a deposit makes up for it.
+"""
+
+import re
+from datetime import date
+
+from nexi_async.emulator import _timestamps as timestamps
+from nexi_async.emulator._context import Call, Moment
+from nexi_async.emulator._fields import Faults, note
+from nexi_async.emulator._paging import skip_and_take
+from nexi_async.emulator._random_source import is_id, normal_id
+from nexi_async.emulator._responses import Answer, invalid, not_found
+from nexi_async.emulator._state import Action, Charge, Item, Payout, Refund
+from nexi_async.emulator._wire import Document
+
+_IBAN = "NO9386011117947"
+_BIC = "DNBANOKKXXX"
+
+
+def record_charge(moment: Moment, charge: Charge) -> None:
+    """A charge was made; it will be paid out."""
+    settings = moment.settings
+    amount = charge.amount + charge.surcharge
+    flexible = amount * settings.charge_fee_rate // 10000
+    action = Action("CHARGE", charge.id, charge, amount, charge.items, flexible, settings.charge_fixed_fee, moment.now)
+    _record(moment, action)
+
+
+def record_refund(moment: Moment, refund: Refund) -> None:
+    """A refund was completed; it will be taken off a payout."""
+    charge, amount = refund.parts[0][0], refund.amount + refund.surcharge
+    fee = moment.settings.refund_fixed_fee
+    _record(moment, Action("REFUND", refund.id, charge, amount, refund.items, 0, fee, moment.now))
+
+
+def balances(moment: Moment, call: Call) -> Answer:
+    """`GET /report/v1/balances`: what is not yet paid out. The real answer's schema is not published."""
+    faults = Faults(moment.settings)
+    _read_date(call, "fromDate", faults, needed=False)
+    _read_date(call, "toDate", faults, needed=False)
+    if faults:
+        raise invalid(faults.by_path)
+    wanted = {currency for currency in call.query.get("currencies", "").split(",") if currency}
+    today = timestamps.render_date(moment.now)
+    amounts: dict[str, int] = {}
+    for payout in moment.books.payouts.values():
+        if payout.date > today and (not wanted or payout.currency in wanted):
+            amounts[payout.currency] = amounts.get(payout.currency, 0) + _net(payout)
+    entries = [{"currency": currency, "amount": amount} for currency, amount in sorted(amounts.items())]
+    return Answer(200, {"balances": entries})
+
+
+def find(moment: Moment, call: Call) -> Answer:
+    """`GET /report/v1/payouts`: payouts from one date to another, both included, by date and id."""
+    faults = Faults(moment.settings)
+    first = _read_date(call, "fromDate", faults, needed=True)
+    last = _read_date(call, "toDate", faults, needed=True)
+    if not faults and first > last:
+        note(faults, "toDate", "Must not be before fromDate")
+    if faults:
+        raise invalid(faults.by_path)
+    skip, take = skip_and_take(call.query, first_page=0)
+    currency = call.query.get("currency")
+    found = [payout for payout in _paid_out(moment) if first <= payout.date <= last]
+    found = [payout for payout in found if currency in (None, payout.currency)]
+    page = [_summary(payout) for payout in found[skip : skip + take]]
+    return Answer(200, {"numberOfPayouts": len(found), "payouts": page})
+
+
+def retrieve(moment: Moment, call: Call) -> Answer:
+    """`GET /report/v1/payouts/{id}`: one payout and a page of its payment actions."""
+    if not is_id(call.path["id"]):
+        raise invalid({"id": ["Must be a UUID"]})
+    skip, take = skip_and_take(call.query, first_page=0)
+    wanted = normal_id(call.path["id"])
+    payout = next((payout for payout in _paid_out(moment) if payout.id == wanted), None)
+    if payout is None:
+        raise not_found()
+    found = document(payout)
+    found["paymentActions"] = found["paymentActions"][skip : skip + take]
+    return Answer(200, found)
+
+
+def document(payout: Payout) -> Document:
+    """A whole payout, whether its day has come or not."""
+    actions = [_action(payout, action) for action in payout.actions] + _deposits(payout)
+    return _summary(payout) | {"numberOfPaymentActions": len(actions), "paymentActions": actions}
+
+
+def _record(moment: Moment, action: Action) -> None:
+    day = timestamps.render_date(moment.now + moment.settings.payout_days * timestamps.DAY)
+    currency = action.charge.payment.currency
+    payout = moment.books.payouts.get((day, currency))
+    if payout is None:
+        reference = f"NEXI {moment.dice.digits(7)}"
+        payout = Payout(moment.new_id(), moment.new_id(), reference, day, currency)
+        moment.books.payouts[day, currency] = payout
+    payout.actions.append(action)
+
+
+def _paid_out(moment: Moment) -> list[Payout]:
+    today = timestamps.render_date(moment.now)
+    due = [payout for payout in moment.books.payouts.values() if payout.date <= today]
+    return sorted(due, key=lambda payout: (payout.date, payout.id))
+
+
+def _total(payout: Payout, kind: str) -> int:
+    return sum(action.amount for action in payout.actions if action.kind == kind)
+
+
+def _fees(payout: Payout) -> int:
+    return sum(action.flexible_fee + action.fixed_fee for action in payout.actions)
+
+
+def _net(payout: Payout) -> int:
+    return _total(payout, "CHARGE") - _total(payout, "REFUND") - _fees(payout)
+
+
+def _deposited(payout: Payout) -> int:
+    return max(0, -_net(payout))
+
+
+def _summary(payout: Payout) -> Document:
+    charged = [item for action in payout.actions if action.kind == "CHARGE" for item in action.items]
+    return {
+        "id": payout.id,
+        "reference": payout.reference,
+        "date": payout.date,
+        "bankAccountIban": _IBAN,
+        "bankAccountBic": _BIC,
+        "currency": payout.currency,
+        "amount": _net(payout) + _deposited(payout),
+        "chargedAmount": _total(payout, "CHARGE"),
+        "refundedAmount": _total(payout, "REFUND"),
+        "depositedAmount": _deposited(payout),
+        "fees": _fees(payout),
+        **_NO_FEE_TAX,
+        "transactionTaxDetails": _tax_details(charged),
+    }
+
+
+_NO_FEE_TAX = {"feeVATpercent": 0, "feeTaxRate": 0, "feeTaxAmount": 0}
+
+
+def _action(payout: Payout, action: Action) -> Document:
+    payment = action.charge.payment
+    return {
+        "id": action.id,
+        "paymentId": payment.id,
+        "paymentAction": action.kind,
+        "paymentMethod": payment.paid_with.name,
+        "paymentType": payment.paid_with.type,
+        "timestamp": timestamps.render_milliseconds(action.at),
+        "reference": payment.reference,
+        "invoiceNumber": action.charge.invoice_number,
+        "amount": action.amount,
+        "vatAmount": sum(item["taxAmount"] for item in action.items),
+        "currency": payout.currency,
+        "fee": action.flexible_fee + action.fixed_fee,
+        "flexibleFee": action.flexible_fee,
+        "fixedFee": action.fixed_fee,
+        **_NO_FEE_TAX,
+        "transactionTaxDetails": _tax_details(action.items),
+        "subscriptionId": payment.agreement.id if payment.agreement else None,
+    }
+
+
+def _deposits(payout: Payout) -> list[Document]:
+    amount = _deposited(payout)
+    if not amount:
+        return []
+    deposit = {"id": payout.deposit_id, "paymentAction": "DEPOSIT", "timestamp": f"{payout.date}T00:00:00.000Z"}
+    money = {"amount": amount, "vatAmount": 0, "currency": payout.currency, "fee": 0, "flexibleFee": 0, "fixedFee": 0}
+    return [deposit | money | _NO_FEE_TAX | {"transactionTaxDetails": []}]
+
+
+def _tax_details(items: list[Item]) -> list[Document]:
+    amounts: dict[int, int] = {}
+    for item in items:
+        amounts[item["taxRate"]] = amounts.get(item["taxRate"], 0) + item["taxAmount"]
+    return [{"rate": rate, "amount": amount} for rate, amount in sorted(amounts.items())]
+
+
+def _read_date(call: Call, name: str, faults: Faults, *, needed: bool) -> str:
+    text = call.query.get(name.lower())
+    if text is None:
+        if needed:
+            note(faults, name, "Is required")
+        return ""
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            raise ValueError(text)
+        date.fromisoformat(text)
+    except ValueError:
+        note(faults, name, "Must be a date as in RFC 3339, YYYY-MM-DD")
+    return text

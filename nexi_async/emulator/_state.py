@@ -1,0 +1,336 @@
+"""The books: every payment, charge, refund, agreement, event and delivery the emulator knows.
+
+Theory of operation. The books are the state of the state machine; the operations (payments, charges,
+cancels, refunds, subscriptions, bulk, checkout) are plain functions that move it. Money moves in one
+direction only: a payment's `reserved` is set once, when the shopper pays; charges, cancels and releases eat
+from it and never give back; refunds eat from charges, and give back only when they fail, expire or are
+cancelled. What happens by itself as time passes (a refund completes, a bulk run goes on) waits in the
+agenda and is done, in order and with its own time, before the next operation looks at the books.
+Every look-up is by key, so the cost of an operation does not depend on how much the books hold.
+"""
+
+import heapq
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field, frozen
+
+from nexi_async.emulator._cards import Card
+from nexi_async.emulator._idempotency import Memory
+from nexi_async.emulator._methods import Method
+from nexi_async.emulator._wire import Document
+
+Item = dict[str, Any]
+T = TypeVar("T")
+
+
+@frozen
+class Hook:
+    """One registered webhook."""
+
+    event_name: str
+    url: str
+    authorization: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+Hooks = dict[str, list[Hook]]
+
+
+@define(eq=False)
+class Payment:
+    """A payment; amounts in minor units, instants in POSIX seconds."""
+
+    id: str
+    created: float
+    amount: int
+    currency: str
+    items: list[Item]
+    reference: str | None
+    expires_at: float
+    hooks: Hooks
+    my_reference: str | None = None
+    checkout: dict[str, Any] = field(factory=dict)
+    checkout_url: str = ""
+    fees: list[dict[str, Any]] = field(factory=list)
+    configuration: list[dict[str, Any]] = field(factory=list)
+    wish: "AgreementWish | None" = None
+    shipping_cost_specified: bool = False
+    announced: bool = False
+    completed_at: float | None = None
+    terminated_at: float | None = None
+    reserved_at: float | None = None
+    reserve_id: str | None = None
+    reservation_reference: str | None = None
+    reconciliation_reference: str | None = None
+    method: Method | None = None
+    card: Card | None = None
+    agreement: "Agreement | None" = None
+    surcharge_rate: int = 0
+    reserved: int = 0
+    charged: int = 0
+    cancelled: int = 0
+    released: int = 0
+    refunded: int = 0
+    charges: "list[Charge]" = field(factory=list)
+    refunds: "list[Refund]" = field(factory=list)
+    cancels: "list[Cancel]" = field(factory=list)
+    retrieve_window: tuple[float, int] = (0.0, 0)
+
+    @property
+    def paid_with(self) -> Method:
+        """How it was paid; there is nothing to say before its checkout is completed."""
+        if self.method is None:
+            raise LookupError(self.id)
+        return self.method
+
+    @property
+    def rest(self) -> int:
+        """What is left of the reservation."""
+        return self.reserved - self.charged - self.cancelled - self.released
+
+    @property
+    def refundable(self) -> int:
+        """What can still be refunded, counting pending refunds as gone."""
+        return sum(charge.refundable for charge in self.charges)
+
+    def surcharge(self, amount: int) -> int:
+        """The surcharge that comes on top of a base amount."""
+        return (amount * self.surcharge_rate + 5000) // 10000
+
+
+@define(eq=False)
+class Charge:
+    """A charge of a payment."""
+
+    id: str
+    payment: Payment = field(repr=False)
+    amount: int
+    surcharge: int
+    created: float
+    items: list[Item]
+    reconciliation_reference: str
+    my_reference: str | None = None
+    invoice_number: str | None = None
+    taken_back: int = 0
+
+    @property
+    def refundable(self) -> int:
+        """What can still be refunded of it, counting pending refunds as gone."""
+        return self.amount - self.taken_back
+
+
+@define(eq=False)
+class Refund:
+    """A refund; on payment level it may take parts of several charges."""
+
+    id: str
+    payment: Payment = field(repr=False)
+    parts: list[tuple[Charge, int]] = field(repr=False)
+    amount: int
+    surcharge: int
+    items: list[Item]
+    updated: float
+    reconciliation_reference: str
+    state: str = "Pending"
+    my_reference: str | None = None
+
+
+@define(eq=False)
+class Cancel:
+    """A cancelled part of a reservation."""
+
+    id: str
+    amount: int
+    surcharge: int
+    created: float
+    items: list[Item]
+
+
+@frozen
+class AgreementKind:
+    """Scheduled or unscheduled: what the API calls the parts of each."""
+
+    name: str
+    id_member: str
+    list_member: str
+    create_member: str
+
+
+SCHEDULED = AgreementKind("scheduled", "subscriptionId", "subscriptions", "subscription")
+UNSCHEDULED = AgreementKind(
+    "unscheduled", "unscheduledSubscriptionId", "unscheduledSubscriptions", "unscheduledSubscription"
+)
+KINDS = {kind.name: kind for kind in (SCHEDULED, UNSCHEDULED)}
+
+
+@frozen
+class AgreementWish:
+    """What a payment asks for: a new agreement of this id, or a new card for the one that has it."""
+
+    kind: AgreementKind
+    agreement_id: str
+    is_update: bool
+    interval: int
+    end_date: float
+    allow_variable_amount: bool
+
+
+@define(eq=False)
+class Agreement:
+    """A subscription or unscheduled subscription."""
+
+    id: str
+    kind: AgreementKind
+    card: Card
+    method: Method
+    created: float
+    interval: int
+    end_date: float
+    amount: int | None = None
+    allow_variable_amount: bool = True
+    external_reference: str | None = None
+    last_charged: float | None = None
+    blocked: bool = False
+
+
+@define(eq=False)
+class BulkItem:
+    """One agreement in a bulk run."""
+
+    given_id: str | None
+    external_reference: str | None
+    agreement: Agreement | None
+    order: Document = field(repr=False)
+    my_reference: str | None = None
+    status: str = "Pending"
+    payment_id: str | None = None
+    charge_id: str | None = None
+    error: Document | None = None
+
+
+@define(eq=False)
+class BulkRun:
+    """A bulk of charges or verifications; `done` of its items are final."""
+
+    id: str
+    kind: AgreementKind
+    what: str
+    external_id: str | None
+    items: list[BulkItem] = field(repr=False)
+    created: float
+    hooks: Hooks = field(factory=dict, repr=False)
+    done: int = 0
+
+    @property
+    def status(self) -> str:
+        """What the API says of it."""
+        return "Done" if self.done == len(self.items) else "Processing"
+
+
+@frozen
+class Action:
+    """A charge or completed refund as the payouts see it."""
+
+    kind: str
+    id: str
+    charge: Charge = field(repr=False)
+    amount: int
+    items: list[Item] = field(repr=False)
+    flexible_fee: int
+    fixed_fee: int
+    at: float
+
+
+@define(eq=False)
+class Payout:
+    """Everything of one currency that is paid out on one day."""
+
+    id: str
+    deposit_id: str
+    reference: str
+    date: str
+    currency: str
+    actions: list[Action] = field(factory=list, repr=False)
+
+
+@frozen
+class Event:
+    """Something that happened, as told to webhooks."""
+
+    id: str
+    name: str
+    at: float
+    payment_id: str
+    data: dict[str, Any] = field(repr=False)
+
+
+@frozen
+class Attempt:
+    """One try to deliver: when, and the HTTP status or what went wrong."""
+
+    at: float
+    result: int | str
+
+
+@define(eq=False)
+class Delivery:
+    """One event on its way to one webhook."""
+
+    id: int
+    event: Event
+    hook: Hook
+    body: bytes = field(repr=False)
+    due: float
+    state: str = "pending"
+    attempts: list[Attempt] = field(factory=list)
+
+
+class Agenda(Generic[T]):
+    """Things to do when their time comes, earliest first, equal times in the order they were written."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[float, int, T]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, due: float, entry: T) -> None:
+        """Write something down."""
+        self._count += 1
+        heapq.heappush(self._entries, (due, self._count, entry))
+
+    def next_due(self) -> float | None:
+        """When the next thing is to be done."""
+        return self._entries[0][0] if self._entries else None
+
+    def is_due(self, now: float) -> bool:
+        """Whether there is anything to be done."""
+        return bool(self._entries) and self._entries[0][0] <= now
+
+    def take(self) -> tuple[float, T]:
+        """Take out the next thing, with its time."""
+        due, _, entry = heapq.heappop(self._entries)
+        return due, entry
+
+
+class Books:
+    """Everything the emulator knows."""
+
+    def __init__(self) -> None:
+        self.payments: dict[str, Payment] = {}
+        self.charges: dict[str, Charge] = {}
+        self.refunds: dict[str, Refund] = {}
+        self.waiting_for_balance: list[Refund] = []
+        self.agreements: dict[str, dict[str, Agreement]] = {name: {} for name in KINDS}
+        self.by_external_reference: dict[str, dict[str, Agreement]] = {name: {} for name in KINDS}
+        self.bulk_runs: dict[str, BulkRun] = {}
+        self.bulk_by_external_id: dict[tuple[str, str, str], BulkRun] = {}
+        self.payouts: dict[tuple[str, str], Payout] = {}
+        self.events: list[Event] = []
+        self.deliveries: list[Delivery] = []
+        self.outbox: Agenda[Delivery] = Agenda()
+        self.undelivered = 0
+        self.agenda: Agenda[Callable[[Any], None]] = Agenda()
+        self.memory = Memory()

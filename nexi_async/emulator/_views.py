@@ -1,0 +1,162 @@
+"""The JSON documents of the API, made from the books; members are left out where the API leaves them out."""
+
+from nexi_async.emulator import _timestamps as timestamps
+from nexi_async.emulator._context import Moment
+from nexi_async.emulator._settings import Settings
+from nexi_async.emulator._state import Agreement, Charge, Payment, Refund
+from nexi_async.emulator._wire import JSON, Document
+
+
+def hosted_url(base_url: str, moment: Moment, payment_id: str) -> str:
+    """Where the shopper pays."""
+    return f"{base_url}/hostedpaymentpage/?checkoutKey={moment.checkout_key}&pid={payment_id}"
+
+
+def created_payment(payment: Payment, settings: Settings) -> Document:
+    """The answer to create payment."""
+    document: Document = {"paymentId": payment.id}
+    if settings.show_expiry_on_create:
+        document["expiresAt"] = timestamps.render(payment.expires_at)
+    if payment.checkout.get("integrationType") == "HostedPaymentPage":
+        document["hostedPaymentPageUrl"] = payment.checkout_url
+    return document
+
+
+def created_charge(charge: Charge) -> Document:
+    """The answer to charge payment."""
+    document: Document = {"chargeId": charge.id}
+    if charge.invoice_number:
+        document["invoice"] = {"invoiceNumber": charge.invoice_number}
+    return document
+
+
+def payment(payment: Payment, settings: Settings) -> Document:
+    """The `payment` object of retrieve payment."""
+    document: Document = {
+        "paymentId": payment.id,
+        "summary": _summary(payment, settings),
+        "consumer": _consumer(payment.checkout.get("consumer", {})),
+        "paymentDetails": _payment_details(payment),
+        "orderDetails": _without_none(amount=payment.amount, currency=payment.currency, reference=payment.reference),
+        "checkout": _without_none(url=payment.checkout_url, cancelUrl=payment.checkout.get("cancelUrl")),
+        "created": timestamps.render(payment.created),
+    }
+    if payment.checkout:
+        document["expiresAt"] = timestamps.render(payment.expires_at)
+    if payment.refunds or settings.show_empty_lists:
+        document["refunds"] = [_refund_entry(refund) for refund in payment.refunds]
+    if payment.charges or settings.show_empty_lists:
+        document["charges"] = [_charge_entry(charge) for charge in payment.charges]
+    if payment.terminated_at is not None:
+        document["terminated"] = timestamps.render(payment.terminated_at)
+    if payment.agreement is not None:
+        kind = payment.agreement.kind
+        name = "id" if kind.name == "scheduled" else kind.id_member
+        document[kind.create_member] = {name: payment.agreement.id}
+    if payment.my_reference:
+        document["myReference"] = payment.my_reference
+    return document
+
+
+def charge(charge: Charge) -> Document:
+    """The answer to retrieve charge."""
+    document: Document = {"chargeId": charge.id, "amount": charge.amount, "surchargeAmount": charge.surcharge}
+    return document | _invoice_link(charge)
+
+
+def refund(refund: Refund) -> Document:
+    """The answer to retrieve refund; it has no state, only retrieve payment tells that."""
+    document: Document = {"refundId": refund.id, "amount": refund.amount, "surchargeAmount": refund.surcharge}
+    return document | _invoice_link(refund.parts[0][0])
+
+
+def agreement(agreement: Agreement) -> Document:
+    """The answer to retrieve subscription or unscheduled subscription."""
+    document: Document = {agreement.kind.id_member: agreement.id}
+    if agreement.kind.name == "scheduled":
+        end_date = timestamps.render(agreement.end_date)
+        document |= {"frequency": 0, "interval": agreement.interval, "endDate": end_date}
+    card = {"expiryDate": agreement.card.expiry, "maskedPan": agreement.card.masked_pan}
+    method = agreement.method
+    details = {"paymentType": method.type, "paymentMethod": method.name, "cardDetails": card}
+    return document | {"paymentDetails": details}
+
+
+def _summary(payment: Payment, settings: Settings) -> Document:
+    shown = payment.released if settings.final_charge_shows_as_cancelled else 0
+    completed = [refund.surcharge for refund in payment.refunds if refund.state == "Completed"]
+    amounts = {
+        "reservedAmount": payment.reserved,
+        "reservedSurchargeAmount": payment.surcharge(payment.reserved),
+        "chargedAmount": payment.charged,
+        "chargedSurchargeAmount": sum(charge.surcharge for charge in payment.charges),
+        "refundedAmount": payment.refunded,
+        "refundedSurchargeAmount": sum(completed),
+        "cancelledAmount": payment.cancelled + shown,
+        "cancelledSurchargeAmount": payment.surcharge(payment.cancelled + shown),
+    }
+    return {name: amount for name, amount in amounts.items() if amount}
+
+
+def _consumer(given: Document) -> Document:
+    """The consumer; whatever is unknown is there as an empty object, as recorded."""
+    phone = given.get("phoneNumber", {})
+    contact = _without_none(email=given.get("email"), merchantReference=given.get("reference"))
+    company, person = given.get("company"), given.get("privatePerson")
+    document: Document = {
+        "shippingAddress": given.get("shippingAddress", {}),
+        "company": {"contactDetails": {"phoneNumber": {}}},
+        "privatePerson": {"phoneNumber": {}},
+        "billingAddress": given.get("billingAddress", given.get("shippingAddress", {})),
+    }
+    if company is not None:
+        reference = contact.pop("merchantReference", None)
+        details = company.get("contact", {}) | contact | {"phoneNumber": phone}
+        document["company"] = _without_none(
+            name=company.get("name"), merchantReference=reference, contactDetails=details
+        )
+    elif given:
+        document["privatePerson"] = (person or {}) | contact | {"phoneNumber": phone}
+    return document
+
+
+def _payment_details(payment: Payment) -> Document:
+    details: Document = {"invoiceDetails": {}, "cardDetails": {}}
+    if payment.method is not None:
+        details |= {"paymentType": payment.method.type, "paymentMethod": payment.method.name}
+    if payment.card is not None:
+        details["cardDetails"] = {"expiryDate": payment.card.expiry, "maskedPan": payment.card.masked_pan}
+    if payment.charges and payment.charges[0].invoice_number:
+        details["invoiceDetails"] = {"invoiceNumber": payment.charges[0].invoice_number}
+    return details
+
+
+def _charge_entry(charge: Charge) -> Document:
+    return {
+        "chargeId": charge.id,
+        "amount": charge.amount,
+        "surchargeAmount": charge.surcharge,
+        "created": timestamps.render(charge.created),
+        "orderItems": charge.items,
+    }
+
+
+def _refund_entry(refund: Refund) -> Document:
+    return {
+        "refundId": refund.id,
+        "amount": refund.amount,
+        "surchargeAmount": refund.surcharge,
+        "state": refund.state,
+        "lastUpdated": timestamps.render(refund.updated),
+        "orderItems": refund.items,
+    }
+
+
+def _invoice_link(charge: Charge) -> Document:
+    if charge.invoice_number is None:
+        return {}
+    return {"invoiceDetails": {"link": f"https://invoices.example/{charge.invoice_number}"}}
+
+
+def _without_none(**members: JSON) -> Document:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,86 @@
+"""Dispatch: an event to its handler, with the payment if it asks for it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnreadableEvent
+from nexi_async.webhooks._handlers import Handlers, Registered
+from nexi_async.webhooks._isolation import run_limited
+from nexi_async.webhooks._log_fields import facts, logger
+from nexi_async.webhooks._refetch import Refetch
+from nexi_async.webhooks._stats import Tally
+from nexi_async.webhooks._stored_events import PermanentFailure
+
+__all__ = ["Dispatcher", "NoHandler", "Unreadable"]
+
+NOT_EXPECTED = "no handler for %r: register one with `on`, or give the receiver a `fallback`"
+NOT_READABLE = "can't read %r, id %r: %s; register a handler `on(UnreadableEvent)`, or give the receiver a `fallback`"
+
+
+class NoHandler(LookupError):
+    """Nobody takes the event."""
+
+
+class Unreadable(PermanentFailure, NoHandler):
+    """An event that its class can't hold, and no handler for such; trying again changes nothing."""
+
+
+class Dispatcher:
+    """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
+
+    def __init__(self, handlers: Handlers, refetch: Refetch | None, tally: Tally, timeout: float) -> None:
+        self._handlers = handlers
+        self._refetch = refetch
+        self._tally = tally
+        self._timeout = timeout
+
+    def is_expecting(self, event: Event) -> bool:
+        """Whether somebody takes this event; if not, the log says so."""
+        if self._handler_of(event) is not None:
+            return True
+        extra = facts(event.name, event.id, event.payment_id)
+        message, values = _why_not(event)
+        self._tally.report("no_handler", message, *values, level=logging.ERROR, extra=extra)
+        return False
+
+    async def handle(self, event: Event, received: float) -> None:
+        """Handle an event that came in at that moment, by the clock of the inbox or of the process.
+
+        Raises:
+            Exception: what the handler raised, or what kept it from being called. Never a `BaseException`, unless the
+                caller is cancelled.
+            TimeoutError: the handler took too long.
+        """
+        label = event.name if event.name in EVENT_CLASSES else "other"
+        try:
+            await run_limited(functools.partial(self._call, event, received), timeout=self._timeout)
+        except Exception as error:
+            self._tally.failed[label] += 1
+            self._tally.count_error("handler", f"the handler of {event.name} failed", error)
+            raise
+        self._tally.handled[label] += 1
+        if logger.isEnabledFor(logging.INFO):
+            extra = facts(event.name, event.id, event.payment_id)
+            logger.info("handled %s of payment %s", event.name, event.payment_id, extra=extra)
+
+    def _handler_of(self, event: Event) -> Registered | None:
+        return self._handlers.find(UNREADABLE if isinstance(event, UnreadableEvent) else event.name)
+
+    async def _call(self, event: Event, received: float) -> None:
+        registered = self._handler_of(event)
+        if registered is None:
+            message, values = _why_not(event)
+            raise (Unreadable if isinstance(event, UnreadableEvent) else NoHandler)(message % values)
+        if self._refetch is not None and registered.wants_payment and event.payment_id is not None:
+            await registered.handler(event, await self._refetch.payment(event.payment_id, received))
+        else:
+            await registered.handler(event)
+
+
+def _why_not(event: Event) -> tuple[str, tuple[object, ...]]:
+    """Why nobody takes the event, as a message and its values."""
+    if isinstance(event, UnreadableEvent):
+        return NOT_READABLE, (event.name, event.id, "; ".join(map(str, event.faults)))
+    return NOT_EXPECTED, (event.name,)

@@ -1,0 +1,472 @@
+"""The 15 events of a payment, one class each, and what stands in for those that are newer than this package.
+
+Members are flat and named as on the wire, in snake case; what a delivery leaves out is None. Events may come twice and
+in any order. The two generations of one occurrence ("payment.charge.created" and "payment.charge.created.v2") share
+their `id`. What several events carry means the same in all of them:
+
+    amount, surcharge_amount        minor units; the surcharge comes on top
+    order, order_items              the whole order; the lines that this event is about
+    error                           why it failed; `error.decline` says whether to try again
+    reserve_id, charge_id,          the operation that the event tells of, usually equal to `id`
+      refund_id, cancel_id
+    my_reference                    the merchant's own text
+    reconciliation_reference        finds the operation in the payout reports
+    payment_account_reference       recognises a returning cardholder
+    card_details, invoice_details   for cards only, for invoice methods only
+    consumer                        the shopper, never in a repr
+
+A class requires only what every known source has always had: the official reference, the official PHP SDK, recorded
+deliveries, and the code of integrators. The rest is None, or without lines, when a delivery leaves it out or has
+something unreadable in its place; then `faults` says so. A delivery that lacks what its class requires is an
+`UnreadableEvent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias, get_args
+
+import attrs
+
+from nexi_async._errors import Fault
+from nexi_async._models.order import OrderItem
+from nexi_async.reference.event_names import EVENT_NAMES
+from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
+from nexi_async.webhooks._details import (
+    CardDetails,
+    EventError,
+    InvoiceDetails,
+    Money,
+    WebhookConsumer,
+    WebhookOrder,
+)
+
+__all__ = [
+    "EVENT_CLASSES",
+    "EVENT_NAMES",
+    "UNREADABLE",
+    "CancelCreated",
+    "CancelFailed",
+    "ChargeCreated",
+    "ChargeCreatedV2",
+    "ChargeFailed",
+    "ChargeFailedV2",
+    "CheckoutCompleted",
+    "Event",
+    "PaymentCreated",
+    "PaymentEvent",
+    "RefundCompleted",
+    "RefundFailed",
+    "RefundInitiated",
+    "RefundInitiatedV2",
+    "ReservationCreated",
+    "ReservationCreatedV2",
+    "ReservationFailed",
+    "UnknownEvent",
+    "UnreadableEvent",
+]
+
+
+@attrs.frozen(kw_only=True)
+class _Envelope:
+    """What every delivery says.
+
+    Attributes:
+        id: the occurrence; it is unique only together with the event's name.
+        timestamp: when it happened, with a time zone.
+        merchant: the merchant number, if the delivery has one.
+        raw: the body as it came.
+        faults: members that were there and could not be read, each with its JSON path; they read as if left out.
+    """
+
+    id: str
+    timestamp: datetime
+    merchant: int | None = None
+    raw: bytes = attrs.field(repr=False, eq=False)
+    faults: tuple[Fault, ...] = attrs.field(default=(), eq=False, metadata={"wire": None})
+
+
+@attrs.frozen(kw_only=True)
+class PaymentEvent(_Envelope):
+    """What the 15 events share: `id`, `timestamp`, `merchant`, `payment_id` and the `raw` body."""
+
+    name: ClassVar[str]
+    payment_id: str
+
+
+# --- checkout ------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class PaymentCreated(PaymentEvent):
+    """The shopper pressed Pay; creating the payment over the API does not send it.
+
+    Every source has the order.
+
+    Attributes:
+        subscription_id: when the payment signs up for a subscription.
+    """
+
+    name: ClassVar[str] = "payment.created"
+    order: WebhookOrder
+    my_reference: str | None = None
+    subscription_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CheckoutCompleted(PaymentEvent):
+    """The shopper finished the checkout; for Swish, Sofort and Trustly no reservation event follows.
+
+    Every source has the order; integrators have seen it without the consumer.
+    """
+
+    name: ClassVar[str] = "payment.checkout.completed"
+    order: WebhookOrder
+    consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
+    my_reference: str | None = None
+
+
+# --- reservations --------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class ReservationCreated(PaymentEvent):
+    """The amount is reserved: the rich variant, with card and shopper.
+
+    Every source has amount, method and type; the official PHP SDK reads the reservation's id as optional.
+    """
+
+    name: ClassVar[str] = "payment.reservation.created"
+    amount: Money
+    payment_method: PaymentMethod
+    payment_type: PaymentType
+    reserve_id: str | None = None
+    consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
+    card_details: CardDetails | None = None
+    reservation_reference: str | None = None
+    my_reference: str | None = None
+    reconciliation_reference: str | None = None
+    payment_account_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReservationCreatedV2(PaymentEvent):
+    """The amount is reserved: the slim variant; its `id` is the reservation's.
+
+    Every source has amount, method and type.
+
+    Attributes:
+        subscription_id: the subscription that was set up, scheduled or unscheduled.
+    """
+
+    name: ClassVar[str] = "payment.reservation.created.v2"
+    amount: Money
+    payment_method: PaymentMethod
+    payment_type: PaymentType
+    subscription_id: str | None = None
+    my_reference: str | None = None
+    reconciliation_reference: str | None = None
+    payment_account_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReservationFailed(PaymentEvent):
+    """A reservation was declined; a shopper may try another card on the same payment.
+
+    Every source has the amount.
+    """
+
+    name: ClassVar[str] = "payment.reservation.failed"
+    amount: Money
+    error: EventError | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    surcharge_amount: int | None = None
+
+
+# --- charges -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class ChargeCreated(PaymentEvent):
+    """A charge succeeded: the variant with invoice and reservation.
+
+    Every source has amount and charge.
+
+    Attributes:
+        amount: what was charged, a part for a partial charge.
+        charge_id: the charge, the same as `id`.
+        reservation_id: what it was charged against.
+    """
+
+    name: ClassVar[str] = "payment.charge.created"
+    amount: Money
+    charge_id: str
+    invoice_details: InvoiceDetails | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reservation_id: str | None = None
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeCreatedV2(PaymentEvent):
+    """A charge succeeded: the variant with method and subscription, sent for subscription charges too.
+
+    Every source has amount, charge, method and type.
+
+    Attributes:
+        amount: what was charged, a part for a partial charge.
+        charge_id: the charge.
+        subscription_id: the subscription that was charged, scheduled or unscheduled.
+    """
+
+    name: ClassVar[str] = "payment.charge.created.v2"
+    amount: Money
+    charge_id: str
+    payment_method: PaymentMethod
+    payment_type: PaymentType
+    subscription_id: str | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeFailed(PaymentEvent):
+    """A charge failed: the variant with invoice and reservation.
+
+    Every source has amount, charge and error.
+
+    Attributes:
+        charge_id: the attempt.
+        reservation_id: what it was to be charged against.
+    """
+
+    name: ClassVar[str] = "payment.charge.failed"
+    amount: Money
+    charge_id: str
+    error: EventError
+    invoice_details: InvoiceDetails | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reservation_id: str | None = None
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeFailedV2(PaymentEvent):
+    """A charge failed: the variant with method and subscription.
+
+    Its only source, the official reference, has amount, charge and error.
+
+    Attributes:
+        charge_id: the attempt.
+        subscription_id: the subscription that was to be charged, scheduled or unscheduled.
+    """
+
+    name: ClassVar[str] = "payment.charge.failed.v2"
+    amount: Money
+    charge_id: str
+    error: EventError
+    payment_method: PaymentMethod | None = None
+    payment_type: PaymentType | None = None
+    subscription_id: str | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+# --- refunds -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class RefundInitiated(PaymentEvent):
+    """A refund was accepted; the money is back with `RefundCompleted` only.
+
+    Every source has amount, refund and charge.
+
+    Attributes:
+        charge_id: the charge that it gives back.
+    """
+
+    name: ClassVar[str] = "payment.refund.initiated"
+    amount: Money
+    refund_id: str
+    charge_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundInitiatedV2(PaymentEvent):
+    """A refund was accepted; the money is back with `RefundCompleted` only.
+
+    Every source has the amount. Recorded deliveries and the official reference have refund and charge; the official PHP
+    SDK knows neither, but reconciliation reference, `executed` and `payment_action_id`.
+
+    Attributes:
+        refund_id: the refund; without it, the event's `id` is the same in recorded deliveries.
+        charge_id: the charge that it gives back.
+        executed: when it was carried out, in the PHP SDK's shape only.
+        payment_action_id: the operation, in the PHP SDK's shape only.
+    """
+
+    name: ClassVar[str] = "payment.refund.initiated.v2"
+    amount: Money
+    refund_id: str | None = None
+    charge_id: str | None = None
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    reconciliation_reference: str | None = None
+    surcharge_amount: int | None = None
+    executed: datetime | None = None
+    payment_action_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundCompleted(PaymentEvent):
+    """The money is on its way back; the charge is found through the refund.
+
+    Every source has amount and refund.
+    """
+
+    name: ClassVar[str] = "payment.refund.completed"
+    amount: Money
+    refund_id: str
+    invoice_details: InvoiceDetails | None = None
+    reconciliation_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundFailed(PaymentEvent):
+    """A refund did not go through; the money has not moved.
+
+    Every source has amount, refund and error.
+    """
+
+    name: ClassVar[str] = "payment.refund.failed"
+    amount: Money
+    refund_id: str
+    error: EventError
+    invoice_details: InvoiceDetails | None = None
+    reconciliation_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+# --- cancels -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class CancelCreated(PaymentEvent):
+    """The reservation was released.
+
+    Every source has the amount and the cancel's id.
+    """
+
+    name: ClassVar[str] = "payment.cancel.created"
+    amount: Money
+    cancel_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CancelFailed(PaymentEvent):
+    """The reservation could not be released.
+
+    Every source has the amount, the cancel's id and the error.
+    """
+
+    name: ClassVar[str] = "payment.cancel.failed"
+    amount: Money
+    cancel_id: str
+    error: EventError
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+# --- what this package has no class for, or can't read as one ------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class UnknownEvent(_Envelope):
+    """An event that this package has no class for; nothing of it is lost.
+
+    Attributes:
+        name: the event's name as it came.
+        payment_id: the payment, if the event is about one.
+        data: the event's own members as they came, never in a repr.
+    """
+
+    name: str
+    payment_id: str | None = None
+    data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class UnreadableEvent:
+    """An authentic event that its class can't hold: what the class requires is missing or unreadable.
+
+    It goes to the handler registered for `UnreadableEvent`, else to the fallback, never to the handler of its name.
+
+    Attributes:
+        name: the event's name as it came.
+        id: the occurrence.
+        faults: what is wrong, each with its JSON path; values are never repeated.
+        payment_id: the payment, if that could be read.
+        timestamp: when it happened, if that could be read.
+        merchant: the merchant number, if the delivery has one.
+        data: the event's own members as they came, never in a repr; empty if they were no object.
+        raw: the body as it came.
+    """
+
+    name: str
+    id: str
+    faults: tuple[Fault, ...]
+    payment_id: str | None = None
+    timestamp: datetime | None = None
+    merchant: int | None = None
+    data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    raw: bytes = attrs.field(repr=False, eq=False)
+
+
+Event: TypeAlias = (
+    PaymentCreated
+    | CheckoutCompleted
+    | ReservationCreated
+    | ReservationCreatedV2
+    | ReservationFailed
+    | ChargeCreated
+    | ChargeCreatedV2
+    | ChargeFailed
+    | ChargeFailedV2
+    | RefundInitiated
+    | RefundInitiatedV2
+    | RefundCompleted
+    | RefundFailed
+    | CancelCreated
+    | CancelFailed
+    | UnknownEvent
+    | UnreadableEvent
+)
+"""Whatever a webhook can bring, for `match` and for handlers of several events."""
+
+UNREADABLE = "UnreadableEvent"
+"""What stands in for the names of all events that their class can't hold, where handlers are registered."""
+
+EVENT_CLASSES: Mapping[str, type[PaymentEvent]] = MappingProxyType(
+    {kind.name: kind for kind in get_args(Event) if issubclass(kind, PaymentEvent)}
+)
+"""The class of each event, by the event's name."""

@@ -1,0 +1,310 @@
+"""The inbox: deliveries are written to a database, answered, and worked through at leisure."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+import anyio
+
+from nexi_async._errors import InvalidRequest, StorageUnavailable
+from nexi_async.webhooks._events import Event
+from nexi_async.webhooks._inbox_clock import InboxClock, steady_clock
+from nexi_async.webhooks._log_fields import logger
+from nexi_async.webhooks._outage import Outage
+from nexi_async.webhooks._stats import InboxStats
+from nexi_async.webhooks._stored_events import EventState, LeaseEnd, StoredEvent
+from nexi_async.webhooks._worker_pool import CountError, Room, Wakeup, WorkerPool
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from nexi_async.webhooks._inbox_table import Row
+
+__all__ = ["SQLInbox"]
+
+DAY = 86_400.0
+TIDY_SECONDS = 600.0
+"""How often events that are old enough are looked for."""
+START_PAUSE = 1.0
+"""Seconds between two tries to reach a database that is away when the receiver starts."""
+MARGIN = 10.0
+"""Seconds that a lease lasts longer than a handler may take, so that nobody else begins before it has been stopped."""
+
+
+class SQLInbox:
+    """Events in a database: stored before they are answered, then handled by workers, however often that takes.
+
+        receiver = WebhookReceiver(authorization=..., inbox=SQLInbox("sqlite:////var/lib/shop/inbox.db"))
+        app = FastAPI(lifespan=receiver.lifespan)
+
+    An event is written once, however often it is delivered, and is on disk before Nexi gets its 200. Its handler runs
+    until it succeeds: a failure is tried again after about 5 seconds, then 10, 20 and so on up to an hour; after the
+    last try the event is dead, until `replay` sends it round again. The events of one payment are handled one at a
+    time, the oldest first, and payments take turns. If a process dies while a handler runs, the handler runs again: it
+    must bear that.
+
+    Several processes may work through one inbox, on PostgreSQL also on several machines. A clock that is set back
+    delays nothing; clocks of machines should agree to a few seconds when processes start.
+
+    A database that is away is waited for: nothing new is stored, so Nexi keeps sending, and the workers go on when it
+    is back. The log says so once when it begins and once when it is over. An inbox of an older release is brought up
+    to date when it is opened; stop the processes of the older one first.
+
+    Args:
+        url: "sqlite:///inbox.db" (three slashes for a relative path, four for an absolute one) or
+            "postgresql://user:password@host/name"; the table `nexi_inbox` is made when it is missing.
+        concurrency: how many handlers may run at once in this process; half of them, at least one, for events that
+            were tried before, so that those that hang or fail slowly do not hold up the others.
+        tries: after how many failures an event is dead; 12 take about two hours.
+        lease: seconds after which others take over the events of a process that died, and 10 more; and the most that
+            a handler may take, unless the receiver's `handler_timeout` is less.
+        keep: seconds for which handled events are kept, to recognise late repetitions: 30 days.
+        keep_dead: seconds for which dead events are kept; 90 days. The log says when some are thrown away.
+        wait: seconds for which a start waits for a database that is away; 5 minutes.
+        clock: seconds since 1970, for tests.
+
+    Raises:
+        InvalidRequest: an option can't be used; says which and why.
+        ConfigurationError: the URL can't be used.
+        ModuleNotFoundError: the driver is not installed; says how to install it.
+    """
+
+    def __init__(
+        self,
+        url: str = "sqlite:///nexi-inbox.db",
+        *,
+        concurrency: int = 20,
+        tries: int = 12,
+        lease: float = 60.0,
+        keep: float = 30 * DAY,
+        keep_dead: float = 90 * DAY,
+        wait: float = 300.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        _check(concurrency=concurrency, tries=tries, lease=lease)
+        # imported here, so that receivers without an inbox need no SQLAlchemy
+        from nexi_async._storage import Database, GroupCommit
+        from nexi_async.webhooks import _inbox_migration as inbox_migration
+        from nexi_async.webhooks import _inbox_table as inbox_table
+
+        self._table = inbox_table
+        self._migration = inbox_migration
+        self._database = Database(url)
+        self._puts = GroupCommit(self._database, self._put)
+        self._concurrency = concurrency
+        self._tries = tries
+        self._keep: Mapping[EventState, float] = {"done": keep, "dead": keep_dead}
+        self._wait = wait
+        self._clock = InboxClock(clock or steady_clock())
+        self._tidy_at = 0.0
+        self._wakeup = Wakeup()
+        self._outage = Outage()
+        self._workers: WorkerPool | None = None
+        self.lease = lease
+        """Seconds that a handler may take."""
+        self.repeated = 0
+        """How many events came in that were there already."""
+
+    async def __aenter__(self) -> Self:
+        """Make the table if it is missing, or bring it up to date.
+
+        Raises:
+            StorageUnavailable: the database is away.
+            StorageError: it can't be used.
+            InvalidRequest: a newer release has worked on it.
+        """
+        try:
+            await self._database.run(self._migration.migrate)
+        except BaseException:
+            await self._database.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._database.close()
+
+    async def exists(self) -> bool:
+        """Whether there is an inbox, without making anything.
+
+        Raises:
+            StorageUnavailable: the database is away.
+            StorageError: it can't be used.
+        """
+        return self._database.exists() and await self._database.run(self._migration.has_inbox)
+
+    def now(self) -> float:
+        """The time by the clock that all processes of this inbox share, in seconds since 1970; it never goes back."""
+        return self._clock.now()
+
+    async def put(self, event: Event) -> None:
+        """Write an event; when this returns it is on disk, or was already.
+
+        Raises:
+            StorageUnavailable: the database is away, which the log has said once.
+            StorageError: it can't be used.
+        """
+        asked = time.monotonic()
+        try:
+            await self._puts.add(self._table.new_row(event, self.now()))
+        except StorageUnavailable as error:
+            self._outage.met(error)
+            raise
+        self._outage.over(asked=asked)
+        self._wakeup.set()
+
+    @asynccontextmanager
+    async def working(
+        self, handle: Callable[[StoredEvent], Awaitable[None]], count_error: CountError | None = None
+    ) -> AsyncIterator[None]:
+        """Work through the events until the end of the block; then running handlers may end, 10 seconds at most.
+
+        Args:
+            handle: what to do with an event.
+            count_error: is told each failure of the inbox or of its workers, besides the log.
+
+        Raises:
+            StorageUnavailable: the database is away and did not come back within `wait` seconds.
+        """
+        self._workers = WorkerPool(
+            self._exchange,
+            handle,
+            clock=self.now,
+            wakeup=self._wakeup,
+            outage=self._outage,
+            count_error=count_error or _count_nowhere,
+            concurrency=self._concurrency,
+            tries=self._tries,
+            timeout=self.lease,
+        )
+        try:
+            await self._open_when_there()
+            async with self._workers.running():
+                yield
+        finally:
+            await self._database.close()
+
+    async def _open_when_there(self) -> None:
+        ends = anyio.current_time() + self._wait
+        while True:
+            asked = time.monotonic()
+            try:
+                await self._database.run(self._migration.migrate)
+            except StorageUnavailable as error:
+                self._outage.met(error)
+                if anyio.current_time() + START_PAUSE > ends:
+                    raise
+                await anyio.sleep(START_PAUSE)
+            else:
+                self._outage.over(asked=asked)
+                return
+
+    async def events(
+        self, *, state: EventState | None = None, payment_id: str | None = None, most: int = 100
+    ) -> list[StoredEvent]:
+        """Events of that state and of that payment, newest first."""
+        return await self._database.run(self._table.look_up, state=state, payment_id=payment_id, most=most)
+
+    async def event(self, number: int) -> StoredEvent | None:
+        """The event of that number, if there is one."""
+        found = await self._database.run(self._table.look_up, number=number)
+        return found[0] if found else None
+
+    async def replay(self, *numbers: int) -> int:
+        """Send events round again as if they were new: all dead ones, or those of these numbers, handled ones too.
+
+        Returns:
+            How many.
+        """
+        replayed = await self._database.run(self._table.replay, numbers, now=self.now())
+        self._wakeup.set()
+        return replayed
+
+    async def purge(self, state: EventState = "done", *, older_than: float = 0.0) -> int:
+        """Throw away events that are done, or dead, for that many seconds; returns how many.
+
+        Raises:
+            InvalidRequest: waiting events are not to be thrown away.
+        """
+        if state == "waiting":
+            raise InvalidRequest([("state", "events that wait can't be thrown away, only 'done' and 'dead' ones")])
+        total, before = 0, self.now() - older_than
+        while purged := await self._database.run(self._table.purge, state, before=before):
+            total += purged
+        return total
+
+    async def stats(self) -> InboxStats:
+        """How many events wait and how many are dead, and whether the workers of this process are alive."""
+        counted = await self._database.run(self._table.count)
+        waiting, oldest = counted.get("waiting", (0, self.now()))
+        dead, _ = counted.get("dead", (0, 0.0))
+        return InboxStats(
+            waiting=waiting,
+            oldest_waiting=max(0.0, self.now() - oldest),
+            dead=dead,
+            is_working=self._workers is not None and self._workers.is_alive,
+        )
+
+    def _put(self, connection: Connection, rows: Sequence[Row]) -> Sequence[None]:
+        self.repeated += len(rows) - self._table.put(connection, rows)
+        return [None] * len(rows)
+
+    # --- what workers do ---------------------------------------------------------------------------------------------
+
+    async def _exchange(self, ends: Sequence[LeaseEnd], room: Room) -> Sequence[StoredEvent]:
+        if not (ends or room.any):
+            return ()
+        leased, has_more = await self._database.run(self._settle_and_lease, ends, room)
+        for event in leased:
+            self._clock.catch_up(event.received)  # so that whatever is fetched from now on is newer than the event
+        if has_more:
+            self._wakeup.set()
+        return leased
+
+    def _settle_and_lease(
+        self, connection: Connection, ends: Sequence[LeaseEnd], room: Room
+    ) -> tuple[list[StoredEvent], bool]:
+        self._table.begin_turn(connection)
+        now = self._clock.catch_up(self._table.tell_time(connection, self.now()))
+        if ends:
+            self._table.end_leases(connection, ends, now)
+        if not room.any:
+            return [], False
+        self._tidy(connection, now)
+        return self._lease(connection, room, now)
+
+    def _lease(self, connection: Connection, room: Room, now: float) -> tuple[list[StoredEvent], bool]:
+        lease = functools.partial(
+            self._table.lease_due, connection, worker=uuid4().hex, now=now, until=now + self.lease + MARGIN
+        )
+        retried, has_more_to_retry = lease("retry", room.retries) if room.retries else ([], False)
+        room_for_first = room.any - len(retried)
+        first, has_more = lease("first", room_for_first) if room_for_first else ([], False)
+        return retried + first, has_more or has_more_to_retry
+
+    def _tidy(self, connection: Connection, now: float) -> None:
+        """Throw away some of what has been kept for long enough."""
+        if now < self._tidy_at:
+            return
+        purged = {state: self._table.purge(connection, state, before=now - keep) for state, keep in self._keep.items()}
+        if purged["dead"]:
+            logger.warning("%d events that were dead for too long were thrown away", purged["dead"])
+        if not any(purged.values()):
+            self._tidy_at = now + TIDY_SECONDS
+
+
+def _count_nowhere(_text: str, _error: Exception) -> None:
+    """For an inbox that is worked through without a receiver: the log is enough."""
+
+
+def _check(**options: float) -> None:
+    faults = [(name, f"must be more than 0, is {value}") for name, value in options.items() if value <= 0]
+    if faults:
+        raise InvalidRequest(faults)

@@ -1,0 +1,54 @@
+"""An outage of the inbox's database: said once in the log when it begins and once when it is over."""
+
+from __future__ import annotations
+
+import time
+
+from nexi_async._errors import StorageUnavailable
+from nexi_async.webhooks._log_fields import logger
+
+__all__ = ["Outage"]
+
+
+REMINDER = 300.0
+"""Seconds after which an outage that goes on is said again."""
+
+
+class Outage:
+    """What is known of a database that may be away, by all who use it in this process.
+
+    Attributes:
+        failures: how often it was asked in vain since it last answered.
+    """
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._began = 0.0
+        self._said = 0.0
+        self._failed = 0.0
+
+    def met(self, error: Exception) -> None:
+        """It could not be used."""
+        now = time.monotonic()
+        if not self.failures:
+            self._began = now
+        if not self.failures or now - self._said >= REMINDER:
+            self._said = now
+            self._say(error)
+        self._failed = now
+        self.failures += 1
+
+    def over(self, *, asked: float) -> None:
+        """It could be used by somebody who asked at that moment, by the monotonic clock."""
+        if self.failures and asked > self._failed:  # else it answered before it went away
+            logger.warning("the inbox can be used again, after %.1f seconds", time.monotonic() - self._began)
+            self.failures = 0
+
+    @staticmethod
+    def _say(error: Exception) -> None:
+        """In one line, unless it is a fault that nobody foresaw."""
+        text = "the inbox can't be used, trying again: %s"
+        if isinstance(error, StorageUnavailable):
+            logger.error(text, error)
+        else:
+            logger.error(text, error, exc_info=error)

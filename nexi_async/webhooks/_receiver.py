@@ -1,0 +1,260 @@
+"""The receiver: an ASGI app that lets deliveries in, hands their events to handlers, and answers as Nexi expects.
+
+Nexi takes 200 alone for "handled" and sends everything else again, ten times in all, later each time. So 200 is said
+only when the handler has returned, or when the event is safe in an inbox.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from nexi_async import _environment as environments
+from nexi_async._environment import EnvironmentName
+from nexi_async._errors import InvalidRequest, StorageUnavailable
+from nexi_async.webhooks import _responses as responses
+from nexi_async.webhooks._authentication import AuthorizationOf, Networks, TrustedProxies
+from nexi_async.webhooks._body import SenderGone
+from nexi_async.webhooks._dispatcher import Dispatcher
+from nexi_async.webhooks._events import Event, UnreadableEvent
+from nexi_async.webhooks._handlers import Handler, Handlers
+from nexi_async.webhooks._inbox import SQLInbox
+from nexi_async.webhooks._log_fields import facts, flush, logger
+from nexi_async.webhooks._parsing import parse_event
+from nexi_async.webhooks._recent_events import HandledEvents
+from nexi_async.webhooks._refetch import Refetch, Retrieve
+from nexi_async.webhooks._request_validation import RequestValidation
+from nexi_async.webhooks._responses import Refused, Response
+from nexi_async.webhooks._stats import MetricsPage, ReceiverStats, Tally
+from nexi_async.webhooks._stored_events import StoredEvent
+
+__all__ = ["WebhookReceiver"]
+
+HANDLER_FAILED = "handler failed: event %r, id %r, payment %r"
+NOT_STORED = "not stored, see `inbox`: event %r, id %r, payment %r"
+NO_HANDLERS = "the receiver has no handlers, so every event is answered 500: register some with `on`, or a `fallback`"
+
+
+class WebhookReceiver:
+    """Receives the webhooks of Nexi Checkout; mount it in any ASGI app, or serve it by itself.
+
+        receiver = WebhookReceiver(environment="live", authorization=["current", "previous"])
+
+        @receiver.on("payment.reservation.failed")
+        async def retry_later(event: ReservationFailed) -> None: ...
+
+        app.mount("/nexi", receiver)  # POST https://shop.example/nexi/webhooks, or any other path below /nexi/
+
+    The answer is 200 when the handler returned, now or for an earlier delivery of the same event, and 500 when it
+    raised: then Nexi sends the event again. Whoever is not Nexi gets 403 or 401, what is no event 400, what is too
+    large 413, what is too slow 408, and anything but POST 405.
+
+    What was handled is remembered in this process, for its 10,000 most recent events: with several processes, or after
+    a restart, a handler may see an event twice. With an `inbox` events are stored, answered 200, and handled
+    afterwards, also after a crash. Such a receiver has to be running: pass `receiver.lifespan` to the app that it is
+    mounted in, or enter `async with receiver` in the app's own lifespan. Served by itself it runs of its own accord.
+
+    Args:
+        environment: "test" or "live", which decides where deliveries come from.
+        authorization: the value that payments were created with, or several: a payment keeps its value for life, so
+            keep the previous one for as long as its payments may be refunded. 8 or more characters each. For a value of
+            its own in each payment: an `async def` that takes a payment's id and returns its value, or values, or None.
+        networks: where deliveries may come from instead, e.g. ["127.0.0.1"] for the emulator; "any" leaves all to
+            `authorization`.
+        trusted_proxies: the networks of your own reverse proxies, e.g. ["10.0.0.0/8"]. From them, and from nobody else,
+            `X-Forwarded-For` and `Forwarded` are believed, from right to left up to the first that is not a proxy.
+            Servers that read such headers themselves put the address in the place of the peer: uvicorn does so for
+            127.0.0.1, unless started with `--no-proxy-headers`. An address that may have come about so is refused
+            unless these proxies tell the same. "server" takes the server's word instead: only for a server that
+            believes your proxies and nobody else, never for uvicorn with `--forwarded-allow-ips='*'`.
+        inbox: where events are stored before they are handled.
+        refetch: fetches a payment, e.g. `checkout.payments.retrieve`. Handlers with a second parameter then get the
+            payment, fetched after the event came in; one fetch serves all events that came in before it, and there are
+            20 an hour at most (Nexi allows 30 for each payment).
+        fallback: takes events that have no handler of their own, unknown and unreadable ones too. Without it they are
+            answered 500, so that nothing is lost while a handler is missing; unreadable ones are kept in an inbox, if
+            there is one, as dead events that name their faults, until `replay`.
+        max_body: the most bytes that a delivery may have.
+        handler_timeout: seconds that a handler may take, fetching the payment included; then it is cancelled, which
+            counts as a failure. With an inbox its `lease` is a limit as well. A handler that blocks its thread can't be
+            cancelled.
+
+    Raises:
+        InvalidRequest: an option can't be used; says which and why.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: EnvironmentName = "test",
+        authorization: str | Iterable[str] | AuthorizationOf,
+        networks: Networks | None = None,
+        trusted_proxies: TrustedProxies = (),
+        inbox: SQLInbox | None = None,
+        refetch: Retrieve | None = None,
+        fallback: Handler[Event] | None = None,
+        max_body: int = 65_536,
+        handler_timeout: float = 15.0,
+    ) -> None:
+        if handler_timeout <= 0:
+            raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
+        own_networks = environments.find(environment).webhook_networks
+        self._tally = Tally()
+        self._validation = RequestValidation.of(
+            authorization=authorization,
+            networks=own_networks if networks is None else networks,
+            trusted_proxies=trusted_proxies,
+            max_body=max_body,
+            tally=self._tally,
+        )
+        self._handlers = handlers = Handlers(fallback, payments=refetch is not None)
+        self._now = time.monotonic if inbox is None else inbox.now
+        fetch = Refetch(refetch, self._now) if refetch else None
+        self._dispatcher = Dispatcher(handlers, fetch, self._tally, handler_timeout)
+        self._inbox = inbox
+        self._memory = HandledEvents()
+        self._stack = AsyncExitStack()
+        self._is_running = False
+        self.on = handlers.on
+        """Registers a handler for an event, as a decorator."""
+        self.metrics = MetricsPage(self.stats)
+        """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI; whatever the remaining path is, it is a delivery."""
+        if scope["type"] == "http":
+            await self._receive(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await WebSocketClose()(scope, receive, send)
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open the inbox and work through it until the end of the block; without an inbox there is nothing to do.
+
+        A receiver without any handler warns in the log.
+
+        Raises:
+            RuntimeError: it is running already.
+        """
+        if self._is_running:
+            raise RuntimeError("the receiver is running already: enter it once, by its lifespan or by async with")
+        if self._handlers.is_empty:
+            logger.warning(NO_HANDLERS)
+        async with AsyncExitStack() as stack:
+            if self._inbox is not None:
+                await stack.enter_async_context(self._inbox.working(self._open, self._count_inbox_error))
+            self._stack, self._is_running = stack.pop_all(), True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_running = False
+        await self._stack.__aexit__(kind, error, trace)
+        flush()
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """The events that have a handler, or all 15 if there is a fallback alone: what payments should ask for.
+
+        `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for what is handled, no more and no
+        less.
+        """
+        return self._handlers.names
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """The lifespan of an app that has no other: `FastAPI(lifespan=receiver.lifespan)`."""
+        async with self:
+            yield
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Served by itself it runs from the server's start to its stop."""
+        phase = "startup"
+        try:
+            await receive()
+            async with self:
+                await send({"type": "lifespan.startup.complete"})
+                phase = "shutdown"
+                await receive()
+        except BaseException as error:
+            await send({"type": f"lifespan.{phase}.failed", "message": f"the receiver failed: {error}"})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def stats(self) -> ReceiverStats:
+        """What this receiver has done since its process began, and what lies in its inbox."""
+        return ReceiverStats(
+            answers=dict(self._tally.answers),
+            handled=dict(self._tally.handled),
+            failed=dict(self._tally.failed),
+            repeated=self._memory.repeated if self._inbox is None else self._inbox.repeated,
+            errors=dict(self._tally.errors),
+            inbox=None if self._inbox is None else await self._inbox.stats(),
+        )
+
+    # --- deliveries ------------------------------------------------------------------------------------------------
+
+    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self._process(await self._validation.event_of(scope, receive))
+        except Refused as refused:
+            response = refused.response
+        except SenderGone:
+            return
+        self._tally.answers[response.status] += 1
+        await response(send)
+
+    async def _process(self, event: Event) -> Response:
+        """Handle the event, or store it."""
+        if not (self._dispatcher.is_expecting(event) or self._keeps(event)):
+            return responses.NOT_HANDLED
+        try:
+            is_done = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
+            self._report(event, error)
+            return responses.NOT_HANDLED
+        return responses.HANDLED if is_done else responses.NOT_HANDLED
+
+    def _keeps(self, event: Event) -> bool:
+        """What can't be read is kept, as a dead event, until a handler or a newer version can take it."""
+        return self._inbox is not None and isinstance(event, UnreadableEvent)
+
+    def _report(self, event: Event, error: Exception) -> None:
+        values = event.name, event.id, event.payment_id
+        if self._inbox is None:  # the dispatcher has counted it
+            logger.error(HANDLER_FAILED, *values, exc_info=error, extra=facts(*values))
+        else:
+            self._tally.report("inbox", NOT_STORED, *values, level=logging.ERROR, error=error, extra=facts(*values))
+
+    async def _handle_now(self, event: Event) -> bool:
+        handle = functools.partial(self._dispatcher.handle, event, self._now())
+        return await self._memory.once((event.id, event.name), handle)
+
+    async def _store(self, inbox: SQLInbox, event: Event) -> bool:
+        if not self._is_running:
+            raise RuntimeError("the receiver is not running: pass receiver.lifespan to the app, or enter the receiver")
+        try:
+            await inbox.put(event)
+        except StorageUnavailable as error:  # the inbox has said it, once for all deliveries
+            self._tally.count_error("inbox", "not stored", error)
+            return False
+        return True
+
+    def _count_inbox_error(self, text: str, error: Exception) -> None:
+        self._tally.count_error("inbox", text, error)
+
+    async def _open(self, stored: StoredEvent) -> None:
+        """Handle what lay in the inbox."""
+        await self._dispatcher.handle(parse_event(stored.body), stored.received)

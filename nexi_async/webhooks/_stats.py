@@ -1,0 +1,189 @@
+"""What a receiver has done so far, as numbers: for a look, and for Prometheus.
+
+Each process counts for itself. Its numbers carry its id, so that scrapes of several processes behind one address are
+different series instead of one that jumps. The numbers of the inbox are the same whichever process is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+import attrs
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from nexi_async.webhooks._log_fields import escaped, logger
+
+__all__ = ["Cause", "ErrorStats", "InboxStats", "MetricsPage", "ReceiverStats", "Tally"]
+
+Cause: TypeAlias = Literal[
+    "address",
+    "authorization",
+    "authorization_lookup",
+    "too_large",
+    "too_slow",
+    "not_an_event",
+    "no_handler",
+    "handler",
+    "inbox",
+]
+"""Why a delivery was refused or an event not handled, in few enough words for a label."""
+
+LONGEST_ERROR = 1000
+
+
+@attrs.frozen(kw_only=True)
+class ErrorStats:
+    """Errors and refusals of one cause.
+
+    Attributes:
+        count: how many.
+        last: what the last one was, in the words of the log; after a handler failed with the text of its exception.
+        last_at: when that was.
+    """
+
+    count: int
+    last: str
+    last_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class InboxStats:
+    """An inbox right now, whichever process put the events there.
+
+    Attributes:
+        waiting: events that are not handled yet, those being worked on too.
+        oldest_waiting: seconds since the oldest of them came in.
+        dead: events that failed too often.
+        is_working: whether the workers of this process are alive. If they are not, what comes in waits until a process
+            is started whose workers are.
+    """
+
+    waiting: int
+    oldest_waiting: float
+    dead: int
+    is_working: bool
+
+
+@attrs.frozen(kw_only=True)
+class ReceiverStats:
+    """A receiver since its process began.
+
+    Attributes:
+        answers: how often each HTTP status was answered.
+        handled: events whose handler returned, by the event's name; "other" for names that this package does not know.
+        failed: handlers that raised, in the same way; one event may fail several times.
+        repeated: deliveries that brought nothing new.
+        errors: errors and refusals by cause.
+        process: the id of the process that counted all this.
+        inbox: the inbox, if there is one; it is the same for all processes.
+    """
+
+    answers: Mapping[int, int]
+    handled: Mapping[str, int]
+    failed: Mapping[str, int]
+    repeated: int
+    errors: Mapping[Cause, ErrorStats] = attrs.field(factory=dict)
+    process: int = attrs.field(factory=os.getpid)
+    inbox: InboxStats | None = None
+
+    @property
+    def last_error(self) -> ErrorStats | None:
+        """The most recent error or refusal of all causes."""
+        return max(self.errors.values(), key=lambda error: error.last_at, default=None)
+
+
+class Tally:
+    """Counts while a receiver works.
+
+    Args:
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.answers: Counter[int] = Counter()
+        self.handled: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.errors: dict[Cause, ErrorStats] = {}
+        self._clock = clock
+
+    def report(
+        self,
+        cause: Cause,
+        message: str,
+        *values: object,
+        level: int = logging.WARNING,
+        error: Exception | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        """Log an error or a refusal, and count it; `message` and `values` as for `logger.log`."""
+        logger.log(level, message, *values, exc_info=error, extra=extra)
+        self.count_error(cause, message % values, error)
+
+    def count_error(self, cause: Cause, text: str, error: Exception | None = None) -> None:
+        """Count an error that somebody else logs."""
+        if error is not None:
+            text = f"{text}: {type(error).__name__}: {error}"
+        so_far = self.errors[cause].count if cause in self.errors else 0
+        last_at = datetime.fromtimestamp(self._clock(), UTC)
+        self.errors[cause] = ErrorStats(count=so_far + 1, last=escaped(text)[:LONGEST_ERROR], last_at=last_at)
+
+
+class MetricsPage:
+    """An ASGI app that shows the numbers to Prometheus, in its text format.
+
+    The connection is closed after each answer: kept open, it would lead to the same one of several workers for ever.
+    """
+
+    def __init__(self, stats: Callable[[], Awaitable[ReceiverStats]]) -> None:
+        self._stats = stats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer any request with the numbers of now."""
+        text = "".join(f"{line}\n" for line in _lines(await self._stats()))
+        page = PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        if scope.get("http_version", "1.1").startswith("1"):  # later versions forbid the header
+            page.headers["connection"] = "close"
+        await page(scope, receive, send)
+
+
+def _lines(stats: ReceiverStats) -> Iterator[str]:
+    process = f'process="{stats.process}"'
+    answers = {f'{process},status="{status}"': count for status, count in sorted(stats.answers.items())}
+    yield from _metric("deliveries_total", "counter", "Deliveries answered, by HTTP status.", answers)
+    events = {f'{process},event="{name}",result="handled"': count for name, count in stats.handled.items()}
+    events |= {f'{process},event="{name}",result="failed"': count for name, count in stats.failed.items()}
+    yield from _metric("events_total", "counter", "Runs of handlers, by event and result.", events)
+    yield from _metric("repeated_total", "counter", "Deliveries that brought nothing new.", {process: stats.repeated})
+    yield from _error_lines({f'{process},cause="{cause}"': error for cause, error in stats.errors.items()})
+    if stats.inbox is not None:
+        yield from _inbox_lines(stats.inbox)
+        working = {process: int(stats.inbox.is_working)}
+        yield from _metric("inbox_working", "gauge", "Whether the workers of this process are alive.", working)
+
+
+def _error_lines(errors: Mapping[str, ErrorStats]) -> Iterator[str]:
+    counts = {labels: error.count for labels, error in errors.items()}
+    yield from _metric("errors_total", "counter", "Errors and refusals, by cause.", counts)
+    times = {labels: error.last_at.timestamp() for labels, error in errors.items()}
+    yield from _metric("last_error_seconds", "gauge", "When the last one was, in seconds since 1970.", times)
+
+
+def _inbox_lines(inbox: InboxStats) -> Iterator[str]:
+    events = {'state="waiting"': inbox.waiting, 'state="dead"': inbox.dead}
+    yield from _metric("inbox_events", "gauge", "Events in the inbox, by state.", events)
+    oldest = {"": inbox.oldest_waiting}
+    yield from _metric("inbox_oldest_seconds", "gauge", "Age of the oldest event that waits.", oldest)
+
+
+def _metric(name: str, kind: str, help_text: str, values: Mapping[str, float]) -> Iterator[str]:
+    yield f"# HELP nexi_webhooks_{name} {help_text}"
+    yield f"# TYPE nexi_webhooks_{name} {kind}"
+    for labels, value in values.items():
+        yield f"nexi_webhooks_{name}{{{labels}}} {value}" if labels else f"nexi_webhooks_{name} {value}"
