@@ -50,6 +50,7 @@ class ReplyReader:
     """
 
     __slots__ = (
+        "__weakref__",
         "_body",
         "_fed",
         "_head_only",
@@ -63,7 +64,7 @@ class ReplyReader:
     )
 
     def __init__(self, *, head_only: bool = False) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._head_only = head_only
         self._fed = 0
         self._surplus = False
@@ -101,6 +102,9 @@ class ReplyReader:
         if not data:
             self._end()
             return
+        if self._parser is None:
+            self._surplus = True
+            return
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -108,6 +112,11 @@ class ReplyReader:
             if not self.is_complete:
                 raise BadReply(f"not an HTTP answer: {type(error).__name__}") from None
             self._surplus = True
+        self._check_size()
+        if self.is_complete:
+            self._parser = None  # it refers back to this reader: a cycle only the garbage collector could free
+
+    def _check_size(self) -> None:
         if self._in_head and not self.is_complete and self._fed > MAX_HEAD:
             raise BadReply(f"more than {MAX_HEAD} bytes of headers")
         if len(self.headers) > MAX_HEADERS:
@@ -140,7 +149,7 @@ class ReplyReader:
 
     def on_headers_complete(self) -> None:
         """The head is read; an interim answer has nothing else."""
-        if self.is_complete:
+        if self.is_complete or self._parser is None:
             return
         self.status = self._parser.get_status_code()
         if self.status < 200:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import string
+import weakref
 
 import attrs
 import httpx
@@ -365,3 +367,17 @@ def test_what_would_not_travel(method: str, target: str, header: tuple[str, str]
 def test_header_values_of_latin_1() -> None:
     """What fits into a byte per character travels as it is."""
     assert request_head("GET", "/", [("A", "bl\xe5 b\xe6r\t")]) == b"GET / HTTP/1.1\r\nA: bl\xe5 b\xe6r\t\r\n\r\n"
+
+
+def test_a_complete_answer_leaves_nothing_to_the_garbage_collector() -> None:
+    """Reader and parser hold each other only until the answer is complete, so both are freed without a collection."""
+    reader = ReplyReader()
+    gone = weakref.ref(reader)
+    gc.disable()
+    try:
+        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        assert reader.is_clean
+        del reader
+        assert gone() is None
+    finally:
+        gc.enable()
