@@ -36,16 +36,16 @@ from nexi_async._errors import (
 )
 from nexi_async._idempotency import derive_key, new_key
 from nexi_async._resources.pages import Poll
+from nexi_async._transport.checkout_transport import CheckoutTransport
 from nexi_async._transport.hooks import Attempt, Hooks
-from nexi_async._transport.network import CheckoutTransport
-from nexi_async._transport.request import Answer
+from nexi_async._transport.request import Response
 from nexi_async._transport.retry import RetryPolicy
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import BulkItemStatus, BulkStatus, PaymentAction, RefundState
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # client
-    "Answer",
+    "Response",
     "AsyncCheckout",
     "Attempt",
     "CheckoutTransport",

@@ -20,16 +20,16 @@ from nexi_async import _environment as environments
 from nexi_async._environment import Environment, EnvironmentName, is_this_machine
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import check_key
+from nexi_async._transport.checkout_transport import new_transport
 from nexi_async._transport.hooks import Hooks
+from nexi_async._transport.http_transport import Transport
 from nexi_async._transport.lifetime import Lifetime
-from nexi_async._transport.network import new_carrier
 from nexi_async._transport.origin import Origin
-from nexi_async._transport.pause import Pause
 from nexi_async._transport.proxy import check_proxy, proxy_of_environment
-from nexi_async._transport.request import Answer, Call
+from nexi_async._transport.request import Request, Response
 from nexi_async._transport.retry import RetryPolicy
-from nexi_async._transport.seam import Transport
 from nexi_async._transport.session import Session
+from nexi_async._transport.shared_backoff import SharedBackoff
 
 if TYPE_CHECKING:
     from nexi_async._models.subscription import Subscription, UnscheduledSubscription
@@ -111,7 +111,7 @@ class AsyncCheckout:
         if proxy is not None:
             check_proxy(proxy)
         self._lifetime = Lifetime(
-            new_carrier(transport, max_connections=max_connections, ssl_context=ssl_context, proxy=proxy)
+            new_transport(transport, max_connections=max_connections, ssl_context=ssl_context, proxy=proxy)
         )
         key = _secret_key(secret_key)
         self._session = Session(
@@ -119,7 +119,7 @@ class AsyncCheckout:
             origin=origin,
             root=urlsplit(address).path,
             headers=_headers(key, platform_tag),
-            pause=Pause(key),
+            backoff=SharedBackoff(key),
             timeout=timeout,
             retry=retry or RetryPolicy(),
             merchant_number=_merchant_number(merchant_number),
@@ -211,7 +211,7 @@ class AsyncCheckout:
         if secret_key is not None:
             key = _secret_key(secret_key)
             changes["headers"] = tuple((n, key if n == "Authorization" else value) for n, value in session.headers)
-            changes["pause"] = session.pause.of_key(key)
+            changes["backoff"] = session.backoff.for_key(key)
         if merchant_number is not None:
             changes["merchant_number"] = _merchant_number(merchant_number)
         copy = object.__new__(AsyncCheckout)
@@ -227,7 +227,7 @@ class AsyncCheckout:
         json: object = None,
         query: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
-    ) -> Answer:
+    ) -> Response:
         """The raw door: any call of the API, also one that this SDK does not know.
 
         Args:
@@ -250,7 +250,7 @@ class AsyncCheckout:
         if method == "POST" and _MOVES_MONEY.fullmatch(path):
             self._session.require_key(idempotency_key)
         return await self._session.send(
-            Call(
+            Request(
                 operation="request",
                 method=method,
                 path=path,

@@ -86,10 +86,10 @@ class Fault(NamedTuple):
     """One thing that is wrong with a request: where, and what."""
 
     path: str
-    text: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.text}"
+        return f"{self.path}: {self.message}"
 
 
 class NexiError(Exception):
@@ -178,21 +178,21 @@ class APIError(NexiError):
 
     def __init__(
         self,
-        message: str,
+        summary: str,
         *,
         status: int,
         code: str | None = None,
-        text: str | None = None,
+        message: str | None = None,
         source: str | None = None,
         body: bytes = b"",
         request_id: str | None = None,
         retry_after: float | None = None,
         outcome: Outcome = Outcome.REJECTED,
     ) -> None:
-        super().__init__(message, outcome=outcome)
+        super().__init__(summary, outcome=outcome)
         self.status = status
         self.code = code
-        self.message = text
+        self.message = message
         self.source = source
         self.body = body
         self.request_id = request_id
@@ -206,8 +206,8 @@ class BadRequest(APIError):
         errors: the API's complaints, member path to texts, as the API spells the paths.
     """
 
-    def __init__(self, message: str, *, errors: Mapping[str, tuple[str, ...]] | None = None, **facts: Any) -> None:
-        super().__init__(message, **facts)
+    def __init__(self, summary: str, *, errors: Mapping[str, tuple[str, ...]] | None = None, **facts: Any) -> None:
+        super().__init__(summary, **facts)
         self.errors: Mapping[str, tuple[str, ...]] = dict(errors or {})
 
     def about(self, member: str) -> tuple[str, ...]:

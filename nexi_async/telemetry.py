@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nexi_async._errors import APIError, NexiError
 from nexi_async._transport.hooks import Attempt, Hooks
-from nexi_async._transport.request import Answer
+from nexi_async._transport.request import Response
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -53,7 +53,7 @@ def hooks(*, tracer_provider: TracerProvider | None = None, meter_provider: Mete
             attempt.operation, kind=trace.SpanKind.CLIENT, attributes=_of_attempt(attempt)
         )
 
-    def end(attempt: Attempt, ended: Answer | NexiError | None, seconds: float) -> None:
+    def end(attempt: Attempt, ended: Response | NexiError | None, seconds: float) -> None:
         facts = _of_end(ended)
         durations.record(seconds, _of_call(attempt) | facts)
         span = open_spans.pop(attempt, None)
@@ -82,10 +82,10 @@ def _of_attempt(attempt: Attempt) -> dict[str, Any]:
     return facts if attempt.number == 1 else facts | {"http.request.resend_count": attempt.number - 1}
 
 
-def _of_end(ended: Answer | NexiError | None) -> dict[str, Any]:
+def _of_end(ended: Response | NexiError | None) -> dict[str, Any]:
     if ended is None:
         return {"error.type": "cancelled", "nexi.outcome": "unknown"}
-    if isinstance(ended, Answer):
+    if isinstance(ended, Response):
         return {"http.response.status_code": ended.status}
     facts: dict[str, Any] = {"error.type": type(ended).__name__, "nexi.outcome": ended.outcome.value}
     return facts | {"http.response.status_code": ended.status} if isinstance(ended, APIError) else facts

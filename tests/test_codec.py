@@ -40,7 +40,7 @@ def faults(body: bytes) -> dict[str, str]:
     """Where and why the body is refused."""
     with pytest.raises(Malformed) as caught:
         codec.decode(body, Whole)
-    return {fault.path: fault.text for fault in caught.value.faults}
+    return {fault.path: fault.message for fault in caught.value.faults}
 
 
 def test_names_are_camel_case_on_the_wire() -> None:

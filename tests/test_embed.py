@@ -68,7 +68,7 @@ def faults_of(**options: Any) -> Mapping[str, str]:
     """What the error for a snippet with these options says, by option."""
     with pytest.raises(InvalidRequest) as caught:
         snippet(**options)
-    return {fault.path: fault.text for fault in caught.value.faults}
+    return {fault.path: fault.message for fault in caught.value.faults}
 
 
 # --- checkout.js ---

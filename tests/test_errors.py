@@ -32,7 +32,7 @@ def every_kind() -> list[NexiError]:
         APIError("GET /x answered 405", status=405),
         BadRequest("POST /x answered 400", status=400, errors={"amount": ("wrong",)}),
         BadRequest("POST /x answered 400", status=400),
-        ChargeDeclined("POST /x answered 402", status=402, code="51", text="no money", source="Issuer", body=b"{}"),
+        ChargeDeclined("POST /x answered 402", status=402, code="51", message="no money", source="Issuer", body=b"{}"),
         RateLimited("GET /x answered 429", status=429),
         ConnectFailed("no connection"),
         TimedOut("too slow", outcome=Outcome.NOT_SENT),

@@ -27,7 +27,7 @@ from nexi_async._demo.controls import Controls
 from nexi_async._demo.listener import CHARGED
 from nexi_async._demo.sources import Receipts
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger
-from nexi_async.reference.emulated_cards import CARDS, Behaviour
+from nexi_async.reference.sandbox import CARDS, Behaviour
 
 __all__ = ["LABEL", "Agreement", "Billing"]
 

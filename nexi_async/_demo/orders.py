@@ -213,7 +213,7 @@ def _customer(name: Any) -> Consumer:
     first, _, last = _text(name, "customer").strip().rpartition(" ")
     person = PrivatePerson(first_name=first or last, last_name=last if first else None)
     consumer = Consumer(private_person=person)
-    faults = [f"customer {fault.text}" for fault in rules.faults(consumer)]
+    faults = [f"customer {fault.message}" for fault in rules.faults(consumer)]
     if faults:
         raise _Unfit(faults[0])
     return consumer
@@ -252,7 +252,7 @@ def _item(line: Any, index: int) -> OrderItem:
             reference=f"{index + 1}", name=name, quantity=quantity, unit_price=unit_price, tax_rate=vat_rate
         )
     except InvalidRequest as invalid:
-        raise _Unfit(*(_in_own_words(path, fault.path, fault.text) for fault in invalid.faults)) from None
+        raise _Unfit(*(_in_own_words(path, fault.path, fault.message) for fault in invalid.faults)) from None
 
 
 def _in_own_words(path: str, wire_name: str, text: str) -> str:

@@ -9,7 +9,7 @@ import enum
 
 import attrs
 
-from nexi_async.reference.emulated_cards import CARDS, Behaviour
+from nexi_async.reference.sandbox import CARDS, Behaviour
 
 __all__ = ["Ending", "Story", "story_of"]
 

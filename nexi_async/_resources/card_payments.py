@@ -7,7 +7,7 @@ import attrs
 from nexi_async._models.card_payment import CardPaymentReceipt, CardPaymentRequest, CardToCharge, PaymentInfo
 from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order
-from nexi_async._resources.requests import fetch_receipt, keyed
+from nexi_async._resources.requests import fetch_receipt, keyed_request
 from nexi_async._transport.session import Session
 
 __all__ = ["CardPayments"]
@@ -49,7 +49,7 @@ class CardPayments:
 
         Official reference: POST /v1/cardpayments
         """
-        request = CardPaymentRequest(
+        body = CardPaymentRequest(
             order=order,
             payment_info=payment_info,
             card_details=card_details,
@@ -58,5 +58,5 @@ class CardPayments:
             my_reference=my_reference,
             merchant_number=merchant_number or self._session.merchant_number,
         )
-        call = keyed(self._session, "card_payments.create", "/v1/cardpayments", request, idempotency_key)
-        return await fetch_receipt(self._session, call, CardPaymentReceipt)
+        request = keyed_request(self._session, "card_payments.create", "/v1/cardpayments", body, idempotency_key)
+        return await fetch_receipt(self._session, request, CardPaymentReceipt)

@@ -9,8 +9,8 @@ import attrs
 from nexi_async._models.charge import Charge
 from nexi_async._models.order import OrderItem
 from nexi_async._models.refund import RefundReceipt, RefundRequest
-from nexi_async._resources.requests import fetch_receipt, keyed, require_same
-from nexi_async._transport.request import Call, segment
+from nexi_async._resources.requests import fetch_receipt, keyed_request, require_same_id
+from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
 __all__ = ["Charges"]
@@ -31,9 +31,9 @@ class Charges:
 
         Official reference: GET /v1/charges/{chargeId}
         """
-        call = Call(operation="charges.retrieve", method="GET", path=_path(charge_id))
-        charge = await self._session.fetch(call, Charge)
-        require_same(call, asked=charge_id, answered=charge.charge_id)
+        request = Request(operation="charges.retrieve", method="GET", path=_path(charge_id))
+        charge = await self._session.fetch(request, Charge)
+        require_same_id(request, asked=charge_id, answered=charge.charge_id)
         return charge
 
     async def refund(
@@ -62,9 +62,9 @@ class Charges:
 
         Official reference: POST /v1/charges/{chargeId}/refunds
         """
-        request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
-        call = keyed(self._session, "charges.refund", _path(charge_id) + "/refunds", request, idempotency_key)
-        return await fetch_receipt(self._session, call, RefundReceipt)
+        body = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
+        request = keyed_request(self._session, "charges.refund", _path(charge_id) + "/refunds", body, idempotency_key)
+        return await fetch_receipt(self._session, request, RefundReceipt)
 
 
 def _path(charge_id: str) -> str:

@@ -7,7 +7,7 @@ import attrs
 from nexi_async._models import rules
 from nexi_async._models.payment_method import ConfiguredPaymentMethod
 from nexi_async._models.rules import Currency, MerchantNumber
-from nexi_async._transport.request import Call
+from nexi_async._transport.request import Request
 from nexi_async._transport.session import Session
 
 __all__ = ["PaymentMethods"]
@@ -49,5 +49,7 @@ class PaymentMethods:
             merchant_number=merchant_number or self._session.merchant_number, currency=currency, enabled=enabled
         )
         rules.check(wanted)
-        call = Call(operation="payment_methods.list", method="GET", path="/v1/paymentmethods", query=wanted.query())
-        return await self._session.fetch(call, tuple[ConfiguredPaymentMethod, ...])
+        request = Request(
+            operation="payment_methods.list", method="GET", path="/v1/paymentmethods", query=wanted.query()
+        )
+        return await self._session.fetch(request, tuple[ConfiguredPaymentMethod, ...])

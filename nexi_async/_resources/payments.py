@@ -22,8 +22,8 @@ from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order, OrderItem
 from nexi_async._models.payment import Payment, RetrievedPayment
 from nexi_async._models.refund import RefundReceipt, RefundRequest
-from nexi_async._resources.requests import checked, fetch_receipt, keyed, require_same
-from nexi_async._transport.request import Call, segment
+from nexi_async._resources.requests import encoded_body, fetch_receipt, keyed_request, require_same_id
+from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
 __all__ = ["Payments"]
@@ -72,7 +72,7 @@ class Payments:
 
         Official reference: POST /v1/payments
         """
-        request = CreatePayment(
+        body = CreatePayment(
             order=order,
             checkout=checkout,
             notifications=notifications,
@@ -85,7 +85,8 @@ class Payments:
             merchant_number=merchant_number or self._session.merchant_number,
         )
         return await self._session.fetch(
-            Call(operation="payments.create", method="POST", path="/v1/payments", body=checked(request)), CreatedPayment
+            Request(operation="payments.create", method="POST", path="/v1/payments", body=encoded_body(body)),
+            CreatedPayment,
         )
 
     async def retrieve(self, payment_id: str) -> Payment:
@@ -99,9 +100,9 @@ class Payments:
 
         Official reference: GET /v1/payments/{paymentId}
         """
-        call = Call(operation="payments.retrieve", method="GET", path=_path(payment_id), shares_pause=False)
-        payment = (await self._session.fetch(call, RetrievedPayment)).payment
-        require_same(call, asked=payment_id, answered=payment.payment_id)
+        request = Request(operation="payments.retrieve", method="GET", path=_path(payment_id), shares_backoff=False)
+        payment = (await self._session.fetch(request, RetrievedPayment)).payment
+        require_same_id(request, asked=payment_id, answered=payment.payment_id)
         return payment
 
     async def update_order(
@@ -129,8 +130,8 @@ class Payments:
         Official reference: PUT /v1/payments/{paymentId}/orderitems
         """
         shipping = None if shipping_cost_specified is None else ShippingCost(cost_specified=shipping_cost_specified)
-        request = UpdateOrder(amount=amount, items=items, shipping=shipping, payment_methods=payment_methods)
-        await self._put("payments.update_order", payment_id, "orderitems", request)
+        body = UpdateOrder(amount=amount, items=items, shipping=shipping, payment_methods=payment_methods)
+        await self._put("payments.update_order", payment_id, "orderitems", body)
 
     async def update_reference(self, payment_id: str, *, reference: str, checkout_url: str) -> None:
         """Give the payment another order number; repeated on failure.
@@ -142,8 +143,8 @@ class Payments:
 
         Official reference: PUT /v1/payments/{paymentId}/referenceinformation
         """
-        request = UpdateReference(reference=reference, checkout_url=checkout_url)
-        await self._put("payments.update_reference", payment_id, "referenceinformation", request)
+        body = UpdateReference(reference=reference, checkout_url=checkout_url)
+        await self._put("payments.update_reference", payment_id, "referenceinformation", body)
 
     async def update_my_reference(self, payment_id: str, *, my_reference: str) -> None:
         """Set the merchant's own text, at most 36 characters; repeated on failure.
@@ -164,7 +165,7 @@ class Payments:
         Official reference: PUT /v1/payments/{paymentId}/terminate
         """
         await self._session.send(
-            Call(operation="payments.terminate", method="PUT", path=_path(payment_id, "terminate"))
+            Request(operation="payments.terminate", method="PUT", path=_path(payment_id, "terminate"))
         )
 
     async def cancel(self, payment_id: str, *, amount: int, order_items: Iterable[OrderItem] | None = None) -> None:
@@ -180,9 +181,11 @@ class Payments:
 
         Official reference: POST /v1/payments/{paymentId}/cancels
         """
-        request = CancelPayment(amount=amount, order_items=order_items)
+        body = CancelPayment(amount=amount, order_items=order_items)
         path = _path(payment_id, "cancels")
-        await self._session.send(Call(operation="payments.cancel", method="POST", path=path, body=checked(request)))
+        await self._session.send(
+            Request(operation="payments.cancel", method="POST", path=path, body=encoded_body(body))
+        )
 
     async def charge(
         self,
@@ -216,7 +219,7 @@ class Payments:
 
         Official reference: POST /v1/payments/{paymentId}/charges
         """
-        request = ChargePayment(
+        body = ChargePayment(
             amount=amount,
             order_items=order_items,
             shipping=shipping,
@@ -224,8 +227,8 @@ class Payments:
             my_reference=my_reference,
             payment_method_reference=payment_method_reference,
         )
-        call = keyed(self._session, "payments.charge", _path(payment_id, "charges"), request, idempotency_key)
-        return await fetch_receipt(self._session, call, ChargeReceipt)
+        request = keyed_request(self._session, "payments.charge", _path(payment_id, "charges"), body, idempotency_key)
+        return await fetch_receipt(self._session, request, ChargeReceipt)
 
     async def refund(
         self,
@@ -250,13 +253,13 @@ class Payments:
 
         Official reference: POST /v1/payments/{paymentId}/refunds
         """
-        request = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
-        call = keyed(self._session, "payments.refund", _path(payment_id, "refunds"), request, idempotency_key)
-        return await fetch_receipt(self._session, call, RefundReceipt)
+        body = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
+        request = keyed_request(self._session, "payments.refund", _path(payment_id, "refunds"), body, idempotency_key)
+        return await fetch_receipt(self._session, request, RefundReceipt)
 
-    async def _put(self, operation: str, payment_id: str, what: str, request: object) -> None:
+    async def _put(self, operation: str, payment_id: str, what: str, body: object) -> None:
         path = _path(payment_id, what)
-        await self._session.send(Call(operation=operation, method="PUT", path=path, body=checked(request)))
+        await self._session.send(Request(operation=operation, method="PUT", path=path, body=encoded_body(body)))
 
 
 def _path(payment_id: str, *rest: str) -> str:

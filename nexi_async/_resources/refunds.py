@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from nexi_async._models.refund import Refund
-from nexi_async._resources.requests import require_same
-from nexi_async._transport.request import Call, segment
+from nexi_async._resources.requests import require_same_id
+from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
 __all__ = ["Refunds"]
@@ -28,9 +28,9 @@ class Refunds:
         Official reference: GET /v1/refunds/{refundId}
         """
         path = f"/v1/refunds/{segment(refund_id, name='refund_id')}"
-        call = Call(operation="refunds.retrieve", method="GET", path=path)
-        refund = await self._session.fetch(call, Refund)
-        require_same(call, asked=refund_id, answered=refund.refund_id)
+        request = Request(operation="refunds.retrieve", method="GET", path=path)
+        refund = await self._session.fetch(request, Refund)
+        require_same_id(request, asked=refund_id, answered=refund.refund_id)
         return refund
 
     async def cancel_pending(self, refund_id: str) -> None:
@@ -44,4 +44,4 @@ class Refunds:
         Official reference: POST /v1/pending-refunds/{refundId}/cancel
         """
         path = f"/v1/pending-refunds/{segment(refund_id, name='refund_id')}/cancel"
-        await self._session.send(Call(operation="refunds.cancel_pending", method="POST", path=path))
+        await self._session.send(Request(operation="refunds.cancel_pending", method="POST", path=path))

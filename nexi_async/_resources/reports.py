@@ -12,8 +12,8 @@ from nexi_async._models import rules
 from nexi_async._models.payout import Payout, PayoutAction, PayoutActionPage, PayoutPage
 from nexi_async._models.rules import Currency
 from nexi_async._resources.pages import check_page_size, numbered
-from nexi_async._resources.requests import require_same
-from nexi_async._transport.request import Call, segment
+from nexi_async._resources.requests import require_same_id
+from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
 __all__ = ["Reports"]
@@ -91,9 +91,9 @@ class Reports:
         Official reference: GET /report/v1/payouts/{id}
         """
         query = {"pageNumber": "0", "pageSize": "1"}
-        call = self._call("payout", _payout(payout_id), query)
-        found = await self._session.fetch(call, Payout)
-        require_same(call, asked=payout_id, answered=found.id)
+        request = self._call("payout", _payout(payout_id), query)
+        found = await self._session.fetch(request, Payout)
+        require_same_id(request, asked=payout_id, answered=found.id)
         return found
 
     def payment_actions(
@@ -113,10 +113,10 @@ class Reports:
 
         return numbered(fetch)
 
-    def _call(self, name: str, path: str, query: Mapping[str, str | None]) -> Call:
+    def _call(self, name: str, path: str, query: Mapping[str, str | None]) -> Request:
         members = {"merchantNumber": self._session.merchant_number, **query}
         given = tuple((name, value) for name, value in members.items() if value is not None)
-        return Call(operation=f"reports.{name}", method="GET", path=f"/report/v1/{path}", query=given)
+        return Request(operation=f"reports.{name}", method="GET", path=f"/report/v1/{path}", query=given)
 
 
 @attrs.frozen(kw_only=True)

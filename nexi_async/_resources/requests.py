@@ -12,41 +12,41 @@ from nexi_async._models.card_payment import CardPaymentReceipt
 from nexi_async._models.charge import ChargeReceipt
 from nexi_async._models.refund import RefundReceipt
 from nexi_async._models.subscription import SubscriptionChargeReceipt
-from nexi_async._transport.request import Call
+from nexi_async._transport.request import Request
 from nexi_async._transport.session import Session
 
 Receipt = TypeVar("Receipt", CardPaymentReceipt, ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
 
-__all__ = ["checked", "fetch_receipt", "keyed", "not_empty", "require_same"]
+__all__ = ["encoded_body", "fetch_receipt", "keyed_request", "not_empty", "require_same_id"]
 
 
-def checked(request: object) -> bytes:
+def encoded_body(body: object) -> bytes:
     """The request as bytes, once it keeps every rule."""
-    rules.check(request)
-    return codec.encode(request)
+    rules.check(body)
+    return codec.encode(body)
 
 
-def keyed(
+def keyed_request(
     session: Session,
     operation: str,
     path: str,
-    request: object,
+    body: object,
     key: str | None,
     *,
     headers: tuple[tuple[str, str], ...] = (),
-) -> Call:
+) -> Request:
     """A POST that carries an idempotency key, the caller's or, unless the client requires that, a new one."""
     if key is None:
         session.require_key(None)
         key = new_key()
     else:
         check_key(key)
-    return Call(operation=operation, method="POST", path=path, body=checked(request), key=key, headers=headers)
+    return Request(operation=operation, method="POST", path=path, body=encoded_body(body), key=key, headers=headers)
 
 
-async def fetch_receipt(session: Session, call: Call, kind: type[Receipt]) -> Receipt:
+async def fetch_receipt(session: Session, request: Request, kind: type[Receipt]) -> Receipt:
     """Send a call that carries a key, and note the key on its receipt."""
-    return await session.fetch(call, kind, prepare=lambda document: _with_key(document, call.key))
+    return await session.fetch(request, kind, prepare=lambda document: _with_key(document, request.key))
 
 
 def _with_key(document: Any, key: str | None) -> Any:
@@ -60,10 +60,10 @@ def not_empty(text: str, *, name: str) -> str:
     return text
 
 
-def require_same(call: Call, *, asked: str, answered: str) -> None:
+def require_same_id(request: Request, *, asked: str, answered: str) -> None:
     """Refuse an answer that belongs to another request, the worst that a mixed-up connection can do."""
     if _bare(asked) != _bare(answered):
-        raise UnexpectedResponse(f"{call} was answered with {answered}, not with what was asked for", body=b"")
+        raise UnexpectedResponse(f"{request} was answered with {answered}, not with what was asked for", body=b"")
 
 
 def _bare(identifier: str) -> str:

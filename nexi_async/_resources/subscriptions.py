@@ -35,8 +35,8 @@ from nexi_async._models.subscription import (
     UnscheduledSubscription,
 )
 from nexi_async._resources.pages import PAGE_SIZE, Poll, items_of
-from nexi_async._resources.requests import fetch_receipt, keyed, not_empty, require_same
-from nexi_async._transport.request import Call, segment
+from nexi_async._resources.requests import fetch_receipt, keyed_request, not_empty, require_same_id
+from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
 __all__ = ["SCHEDULED", "UNSCHEDULED", "Kind", "Subscriptions"]
@@ -98,9 +98,9 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: GET /v1/subscriptions/{subscriptionId}, GET /v1/unscheduledsubscriptions/{...}
         """
-        call = self._get("retrieve", self._path(subscription_id))
-        found = await self._session.fetch(call, self._kind.model)
-        require_same(call, asked=subscription_id, answered=self._kind.id_of(found))
+        request = self._get("retrieve", self._path(subscription_id))
+        found = await self._session.fetch(request, self._kind.model)
+        require_same_id(request, asked=subscription_id, answered=self._kind.id_of(found))
         return found
 
     async def find(self, *, external_reference: str) -> Agreement:
@@ -115,8 +115,8 @@ class Subscriptions(Generic[Agreement]):
         Official reference: GET /v1/subscriptions?externalReference=..., GET /v1/unscheduledsubscriptions?...
         """
         query = (("externalReference", not_empty(external_reference, name="external_reference")),)
-        call = self._get("find", self._kind.root, query=query)
-        return await self._session.fetch(call, self._kind.model)
+        request = self._get("find", self._kind.root, query=query)
+        return await self._session.fetch(request, self._kind.model)
 
     async def charge(
         self,
@@ -144,16 +144,16 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
         """
-        request = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
+        body = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
         path, headers = self._path(subscription_id) + "/charges", self._partner_headers("charge")
-        call = keyed(self._session, self._named("charge"), path, request, idempotency_key, headers=headers)
-        return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
+        request = keyed_request(self._session, self._named("charge"), path, body, idempotency_key, headers=headers)
+        return await fetch_receipt(self._session, request, SubscriptionChargeReceipt)
 
     async def _charge_stored(
         self, subscription_id: str, body: bytes, *, idempotency_key: str
     ) -> SubscriptionChargeReceipt:
         """As `charge`, with a request that was checked and encoded when it was stored, and is sent as it is."""
-        call = Call(
+        request = Request(
             operation=self._named("charge"),
             method="POST",
             path=self._path(subscription_id) + "/charges",
@@ -161,7 +161,7 @@ class Subscriptions(Generic[Agreement]):
             key=check_key(idempotency_key),
             headers=self._partner_headers("charge"),
         )
-        return await fetch_receipt(self._session, call, SubscriptionChargeReceipt)
+        return await fetch_receipt(self._session, request, SubscriptionChargeReceipt)
 
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
         """What became of a charge, by the key that it was sent with; changes nothing and is repeated on failure.
@@ -254,12 +254,12 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: POST /v1/subscriptions/charges, POST /v1/unscheduledsubscriptions/charges
         """
-        request = ChargeBulk(
+        body = ChargeBulk(
             external_bulk_charge_id=external_bulk_charge_id,
             subscriptions=subscriptions,
             notifications=notifications,
         )
-        return await self._start("charges", request, external_id=external_bulk_charge_id)
+        return await self._start("charges", body, external_id=external_bulk_charge_id)
 
     async def verify_bulk(
         self,
@@ -276,8 +276,8 @@ class Subscriptions(Generic[Agreement]):
 
         Official reference: POST /v1/subscriptions/verifications, POST /v1/unscheduledsubscriptions/verifications
         """
-        request = VerifyBulk(subscriptions=subscriptions, external_bulk_verification_id=external_bulk_verification_id)
-        return await self._start("verifications", request, external_id=external_bulk_verification_id)
+        body = VerifyBulk(subscriptions=subscriptions, external_bulk_verification_id=external_bulk_verification_id)
+        return await self._start("verifications", body, external_id=external_bulk_verification_id)
 
     def bulk_charges(
         self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
@@ -310,18 +310,18 @@ class Subscriptions(Generic[Agreement]):
         """
         return items_of(self._fetcher("verifications", bulk_id, BulkVerificationPage), page_size=page_size, poll=poll)
 
-    async def _start(self, what: str, request: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
-        rules.check(request)
+    async def _start(self, what: str, body: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
+        rules.check(body)
         name = "charge_bulk" if what == "charges" else "verify_bulk"
-        call = Call(
+        request = Request(
             operation=self._named(name),
             method="POST",
             path=f"{self._kind.root}/{what}",
-            body=codec.as_json(self._spelled(codec.plain(request))),
-            known_by=external_id,
+            body=codec.as_json(self._spelled(codec.plain(body))),
+            external_bulk_id=external_id,
             headers=self._partner_headers(name),
         )
-        return await self._session.fetch(call, BulkReceipt)
+        return await self._session.fetch(request, BulkReceipt)
 
     def _spelled(self, document: dict[str, Any]) -> dict[str, Any]:
         """The request in this kind's words."""
@@ -333,8 +333,8 @@ class Subscriptions(Generic[Agreement]):
 
         async def fetch(skip: int, take: int) -> Page:
             query = (("skip", str(skip)), ("take", str(take)))
-            call = self._get(f"bulk_{what}", path, query=query)
-            return await self._session.fetch(call, kind, prepare=self._read_page)
+            request = self._get(f"bulk_{what}", path, query=query)
+            return await self._session.fetch(request, kind, prepare=self._read_page)
 
         return fetch
 
@@ -345,9 +345,9 @@ class Subscriptions(Generic[Agreement]):
             return document
         return document | {"page": [_renamed(entry, self._kind.id_member, "subscriptionId") for entry in entries]}
 
-    def _get(self, name: str, path: str, *, query: tuple[tuple[str, str], ...] = (), key: str | None = None) -> Call:
+    def _get(self, name: str, path: str, *, query: tuple[tuple[str, str], ...] = (), key: str | None = None) -> Request:
         headers = self._partner_headers(name)
-        return Call(operation=self._named(name), method="GET", path=path, query=query, key=key, headers=headers)
+        return Request(operation=self._named(name), method="GET", path=path, query=query, key=key, headers=headers)
 
     def _named(self, name: str) -> str:
         return f"{self._kind.group}.{name}"

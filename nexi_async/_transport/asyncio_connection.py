@@ -20,8 +20,8 @@ from typing import Any, Final, cast
 import anyio
 import httpx
 
-from nexi_async._transport.connection import CHUNK, LostCallback, StepLimits
-from nexi_async._transport.http1 import BadReply, ReplyReader
+from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts
+from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
 __all__ = ["AsyncioConnection", "connect"]
@@ -44,15 +44,15 @@ class AsyncioConnection(asyncio.Protocol):
         self._is_open = True
         self._is_paused = False
         self._unsent: memoryview | None = None
-        self._reply: ReplyReader | None = None  # of the exchange under way
+        self._reply: ResponseParser | None = None  # of the exchange under way
         self._over: asyncio.Future[None]
         self._failure: httpx.TransportError | None = None
-        self._limits = StepLimits()
+        self._timeouts = Timeouts()
         self._deadline = self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._alarm = math.inf
 
-    def is_quiet(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether it is still open and nothing has come unasked, be it that the loop has not yet told."""
         return self._is_usable() and not (self._poll is not None and self._poll.poll(0))
 
@@ -60,15 +60,15 @@ class AsyncioConnection(asyncio.Protocol):
         return self._is_open and not self._transport.is_closing()
 
     async def exchange(
-        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
-    ) -> ReplyReader:
+        self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
+    ) -> ResponseParser:
         """Write a request and read its answer; see `Connection`."""
         self.is_reusable = False
         if not self._is_usable():
             raise httpx.ConnectError("the connection broke before anything was sent")
-        reply = self._reply = ReplyReader(head_only=head_only)
+        reply = self._reply = ResponseParser(head_only=head_only)
         self._failure = None
-        self._limits, self._deadline = limits, deadline
+        self._timeouts, self._deadline = timeouts, deadline
         self._over = self._loop.create_future()
         self._hand_over(request)
         try:
@@ -94,7 +94,7 @@ class AsyncioConnection(asyncio.Protocol):
         else:
             self._unsent = memoryview(request)
             self._send_more()
-        self._begin_step(self._limits.read if self._is_written else self._limits.write)
+        self._begin_step(self._timeouts.read if self._is_written else self._timeouts.write)
         self._set_timer()
 
     def _send_more(self) -> None:
@@ -128,13 +128,13 @@ class AsyncioConnection(asyncio.Protocol):
             return
         try:
             reply.feed(data)
-        except BadReply as bad:
+        except MalformedResponse as bad:
             self._end(httpx.RemoteProtocolError(str(bad)))
         else:
             if reply.is_complete:
                 self._end()
             elif self._is_written:
-                self._begin_step(self._limits.read)
+                self._begin_step(self._timeouts.read)
 
     def eof_received(self) -> None:
         """The server has closed its side; it may be the end of an answer without a length."""
@@ -160,7 +160,7 @@ class AsyncioConnection(asyncio.Protocol):
         self._is_paused = False
         self._send_more()
         if self._is_written:
-            self._begin_step(self._limits.read)
+            self._begin_step(self._timeouts.read)
 
     def _spoil(self) -> None:
         """Nothing can be exchanged any more; the pool learns of it at once."""
@@ -188,7 +188,7 @@ class AsyncioConnection(asyncio.Protocol):
     # --- time ---
 
     def _begin_step(self, seconds: float) -> None:
-        if seconds >= self._limits.total:
+        if seconds >= self._timeouts.total:
             self._due = self._deadline
         else:
             self._due = min(time.monotonic() + seconds, self._deadline)

@@ -19,16 +19,16 @@ from typing import Final, Protocol, TypeAlias
 
 import attrs
 
-from nexi_async._transport.http1 import ReplyReader
+from nexi_async._transport.http1 import ResponseParser
 
-__all__ = ["CHUNK", "Connection", "LostCallback", "StepLimits"]
+__all__ = ["CHUNK", "Connection", "LostCallback", "Timeouts"]
 
 CHUNK: Final = 65_536
 """Bytes of a large request that are handed over at once; more waits until the buffers have been emptied."""
 
 
 @attrs.frozen(kw_only=True)
-class StepLimits:
+class Timeouts:
     """Seconds that each step of a request may take, and all of them together.
 
     By the wall clock, which goes on while a machine is suspended, `not_after` (seconds since 1970) ends the time in
@@ -59,12 +59,12 @@ class Connection(Protocol):
     is_closed: bool
     on_lost: LostCallback | None
 
-    def is_quiet(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether it is still open and nothing has come unasked."""
 
     async def exchange(
-        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
-    ) -> ReplyReader:
+        self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
+    ) -> ResponseParser:
         """Write a request and read its answer; the deadline is a time of `time.monotonic`.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from nexi_async._errors import NexiError
-from nexi_async._transport.request import Answer
+from nexi_async._transport.request import Response
 
 __all__ = ["Attempt", "Hooks"]
 
@@ -51,14 +51,14 @@ class Hooks:
     """
 
     on_request: Callable[[Attempt], None] | None = None
-    on_response: Callable[[Attempt, Answer | NexiError | None, float], None] | None = None
+    on_response: Callable[[Attempt, Response | NexiError | None, float], None] | None = None
     on_retry: Callable[[Attempt, NexiError, float], None] | None = None
 
     def request(self, attempt: Attempt) -> None:
         """Tell of an attempt that begins."""
         _tell(self.on_request, attempt)
 
-    def response(self, attempt: Attempt, end: Answer | NexiError | None, seconds: float) -> None:
+    def response(self, attempt: Attempt, end: Response | NexiError | None, seconds: float) -> None:
         """Tell how an attempt ended."""
         _tell(self.on_response, attempt, end, seconds)
 

@@ -9,7 +9,7 @@ from typing import Final
 import httptools
 import httpx
 
-__all__ = ["BadReply", "ReplyReader", "request_head"]
+__all__ = ["MalformedResponse", "ResponseParser", "request_head"]
 
 MAX_HEAD: Final = 65_536
 """Bytes of status line and headers."""
@@ -24,7 +24,7 @@ _HEAD: Final = re.compile(rf"{_WORD} [!-~]++ HTTP/1\.1\r\n(?:{_WORD}: [\t -~\x80
 _BODILESS: Final = frozenset({204, 304})
 
 
-class BadReply(Exception):
+class MalformedResponse(Exception):
     """What came is no answer, is cut off, or is larger than allowed."""
 
 
@@ -41,7 +41,7 @@ def request_head(method: str, target: str, headers: Collection[tuple[str, str]])
     return head.encode("latin-1")
 
 
-class ReplyReader:
+class ResponseParser:
     """Reads one answer from whatever pieces it comes in.
 
     Interim answers (100, 103) are passed over. `is_complete` says that the answer is all there; `is_clean`, that the
@@ -110,7 +110,7 @@ class ReplyReader:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.is_complete:
-                raise BadReply(f"not an HTTP answer: {type(error).__name__}") from None
+                raise MalformedResponse(f"not an HTTP answer: {type(error).__name__}") from None
             self._surplus = True
         self._check_size()
         if self.is_complete:
@@ -118,11 +118,11 @@ class ReplyReader:
 
     def _check_size(self) -> None:
         if self._in_head and not self.is_complete and self._fed > MAX_HEAD:
-            raise BadReply(f"more than {MAX_HEAD} bytes of headers")
+            raise MalformedResponse(f"more than {MAX_HEAD} bytes of headers")
         if len(self.headers) > MAX_HEADERS:
-            raise BadReply(f"more than {MAX_HEADERS} headers")
+            raise MalformedResponse(f"more than {MAX_HEADERS} headers")
         if self._fed > MAX_BODY:
-            raise BadReply(f"a body of more than {MAX_BODY} bytes")
+            raise MalformedResponse(f"a body of more than {MAX_BODY} bytes")
 
     @property
     def _is_framed(self) -> bool:
@@ -134,7 +134,9 @@ class ReplyReader:
         if not self._in_head and not self._is_framed:
             self.is_complete = True
         if not self.is_complete:
-            raise BadReply("closed before the answer was complete" if self._fed else "closed without an answer")
+            raise MalformedResponse(
+                "closed before the answer was complete" if self._fed else "closed without an answer"
+            )
 
     # --- what the parser calls ---
 

@@ -7,7 +7,7 @@ import asyncio
 import anyio
 from anyio.lowlevel import current_token
 
-from nexi_async._transport.seam import Carrier
+from nexi_async._transport.http_transport import HTTPTransport
 
 __all__ = ["Lifetime"]
 
@@ -18,8 +18,8 @@ LONGEST_CLOSE = 5.0
 class Lifetime:
     """Opens and closes a carrier, and refuses its use outside of that or on another event loop."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
+    def __init__(self, transport: HTTPTransport) -> None:
+        self._transport = transport
         self._loop: object = None
         self._closed = False
 
@@ -28,22 +28,22 @@ class Lifetime:
         if self._loop is not None or self._closed:
             raise RuntimeError("this client was opened before; make a new one")
         self._loop = _running_loop()
-        await self._carrier.open()
+        await self._transport.open()
 
     async def close(self) -> None:
         """Close every connection, also when the task that does it is cancelled."""
         self._closed = True
         with anyio.move_on_after(LONGEST_CLOSE, shield=True):
-            await self._carrier.close()
+            await self._transport.close()
 
-    def require(self) -> Carrier:
+    def require(self) -> HTTPTransport:
         """The carrier, if the client is open here."""
         if self._closed or self._loop is None:
             state = "closed" if self._closed else "not open yet"
             raise RuntimeError(f"this client is {state}; use it inside of `async with AsyncCheckout(...) as checkout:`")
         if self._loop != _running_loop():
             raise RuntimeError("this client belongs to another event loop; make one client for each loop")
-        return self._carrier
+        return self._transport
 
 
 def _running_loop() -> object:

@@ -16,7 +16,7 @@ import anyio
 import httpx
 from anyio.lowlevel import checkpoint
 
-from nexi_async._transport.connection import Connection, StepLimits
+from nexi_async._transport.connection import Connection, Timeouts
 
 __all__ = ["Pool"]
 
@@ -39,7 +39,7 @@ class Pool:
         """How many connections are open or being opened."""
         return self._open
 
-    async def acquire(self, limits: StepLimits, deadline: float) -> Connection:
+    async def acquire(self, timeouts: Timeouts, deadline: float) -> Connection:
         """A connection that nobody else uses; give it back with `release`. The deadline is one of `time.monotonic`.
 
         Raises:
@@ -49,10 +49,10 @@ class Pool:
         self._require_open()
         connection = self._quiet_idle_one()
         if connection is None and self._open >= self._size:
-            connection = self._if_quiet(await self._wait(min(limits.pool, deadline - time.monotonic())))
+            connection = self._if_quiet(await self._wait(min(timeouts.pool, deadline - time.monotonic())))
         elif connection is None:
             self._open += 1
-        return connection or await self._open_one(min(limits.connect, deadline - time.monotonic()))
+        return connection or await self._open_one(min(timeouts.connect, deadline - time.monotonic()))
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: for the next task if it is reusable, else close it."""
@@ -101,7 +101,7 @@ class Pool:
     def _quiet_idle_one(self) -> Connection | None:
         while self._idle:
             connection, _ = self._idle.popitem()
-            if not self._is_expired(connection) and connection.is_quiet():
+            if not self._is_expired(connection) and connection.is_healthy():
                 return connection
             self._free_place()
             self._close(connection)
@@ -109,7 +109,7 @@ class Pool:
 
     def _if_quiet(self, connection: Connection | None) -> Connection | None:
         """The connection, unless it has spoken up on its way here; then only its place is left."""
-        if connection is None or connection.is_quiet():
+        if connection is None or connection.is_healthy():
             return connection
         self._close(connection)
         return None

@@ -10,15 +10,15 @@ import attrs
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
 
-__all__ = ["Answer", "Call", "segment"]
+__all__ = ["Request", "Response", "segment"]
 
 MAX_ID = 128
-REPEATABLE_METHODS = frozenset({"GET", "PUT"})
+IDEMPOTENT_METHODS = frozenset({"GET", "PUT"})
 """A GET changes nothing; every PUT of this API sets a value, and setting it twice changes nothing more."""
 
 
 @attrs.frozen(kw_only=True)
-class Call:
+class Request:
     """A request that is ready to be sent, as often as need be with the same bytes."""
 
     operation: str
@@ -28,23 +28,23 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
     key: str | None = None
-    known_by: str | None = None
+    external_bulk_id: str | None = None
     """The external id in the body by which the API knows a bulk run; it answers a repetition with the same run."""
     headers: tuple[tuple[str, str], ...] = ()
-    shares_pause: bool = True
+    shares_backoff: bool = True
     """False where the API counts calls per object, so that being limited here says nothing about other calls."""
 
     @property
-    def may_repeat(self) -> bool:
+    def is_idempotent(self) -> bool:
         """Whether sending it again cannot do a second time what it may have done already."""
-        return self.method in REPEATABLE_METHODS or self.key is not None or self.known_by is not None
+        return self.method in IDEMPOTENT_METHODS or self.key is not None or self.external_bulk_id is not None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class Response:
     """What the API said in the end."""
 
     status: int

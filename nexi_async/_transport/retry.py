@@ -17,9 +17,9 @@ from __future__ import annotations
 import attrs
 
 from nexi_async._errors import APIError, Conflict, NexiError, Outcome, ServerError, TransportError
-from nexi_async._transport.request import Call
+from nexi_async._transport.request import Request
 
-__all__ = ["RetryPolicy", "delay_before_next"]
+__all__ = ["RetryPolicy", "retry_delay"]
 
 MOST_DOUBLINGS = 64
 """More than any sensible limit needs, and a power that a float still holds."""
@@ -54,35 +54,35 @@ class RetryPolicy:
         return self.deadline - min(SHORTEST_ATTEMPT, self.deadline / 10)
 
 
-def delay_before_next(
-    policy: RetryPolicy, call: Call, failure: NexiError, *, attempt: int, elapsed: float, draw: float
+def retry_delay(
+    policy: RetryPolicy, request: Request, failure: NexiError, *, attempt: int, elapsed: float, draw: float
 ) -> float | None:
     """Seconds to wait before sending the call again, or None to give up.
 
     Args:
         policy: the limits.
-        call: what was sent.
+        request: what was sent.
         failure: how the last attempt ended.
         attempt: how many attempts were made.
         elapsed: seconds since the first began.
         draw: a random number from 0 to 1.
     """
-    if attempt >= policy.attempts or not _may_be_sent_again(call, failure):
+    if attempt >= policy.attempts or not _is_retryable(request, failure):
         return None
     asked = failure.retry_after if isinstance(failure, APIError) else None
     delay = _backoff(policy, attempt) * draw if asked is None else asked
     return delay if elapsed + delay <= policy.last_start else None
 
 
-def _may_be_sent_again(call: Call, failure: NexiError) -> bool:
+def _is_retryable(request: Request, failure: NexiError) -> bool:
     if isinstance(failure, TransportError):
-        return call.may_repeat or failure.outcome is Outcome.NOT_SENT
+        return request.is_idempotent or failure.outcome is Outcome.NOT_SENT
     if not isinstance(failure, APIError):
         return False
-    return failure.status in (408, 429) or (call.may_repeat and _is_passing(failure))
+    return failure.status in (408, 429) or (request.is_idempotent and _is_transient(failure))
 
 
-def _is_passing(failure: APIError) -> bool:
+def _is_transient(failure: APIError) -> bool:
     in_progress = isinstance(failure, Conflict) and failure.outcome is Outcome.UNKNOWN
     return in_progress or isinstance(failure, ServerError)
 

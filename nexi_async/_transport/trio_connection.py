@@ -13,8 +13,8 @@ import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSStream
 
-from nexi_async._transport.connection import CHUNK, LostCallback, StepLimits
-from nexi_async._transport.http1 import BadReply, ReplyReader
+from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts
+from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
 __all__ = ["TrioConnection", "connect"]
@@ -22,7 +22,7 @@ __all__ = ["TrioConnection", "connect"]
 LAST_WORDS: Final = 1.0
 """Seconds that a server which stopped reading gets to say why."""
 
-BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError)
+TRANSPORT_ERRORS: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError)
 """What anyio's streams raise; trouble with TLS is an `OSError`, two tasks that both have to write for it are busy."""
 
 
@@ -38,7 +38,7 @@ class TrioConnection:
         self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  not Django's
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    def is_quiet(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether it is still open and nothing has come unasked; nobody calls back, so it has to be looked for."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
@@ -49,13 +49,13 @@ class TrioConnection:
         return False
 
     async def exchange(
-        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
-    ) -> ReplyReader:
+        self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
+    ) -> ResponseParser:
         """Write a request and read its answer; see `Connection`."""
         self.is_reusable = False
         if self.is_closed:
             raise httpx.ConnectError("the connection broke before anything was sent")
-        exchange = _Exchange(self._stream, ReplyReader(head_only=head_only), limits, deadline)
+        exchange = _Exchange(self._stream, ResponseParser(head_only=head_only), timeouts, deadline)
         async with anyio.create_task_group() as tasks:  # a server may answer before it has read all of a large request
             tasks.start_soon(exchange.write, request)
             await exchange.read()
@@ -77,9 +77,9 @@ class TrioConnection:
 class _Exchange:
     """One request and its answer on their way."""
 
-    def __init__(self, stream: ByteStream, reply: ReplyReader, limits: StepLimits, deadline: float) -> None:
+    def __init__(self, stream: ByteStream, reply: ResponseParser, timeouts: Timeouts, deadline: float) -> None:
         self._stream = stream
-        self._limits = limits
+        self._timeouts = timeouts
         self._deadline = deadline
         self._waiting = anyio.CancelScope()
         self.reply = reply
@@ -89,13 +89,13 @@ class _Exchange:
     async def write(self, request: bytes) -> None:
         """Write all of the request, or find out why not."""
         try:
-            with anyio.fail_after(self._at_most(self._limits.write)):
+            with anyio.fail_after(self._at_most(self._timeouts.write)):
                 for start in range(0, len(request), CHUNK):
                     await self._stream.send(request[start : start + CHUNK])
             self.is_written = True
         except TimeoutError:
             self.failure = httpx.WriteTimeout("the request could not be written in time")
-        except BROKEN:
+        except TRANSPORT_ERRORS:
             self.failure = httpx.WriteError("the connection broke while the request was being written")
         self._waiting.deadline = anyio.current_time() + self._at_most(self._patience)
 
@@ -106,11 +106,11 @@ class _Exchange:
                 with anyio.fail_after(self._at_most(self._patience)) as self._waiting:
                     piece = await self._next_piece()
                 self.reply.feed(piece)
-        except BadReply as bad:
+        except MalformedResponse as bad:
             self.failure = self.failure or httpx.RemoteProtocolError(str(bad))
         except TimeoutError:
             self.failure = self.failure or httpx.ReadTimeout("the answer did not come in time")
-        except BROKEN as error:
+        except TRANSPORT_ERRORS as error:
             self.failure = self.failure or httpx.ReadError(f"the connection broke: {type(error).__name__}")
 
     async def _next_piece(self) -> bytes:
@@ -123,8 +123,10 @@ class _Exchange:
     def _patience(self) -> float:
         """An answer may come while a large request is still being written; a server that broke off gets a moment."""
         if self.is_written:
-            return self._limits.read
-        return self._limits.write + self._limits.read if self.failure is None else min(LAST_WORDS, self._limits.read)
+            return self._timeouts.read
+        return (
+            self._timeouts.write + self._timeouts.read if self.failure is None else min(LAST_WORDS, self._timeouts.read)
+        )
 
     def _at_most(self, seconds: float) -> float:
         return min(seconds, self._deadline - time.monotonic())
@@ -136,7 +138,7 @@ def _is_holding_back(stream: TLSStream) -> bool:
 
 
 async def connect(origin: Origin, tls: ssl.SSLContext | None) -> TrioConnection:
-    """Open a connection, with TLS if there is a context for it; an error of `BROKEN` if there is no way."""
+    """Open a connection, with TLS if there is a context for it; an error of `TRANSPORT_ERRORS` if there is no way."""
     stream = await anyio.connect_tcp(origin.host, origin.port)
     if tls is None:
         return TrioConnection(stream)

@@ -194,7 +194,7 @@ def _item(line: Any, path: str, reference: str) -> OrderItem:
     try:
         return OrderItem.of(**{"reference": reference, **line, "quantity": exact})
     except InvalidRequest as error:
-        raise InvalidRequest([(f"{path}.{fault.path}", fault.text) for fault in error.faults]) from None
+        raise InvalidRequest([(f"{path}.{fault.path}", fault.message) for fault in error.faults]) from None
 
 
 def _notifications(given: Any) -> Notifications | None:
@@ -207,7 +207,7 @@ def _notifications(given: Any) -> Notifications | None:
     try:
         return Notifications.to(given["url"], authorization=given["authorization"], events=given["events"])
     except InvalidRequest as error:
-        raise InvalidRequest([(f"notifications.{fault.path}", fault.text) for fault in error.faults]) from None
+        raise InvalidRequest([(f"notifications.{fault.path}", fault.message) for fault in error.faults]) from None
 
 
 def _check_names(given: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:

@@ -160,7 +160,7 @@ def _number(value: object) -> int | None:
 
 def _on_the_wire(fault: Fault, envelope: dict[str, Any]) -> Fault:
     """Events are flat, deliveries keep what is particular to an event under `data`."""
-    return fault if fault.path in envelope else Fault(f"data.{fault.path}", fault.text)
+    return fault if fault.path in envelope else Fault(f"data.{fault.path}", fault.message)
 
 
 def _is_optional(kind: object) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from nexi_async._demo.orders import read_orders, sample_orders
 from nexi_async._demo.scenarios import Ending, Story, story_of
-from nexi_async.reference.emulated_cards import Behaviour, look_up
+from nexi_async.reference.sandbox import Behaviour, look_up
 
 
 def sample_stories() -> list[tuple[str, Story]]:

@@ -25,7 +25,7 @@ def test_an_unknown_event_is_refused() -> None:
     with pytest.raises(InvalidRequest) as refusal:
         Notifications.to(**TO, events=["payment.created", "payment.chekout.completed", "payment.nonsense"])
     assert [fault.path for fault in refusal.value.faults] == ["events[1]", "events[2]"]
-    assert "did you mean 'payment.checkout.completed'?" in refusal.value.faults[0].text
+    assert "did you mean 'payment.checkout.completed'?" in refusal.value.faults[0].message
 
 
 def test_a_newer_event_can_be_asked_for() -> None:

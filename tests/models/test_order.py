@@ -30,7 +30,7 @@ def faults(build: Any, *args: Any, **kwargs: Any) -> dict[str, str]:
     """Where and why building is refused."""
     with pytest.raises(InvalidRequest) as caught:
         build(*args, **kwargs)
-    return {fault.path: fault.text for fault in caught.value.faults}
+    return {fault.path: fault.message for fault in caught.value.faults}
 
 
 def test_line_from_a_price_without_vat() -> None:

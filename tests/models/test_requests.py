@@ -212,7 +212,7 @@ def test_valid_requests_pass(request_: object) -> None:
 @pytest.mark.parametrize(("request_", "path", "text"), FAULTY, ids=[f"{path}-{text}" for _, path, text in FAULTY])
 def test_breaches_are_found(request_: object, path: str, text: str) -> None:
     """Each breach of a documented rule is found, with its place and its reason."""
-    found = {fault.path: fault.text for fault in rules.faults(request_)}
+    found = {fault.path: fault.message for fault in rules.faults(request_)}
     assert list(found) == [path]
     assert text in found[path]
 

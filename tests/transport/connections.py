@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from nexi_async._transport.connection import LostCallback, StepLimits
-from nexi_async._transport.http1 import ReplyReader
+from nexi_async._transport.connection import LostCallback, Timeouts
+from nexi_async._transport.http1 import ResponseParser
 
 
 class NumberedConnection:
     """A connection that can be told apart, and carries nothing.
 
     Attributes:
-        surprise: whether something has come unasked, which `is_quiet` tells.
+        surprise: whether something has come unasked, which `is_healthy` tells.
         closed: how many times it was closed.
         lingers: whether the socket is closed only by `vanish`.
     """
@@ -27,12 +27,12 @@ class NumberedConnection:
         self.closed = 0
         self.lingers = False
 
-    def is_quiet(self) -> bool:
+    def is_healthy(self) -> bool:
         return not (self.surprise or self.closed)
 
     async def exchange(
-        self, request: bytes, *, head_only: bool, limits: StepLimits, deadline: float = math.inf
-    ) -> ReplyReader:
+        self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
+    ) -> ResponseParser:
         raise NotImplementedError
 
     def close(self) -> None:

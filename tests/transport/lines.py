@@ -56,12 +56,12 @@ class Line:
     """
 
     def __init__(
-        self, near: socket.socket, context: ssl.SSLContext | None = None, limits: Limits | None = None
+        self, near: socket.socket, context: ssl.SSLContext | None = None, timeouts: Limits | None = None
     ) -> None:
         near.setblocking(False)
         near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a reset overtakes what was sent before
         self.socket = near
-        self.limits = limits or Limits()
+        self.timeouts = timeouts or Limits()
         self.has_read = self.has_sent = self.understood = 0
         self.hello = self.shaken = self.flight = 0
         self._buffer = b""
@@ -155,7 +155,7 @@ class Line:
         self._buffer += found
 
     async def _receive(self) -> bytes:
-        while (room := min(CHUNK, self.limits.read - self.has_read)) > 0:
+        while (room := min(CHUNK, self.timeouts.read - self.has_read)) > 0:
             try:
                 found = self.socket.recv(int(room))
             except BlockingIOError:
@@ -170,7 +170,7 @@ class Line:
         raise HungUp
 
     async def _send(self, data: bytes) -> None:
-        room = self.limits.send - self.has_sent
+        room = self.timeouts.send - self.has_sent
         rest = memoryview(data) if len(data) <= room else memoryview(data)[: int(room)]
         while rest:
             try:
@@ -202,7 +202,7 @@ class Server:
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self.context = context
         self.handle: Handle = self.answer_all
-        self.limits = Limits()
+        self.timeouts = Limits()
         self.lines: list[Line] = []
         self.seen: dict[str, int] = {}
         self.url = ""
@@ -224,15 +224,15 @@ class Server:
 
     async def serve_one(self, near: socket.socket) -> None:
         """Serve a connection to its end."""
-        limits = attrs.evolve(self.limits)
-        line = Line(near, self.context, limits)
+        timeouts = attrs.evolve(self.timeouts)
+        line = Line(near, self.context, timeouts)
         self.lines.append(line)
         try:
             with contextlib.suppress(HungUp):
                 await line.handshake()
                 await self.handle(line)
         finally:
-            line.close(by_reset=limits.by_reset)
+            line.close(by_reset=timeouts.by_reset)
 
 
 def answer(tag: str) -> bytes:

@@ -17,8 +17,8 @@ import trustme
 
 from nexi_async._transport.asyncio_connection import AsyncioConnection
 from nexi_async._transport.connect import connect
-from nexi_async._transport.connection import Connection, StepLimits
-from nexi_async._transport.http1 import ReplyReader
+from nexi_async._transport.connection import Connection, Timeouts
+from nexi_async._transport.http1 import ResponseParser
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.trio_connection import TrioConnection
 from tests.transport.leaks import open_files
@@ -32,8 +32,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n{}"
 """An answer that ends with the connection."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-QUICK = StepLimits(write=0.1, read=0.1)
-PATIENT = StepLimits(write=5.0, read=5.0)
+QUICK = Timeouts(write=0.1, read=0.1)
+PATIENT = Timeouts(write=5.0, read=5.0)
 
 REQUESTS = pytest.mark.parametrize("request_bytes", [SMALL, LARGE], ids=["small", "large"])
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -66,7 +66,7 @@ def saying(*pieces: bytes, size: int = len(SMALL), then: str = "wait") -> Handle
         for piece in pieces:
             await line.send(piece)
             await settled(3)
-        line.limits.by_reset = then == "reset"
+        line.timeouts.by_reset = then == "reset"
         if then == "wait":
             await line.wait_for_the_end()
         elif then == "goodbye":
@@ -75,17 +75,17 @@ def saying(*pieces: bytes, size: int = len(SMALL), then: str = "wait") -> Handle
     return handle
 
 
-async def ask(connection: Connection, request: bytes = SMALL, limits: StepLimits = PATIENT) -> ReplyReader:
+async def ask(connection: Connection, request: bytes = SMALL, timeouts: Timeouts = PATIENT) -> ResponseParser:
     """The answer to a request."""
     with anyio.fail_after(20):
-        return await connection.exchange(request, head_only=False, limits=limits)
+        return await connection.exchange(request, head_only=False, timeouts=timeouts)
 
 
-async def failure(handle: Handle, request: bytes = SMALL, limits: StepLimits = QUICK) -> type[Exception]:
+async def failure(handle: Handle, request: bytes = SMALL, timeouts: Timeouts = QUICK) -> type[Exception]:
     """How an exchange ends that does not succeed; its connection is of no use any more."""
     async with facing(handle) as (connection, _):
         with pytest.raises(httpx.TransportError) as caught:
-            await ask(connection, request, limits)
+            await ask(connection, request, timeouts)
         assert not connection.is_reusable
     return type(caught.value)
 
@@ -93,7 +93,7 @@ async def failure(handle: Handle, request: bytes = SMALL, limits: StepLimits = Q
 async def noticed(connection: Connection) -> bool:
     """Whether the connection is not quiet for long."""
     for _ in range(200):
-        if not connection.is_quiet():
+        if not connection.is_healthy():
             return True
         await anyio.sleep(0.001)
     return False
@@ -160,7 +160,7 @@ async def test_until_close() -> None:
 async def test_head() -> None:
     """The answer to HEAD is over with its head."""
     async with facing(saying(OK[:-2])) as (connection, _):
-        reply = await connection.exchange(SMALL, head_only=True, limits=PATIENT)
+        reply = await connection.exchange(SMALL, head_only=True, timeouts=PATIENT)
     assert (reply.status, reply.body) == (200, b"")
 
 
@@ -201,7 +201,7 @@ async def test_lost_before_it_was_written(by_reset: bool) -> None:
     """Nor has it when the server was first, and the event loop had noticed."""
 
     async def hang_up(line: Line) -> None:
-        line.limits.by_reset = by_reset
+        line.timeouts.by_reset = by_reset
 
     async with facing(hang_up) as (connection, _):
         assert await noticed(connection)
@@ -235,8 +235,8 @@ async def test_no_whole_answer(
     pieces: list[bytes], then: str, kinds: set[type[Exception]], request_bytes: bytes
 ) -> None:
     """Each way to fail has its name."""
-    limits = StepLimits(write=5.0, read=0.1) if then == "wait" else PATIENT
-    assert await failure(saying(*pieces, size=len(request_bytes), then=then), request_bytes, limits) in kinds
+    timeouts = Timeouts(write=5.0, read=0.1) if then == "wait" else PATIENT
+    assert await failure(saying(*pieces, size=len(request_bytes), then=then), request_bytes, timeouts) in kinds
 
 
 async def test_server_that_does_not_read() -> None:
@@ -252,12 +252,12 @@ async def test_early_answer(then: str) -> None:
         await line.read(10)
         await line.send(OK.replace(b"200 OK", b"413 Too Large"))
         await anyio.sleep(0.02)
-        line.limits.by_reset = then == "reset"
+        line.timeouts.by_reset = then == "reset"
         if then == "wait":
             await anyio.sleep_forever()
 
     async with facing(handle) as (connection, _):
-        reply = await ask(connection, LARGE, StepLimits())
+        reply = await ask(connection, LARGE, Timeouts())
         assert (reply.status, connection.is_reusable) == (413, False)
 
 
@@ -266,7 +266,7 @@ async def test_deadline() -> None:
     async with facing(saying()) as (connection, _):
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            await connection.exchange(SMALL, head_only=False, limits=StepLimits(read=60.0), deadline=began + 0.05)
+            await connection.exchange(SMALL, head_only=False, timeouts=Timeouts(read=60.0), deadline=began + 0.05)
         assert 0.045 < time.monotonic() - began < 1.0
 
 
@@ -280,9 +280,9 @@ async def test_trickle() -> None:
             await anyio.sleep(0.02)
 
     async with facing(trickle) as (connection, _):
-        limits, began = StepLimits(read=0.5, total=0.7), time.monotonic()
+        timeouts, began = Timeouts(read=0.5, total=0.7), time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            await connection.exchange(SMALL, head_only=False, limits=limits, deadline=began + 0.7)
+            await connection.exchange(SMALL, head_only=False, timeouts=timeouts, deadline=began + 0.7)
         assert 0.65 < time.monotonic() - began < 5.0
 
 
@@ -297,7 +297,7 @@ async def test_cancelled(request_bytes: bytes, size: int) -> None:
 
     async with facing(stop) as (connection, _):
         with anyio.move_on_after(0.03) as scope:
-            await connection.exchange(request_bytes, head_only=False, limits=StepLimits())
+            await connection.exchange(request_bytes, head_only=False, timeouts=Timeouts())
         assert scope.cancelled_caught
         assert not connection.is_reusable
 
@@ -305,10 +305,10 @@ async def test_cancelled(request_bytes: bytes, size: int) -> None:
 async def test_close() -> None:
     """A closed connection is of no use, and may be closed again."""
     async with facing(saying(OK)) as (connection, _):
-        assert connection.is_quiet()
+        assert connection.is_healthy()
         connection.close()
         connection.close()
-        assert not connection.is_quiet()
+        assert not connection.is_healthy()
         assert not connection.is_reusable
 
 
@@ -331,12 +331,12 @@ async def test_one_timer_for_many_exchanges() -> None:
         assert isinstance(connection, AsyncioConnection)
         timers = set()
         for number in range(10):
-            await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=time.monotonic() + 30)
+            await connection.exchange(SMALL, head_only=False, timeouts=Timeouts(), deadline=time.monotonic() + 30)
             timers.add(connection._timer)
             assert len(server.seen) == 1, number
         assert len(timers) == 1
-        limits = StepLimits(read=0.1, total=20)
-        await connection.exchange(SMALL, head_only=False, limits=limits, deadline=time.monotonic() + 20)
+        timeouts = Timeouts(read=0.1, total=20)
+        await connection.exchange(SMALL, head_only=False, timeouts=timeouts, deadline=time.monotonic() + 20)
         assert connection._timer not in timers
         connection.close()
         assert connection._timer is None
@@ -348,19 +348,19 @@ async def test_timer_that_is_too_early() -> None:
     """It goes off at the deadline of an exchange that is over, and cuts the next one no shorter."""
 
     async def slow(line: Line) -> None:
-        for pause in (0, 0.15):
+        for backoff in (0, 0.15):
             await line.read(len(SMALL))
-            await anyio.sleep(pause)
+            await anyio.sleep(backoff)
             await line.send(OK)
         await line.wait_for_the_end()
 
     async with on_asyncio(slow) as connection:
         for seconds in (0.05, 5.0):
             deadline = time.monotonic() + seconds
-            await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=deadline)
+            await connection.exchange(SMALL, head_only=False, timeouts=Timeouts(), deadline=deadline)
         deadline = time.monotonic() + 0.05
         with pytest.raises(httpx.ReadTimeout):
-            await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=deadline)
+            await connection.exchange(SMALL, head_only=False, timeouts=Timeouts(), deadline=deadline)
 
 
 @ON_ASYNCIO
@@ -368,7 +368,7 @@ async def test_large_request_is_not_copied_at_once() -> None:
     """Of what the system does not take, little is kept beside the request itself."""
     async with on_asyncio(saying(size=10**9)) as connection:
         with anyio.move_on_after(0.1):
-            await connection.exchange(LARGE, head_only=False, limits=StepLimits())
+            await connection.exchange(LARGE, head_only=False, timeouts=Timeouts())
         assert connection._unsent is not None
         assert connection._transport.get_write_buffer_size() < 200_000
 
@@ -377,7 +377,7 @@ async def test_large_request_is_not_copied_at_once() -> None:
 async def test_task_of_asyncio_cancelled_when_answered() -> None:
     """The `Task.cancel` of asyncio itself still hits a task whose answer is there but which has not run."""
     async with on_asyncio(saying(OK)) as connection:
-        task = asyncio.create_task(connection.exchange(SMALL, head_only=False, limits=PATIENT))
+        task = asyncio.create_task(connection.exchange(SMALL, head_only=False, timeouts=PATIENT))
         await settled(1)
         while not connection._over.done():
             await settled(1)
@@ -411,7 +411,7 @@ async def test_secure_exchange(tls: Contexts) -> None:
     async with facing(saying(OK), tls=tls) as (connection, _):
         assert (await ask(connection)).body == b"{}"
         await anyio.sleep(0.01)
-        assert connection.is_quiet()
+        assert connection.is_healthy()
         assert connection.is_reusable
 
 
@@ -450,7 +450,7 @@ async def test_surplus_record(anyio_backend: object, tls: Contexts, surplus: str
     async with facing(handle, tls=tls) as (connection, _):
         assert (await ask(connection)).body == b"{}"
         if anyio_backend == "trio":
-            assert not (connection.is_quiet() and connection.is_reusable)
+            assert not (connection.is_healthy() and connection.is_reusable)
         assert not connection.is_reusable or await noticed(connection)
 
 
@@ -545,5 +545,5 @@ async def test_deadline_is_infinite_by_default() -> None:
     """Who sets no limit waits."""
     async with facing(saying(CONTINUE)) as (connection, _):
         with anyio.move_on_after(0.05) as scope:
-            await connection.exchange(SMALL, head_only=False, limits=StepLimits(), deadline=math.inf)
+            await connection.exchange(SMALL, head_only=False, timeouts=Timeouts(), deadline=math.inf)
         assert scope.cancelled_caught

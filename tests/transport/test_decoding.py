@@ -132,10 +132,10 @@ async def explode(stream: ByteStream, status: str) -> None:
         pass
 
 
-@pytest.mark.parametrize("carrier", ["ours", "httpx"])
-async def test_bomb(carrier: str) -> None:
+@pytest.mark.parametrize("implementation", ["ours", "httpx"])
+async def test_bomb(implementation: str) -> None:
     """A megabyte that expands to a gigabyte is given up at the limit; that the charge has happened is told."""
-    transport = httpx.AsyncHTTPTransport() if carrier == "httpx" else None
+    transport = httpx.AsyncHTTPTransport() if implementation == "httpx" else None
     async with (
         serving(lambda stream: explode(stream, "201 Created")) as url,
         AsyncCheckout(KEY, base_url=url, transport=transport, retry=SWIFT) as client,
@@ -152,10 +152,10 @@ async def test_bomb(carrier: str) -> None:
     assert peak < 2.5 * MAX_BODY
 
 
-@pytest.mark.parametrize("carrier", ["ours", "httpx"])
-async def test_bomb_of_a_refusal(carrier: str) -> None:
+@pytest.mark.parametrize("implementation", ["ours", "httpx"])
+async def test_bomb_of_a_refusal(implementation: str) -> None:
     """A refusal stays a refusal, whatever its body expands to."""
-    transport = httpx.AsyncHTTPTransport() if carrier == "httpx" else None
+    transport = httpx.AsyncHTTPTransport() if implementation == "httpx" else None
     async with (
         serving(lambda stream: explode(stream, "400 Bad Request")) as url,
         AsyncCheckout(KEY, base_url=url, transport=transport, retry=SWIFT) as client,

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from nexi_async import (
-    Answer,
     AsyncCheckout,
     Attempt,
     ConnectionLost,
     Hooks,
     NexiError,
+    Response,
     RetryPolicy,
     ServerError,
 )
@@ -38,9 +38,9 @@ class Diary:
         self.attempts.append(attempt)
         self.entries.append(("request", attempt.number, self.clock.time))
 
-    def response(self, attempt: Attempt, end: Answer | NexiError | None, seconds: float) -> None:
+    def response(self, attempt: Attempt, end: Response | NexiError | None, seconds: float) -> None:
         self.attempts.append(attempt)
-        shown = end.status if isinstance(end, Answer) else end and type(end)
+        shown = end.status if isinstance(end, Response) else end and type(end)
         self.entries.append(("response", attempt.number, shown, seconds))
 
     def retry(self, attempt: Attempt, failure: NexiError, delay: float) -> None:

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from nexi_async import AsyncCheckout, NexiError, Outcome, RetryPolicy
-from nexi_async._transport.network import CheckoutTransport
+from nexi_async._transport.checkout_transport import CheckoutTransport
 from nexi_async._transport.pool import Pool
 from tests.scripted import KEY, SWIFT
 from tests.transport.leaks import open_files
@@ -95,7 +95,7 @@ class Duel:
     async def surprise(self) -> None:
         """Wait until something has come to the idle connection."""
         with anyio.fail_after(20):
-            while any(idle.is_quiet() for idle in self.pool._idle):  # noqa: ASYNC110  trio's sockets tell nobody
+            while any(idle.is_healthy() for idle in self.pool._idle):  # noqa: ASYNC110  trio's sockets tell nobody
                 await anyio.sleep(0.001)
 
     @property
@@ -144,7 +144,7 @@ async def test_cut_at_every_byte_of_the_request(contexts: Contexts, by_reset: bo
         whole, hello, shaken = fight.line.has_read, fight.line.hello, fight.line.shaken
     async with duel(contexts) as fight:
         for place in places(hello, whole, by_reset=by_reset):
-            fight.server.limits = Limits(read=place, by_reset=by_reset)
+            fight.server.timeouts = Limits(read=place, by_reset=by_reset)
             outcome = await fight.outcome()
             assert outcome is not None
             assert outcome is UNKNOWN or place <= shaken
@@ -163,7 +163,7 @@ async def test_cut_at_every_byte_of_the_answer(contexts: Contexts, by_reset: boo
     async with duel(contexts) as fight:
         fight.server.handle = fight.server.answer_one
         for place in places(flight, whole + 1, by_reset=by_reset):
-            fight.server.limits = Limits(send=place, by_reset=by_reset)
+            fight.server.timeouts = Limits(send=place, by_reset=by_reset)
             outcome = await fight.outcome(tag="exactly-so")
             assert outcome is (NOT_SENT if place < flight else UNKNOWN if place < whole else None)
             assert fight.open_connections == (1 if place == whole else 0)
@@ -180,13 +180,13 @@ async def test_cut_at_every_byte_of_a_second_exchange(contexts: Contexts, by_res
         request, reply = fight.line.has_read - int(first.read), fight.line.has_sent - int(first.send)
     async with duel(contexts, max_connections=1) as fight:
         for place in range(1, request + reply):
-            fight.server.limits = Limits(by_reset=by_reset)
+            fight.server.timeouts = Limits(by_reset=by_reset)
             await fight.call("exactly-so")
             line = fight.line
             if place <= request:
-                line.limits.read = first.read + place - (place == request)
+                line.timeouts.read = first.read + place - (place == request)
             else:
-                line.limits.send = first.send + place - request
+                line.timeouts.send = first.send + place - request
             assert await fight.outcome(tag="exactly-so") is UNKNOWN
             assert fight.line is line
             assert fight.open_connections == 0
@@ -197,7 +197,7 @@ async def test_cut_before_a_second_exchange(contexts: Contexts, by_reset: bool) 
     """A connection that died while nobody used it costs no call anything."""
     async with duel(contexts, max_connections=1) as fight:
         for _ in range(20):
-            fight.server.handle, fight.server.limits = fight.server.answer_one, Limits(by_reset=by_reset)
+            fight.server.handle, fight.server.timeouts = fight.server.answer_one, Limits(by_reset=by_reset)
             await fight.call()
             await anyio.sleep(0.002)
             assert fight.open_connections <= 1
@@ -368,7 +368,7 @@ async def test_early_answer(contexts: Contexts, large: dict[str, str], status: s
             await anyio.sleep(0.02)
 
         fight.server.handle = hasty
-        fight.server.limits = Limits(by_reset=by_reset)
+        fight.server.timeouts = Limits(by_reset=by_reset)
         outcome = await fight.outcome(tag="early", json=large)
         assert outcome is (None if status == "200 OK" else Outcome.REJECTED)
         assert fight.open_connections == 0
@@ -400,7 +400,7 @@ async def test_large_request_is_cut(contexts: Contexts, large: dict[str, str], b
     """A connection that breaks in the middle of a large request ends the call at once."""
     async with duel(contexts, timeout=60.0) as fight:
         for place in (5_000, 70_000, 1_000_000, 3_000_000):
-            fight.server.limits = Limits(read=place, by_reset=by_reset)
+            fight.server.timeouts = Limits(read=place, by_reset=by_reset)
             assert await fight.outcome(json=large) is UNKNOWN
             assert fight.open_connections == 0
 
@@ -512,7 +512,7 @@ async def test_everything_at_once(contexts: Contexts) -> None:
 
         async def shop() -> None:
             for _ in range(15):
-                fight.server.limits = Limits(by_reset=dice.random() < 0.5)
+                fight.server.timeouts = Limits(by_reset=dice.random() < 0.5)
                 with anyio.CancelScope() as scope:
                     async with anyio.create_task_group() as tasks:
                         if dice.random() < 0.2:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async._transport import http1
-from nexi_async._transport.http1 import BadReply, ReplyReader, request_head
+from nexi_async._transport.http1 import MalformedResponse, ResponseParser, request_head
 
 
 @attrs.frozen(kw_only=True)
@@ -95,25 +95,25 @@ def pieces_of(wire: bytes, cuts: list[int]) -> list[bytes]:
     return [wire[start:end] for start, end in itertools.pairwise(places)]
 
 
-def read(*pieces: bytes, head_only: bool = False) -> ReplyReader:
+def read(*pieces: bytes, head_only: bool = False) -> ResponseParser:
     """A reader that was fed the pieces."""
-    reader = ReplyReader(head_only=head_only)
+    reader = ResponseParser(head_only=head_only)
     for piece in pieces:
         reader.feed(piece)
     return reader
 
 
-def flood(reader: ReplyReader, piece: bytes) -> tuple[str, int]:
+def flood(reader: ResponseParser, piece: bytes) -> tuple[str, int]:
     """Feed the piece again and again until that is refused: with which words, and after how many bytes."""
     for count in range(100_000):
         try:
             reader.feed(piece)
-        except BadReply as bad:
+        except MalformedResponse as bad:
             return str(bad), count * len(piece)
     raise AssertionError("it was never refused")
 
 
-def says(reader: ReplyReader, sample: Sample) -> bool:
+def says(reader: ResponseParser, sample: Sample) -> bool:
     """Whether the reader found just what the sample says."""
     return (reader.status, reader.headers, reader.body, reader.keep_alive, reader.is_complete, reader.is_clean) == (
         sample.status,
@@ -150,7 +150,7 @@ def test_cut_off_is_no_answer(sample: Sample, place: int) -> None:
     if sample.ends_with_close and reader.status >= 200:
         return
     assert not reader.is_complete
-    with pytest.raises(BadReply, match="closed"):
+    with pytest.raises(MalformedResponse, match="closed"):
         reader.feed(b"")
 
 
@@ -175,13 +175,13 @@ def test_second_answer_changes_nothing(first: Sample, second: Sample) -> None:
 
 @given(st.binary(min_size=1, max_size=300), st.lists(st.integers(0, 300), max_size=4))
 def test_garbage_is_refused_or_read(garbage: bytes, cuts: list[int]) -> None:
-    """Nothing that a server may say raises anything but `BadReply`, nor counts as a complete answer by accident."""
-    reader = ReplyReader()
+    """Nothing that a server may say raises anything but `MalformedResponse` or counts as a complete response."""
+    reader = ResponseParser()
     try:
         for piece in pieces_of(garbage, cuts):
             reader.feed(piece)
         reader.feed(b"")
-    except BadReply:
+    except MalformedResponse:
         assert not reader.is_complete
     else:
         assert garbage.lstrip(b"\r\n").startswith(b"HTTP/")
@@ -220,13 +220,13 @@ def test_interim_answer_is_no_answer() -> None:
     """After a 100 the answer is still to come."""
     reader = read(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert not reader.is_complete
-    with pytest.raises(BadReply, match="closed before the answer was complete"):
+    with pytest.raises(MalformedResponse, match="closed before the answer was complete"):
         reader.feed(b"")
 
 
 def test_silence_is_no_answer() -> None:
     """A server that hangs up has not answered."""
-    with pytest.raises(BadReply, match="closed without an answer"):
+    with pytest.raises(MalformedResponse, match="closed without an answer"):
         read(b"")
 
 
@@ -268,13 +268,13 @@ def test_compression_is_noticed(name: bytes) -> None:
 )
 def test_what_is_not_an_answer(wire: bytes) -> None:
     """Ambiguous lengths are refused like plain nonsense."""
-    with pytest.raises(BadReply):
+    with pytest.raises(MalformedResponse):
         read(wire)
 
 
 def test_a_hundred_thousand_headers() -> None:
     """A server can't fill the memory with headers."""
-    reader = ReplyReader()
+    reader = ResponseParser()
     reader.feed(b"HTTP/1.1 200 OK\r\n")
     assert flood(reader, b"X: y\r\n" * 100) == ("more than 256 headers", 1200)
     assert len(reader.headers) <= http1.MAX_HEADERS + 1
@@ -282,14 +282,14 @@ def test_a_hundred_thousand_headers() -> None:
 
 def test_one_endless_header() -> None:
     """Nor with one that never ends."""
-    reader = ReplyReader()
+    reader = ResponseParser()
     reader.feed(b"HTTP/1.1 200 OK\r\nX: ")
     assert flood(reader, b"y" * 1000) == ("more than 65536 bytes of headers", 65_000)
 
 
 def test_endless_interim_answers() -> None:
     """Nor by never coming to the point."""
-    complaint, fed = flood(ReplyReader(), b"HTTP/1.1 100 Continue\r\n\r\n")
+    complaint, fed = flood(ResponseParser(), b"HTTP/1.1 100 Continue\r\n\r\n")
     assert complaint == "more than 65536 bytes of headers"
     assert fed <= http1.MAX_HEAD
 
@@ -298,7 +298,7 @@ def test_most_headers() -> None:
     """Exactly the limit is read."""
     lines = b"X: y\r\n" * (http1.MAX_HEADERS - 1) + b"Content-Length: 0\r\n"
     assert len(read(b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n").headers) == http1.MAX_HEADERS
-    with pytest.raises(BadReply):
+    with pytest.raises(MalformedResponse):
         read(b"HTTP/1.1 200 OK\r\nZ: z\r\n" + lines + b"\r\n")
 
 

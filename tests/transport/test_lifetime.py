@@ -5,30 +5,30 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from nexi_async._transport.http_transport import HttpxAdapter
 from nexi_async._transport.lifetime import Lifetime
-from nexi_async._transport.seam import HttpxCarrier
 from tests.scripted import ScriptedAPI
 
 
 async def test_open_gives_the_carrier() -> None:
     """Between opening and closing the carrier can be used."""
-    carrier = HttpxCarrier(ScriptedAPI())
-    lifetime = Lifetime(carrier)
+    transport = HttpxAdapter(ScriptedAPI())
+    lifetime = Lifetime(transport)
     await lifetime.open()
-    assert lifetime.require() is carrier
+    assert lifetime.require() is transport
     await lifetime.close()
 
 
 async def test_before_opening() -> None:
     """A client that is not open says how to open it."""
     with pytest.raises(RuntimeError, match="is not open yet; use it inside of `async with AsyncCheckout"):
-        Lifetime(HttpxCarrier(ScriptedAPI())).require()
+        Lifetime(HttpxAdapter(ScriptedAPI())).require()
 
 
 async def test_after_closing() -> None:
     """A closed client says so, and its transport is closed."""
     api = ScriptedAPI()
-    lifetime = Lifetime(HttpxCarrier(api))
+    lifetime = Lifetime(HttpxAdapter(api))
     await lifetime.open()
     await lifetime.close()
     assert api.closed
@@ -39,7 +39,7 @@ async def test_after_closing() -> None:
 @pytest.mark.parametrize("closed", [False, True])
 async def test_opening_twice(closed: bool) -> None:
     """A client has one life."""
-    lifetime = Lifetime(HttpxCarrier(ScriptedAPI()))
+    lifetime = Lifetime(HttpxAdapter(ScriptedAPI()))
     await lifetime.open()
     if closed:
         await lifetime.close()
@@ -51,7 +51,7 @@ async def test_opening_twice(closed: bool) -> None:
 @pytest.mark.parametrize("other", ["asyncio", "trio"])
 def test_another_event_loop(other: str) -> None:
     """A client of an event loop that ended, or of another kind, says so."""
-    lifetime = Lifetime(HttpxCarrier(ScriptedAPI()))
+    lifetime = Lifetime(HttpxAdapter(ScriptedAPI()))
 
     async def use() -> None:
         lifetime.require()
@@ -70,7 +70,7 @@ class SlowToClose(ScriptedAPI):
 async def test_cancellation_does_not_keep_connections_open() -> None:
     """A client whose task is cancelled still closes its connections."""
     api = SlowToClose()
-    lifetime = Lifetime(HttpxCarrier(api))
+    lifetime = Lifetime(HttpxAdapter(api))
     await lifetime.open()
     with anyio.CancelScope() as scope:
         scope.cancel()

@@ -16,12 +16,12 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexi_async._transport.connection import Connection, StepLimits
+from nexi_async._transport.connection import Connection, Timeouts
 from nexi_async._transport.pool import Pool
 from tests.transport.connections import NumberedConnection
 from tests.work import counted
 
-PATIENT = StepLimits()
+PATIENT = Timeouts()
 
 
 class Factory:
@@ -29,7 +29,7 @@ class Factory:
 
     def __init__(self) -> None:
         self.made: list[NumberedConnection] = []
-        self.failures: list[Exception] = []
+        self.api_errors: list[Exception] = []
         self.hesitation = 0
         self.seconds: list[float] = []
 
@@ -37,8 +37,8 @@ class Factory:
         self.seconds.append(seconds)
         for _ in range(self.hesitation):
             await checkpoint()
-        if self.failures:
-            raise self.failures.pop()
+        if self.api_errors:
+            raise self.api_errors.pop()
         connection = NumberedConnection(len(self.made))
         self.made.append(connection)
         return connection
@@ -53,9 +53,9 @@ def new_pool(factory: Factory, *, size: int = 2, idle_seconds: float = 50.0) -> 
     return Pool(factory, size=size, idle_seconds=idle_seconds)
 
 
-async def take(pool: Pool, limits: StepLimits = PATIENT, deadline: float = math.inf) -> NumberedConnection:
+async def take(pool: Pool, timeouts: Timeouts = PATIENT, deadline: float = math.inf) -> NumberedConnection:
     """A connection of the pool."""
-    connection = await pool.acquire(limits, deadline)
+    connection = await pool.acquire(timeouts, deadline)
     assert isinstance(connection, NumberedConnection)
     return connection
 
@@ -225,7 +225,7 @@ async def test_nobody_overtakes() -> None:
         (first,) = await waiting(pool, tasks, 1)
         pool.release(held[0])
         with pytest.raises(httpx.PoolTimeout):
-            await take(pool, StepLimits(pool=0.01))
+            await take(pool, Timeouts(pool=0.01))
         assert first.got is held[0]
 
 
@@ -233,7 +233,7 @@ async def test_nobody_is_free_in_time() -> None:
     """Who waited in vain has sent nothing, and waits no longer."""
     async with full_pool() as (pool, factory, held, _):
         with pytest.raises(httpx.PoolTimeout, match="no connection became free in time"):
-            await take(pool, StepLimits(pool=0.01))
+            await take(pool, Timeouts(pool=0.01))
         with pytest.raises(httpx.PoolTimeout):
             await take(pool, deadline=time.monotonic() + 0.01)
         pool.release(held[0])
@@ -306,7 +306,7 @@ async def test_what_came_unasked_reaches_no_waiter() -> None:
 async def test_failure_to_connect_gives_the_place_back() -> None:
     """The next one may try."""
     factory = Factory()
-    factory.failures = [httpx.ConnectError("no way")]
+    factory.api_errors = [httpx.ConnectError("no way")]
     pool = new_pool(factory, size=1)
     with pytest.raises(httpx.ConnectError):
         await take(pool)
@@ -317,7 +317,7 @@ async def test_failure_to_connect_gives_the_place_back() -> None:
 async def test_failure_to_connect_serves_the_next_waiter() -> None:
     """A place that was of no use to one is handed on at once."""
     async with full_pool(size=1) as (pool, factory, held, tasks):
-        factory.failures = [httpx.ConnectError("no way")]
+        factory.api_errors = [httpx.ConnectError("no way")]
         waiters = await waiting(pool, tasks, 2)
         held[0].is_reusable = False
         pool.release(held[0])
@@ -342,8 +342,8 @@ async def test_time_to_connect() -> None:
     """Connecting has its own limit, or what is left until the deadline."""
     factory = Factory()
     pool = new_pool(factory, size=3)
-    await take(pool, StepLimits(connect=7.0))
-    await take(pool, StepLimits(connect=7.0), time.monotonic() + 3.0)
+    await take(pool, Timeouts(connect=7.0))
+    await take(pool, Timeouts(connect=7.0), time.monotonic() + 3.0)
     assert factory.seconds == [7.0, pytest.approx(3.0, abs=0.5)]
 
 
@@ -474,7 +474,7 @@ class Game:
             await checkpoint()
 
     async def fail(self, _: int) -> None:
-        self.factory.failures.append(httpx.ConnectError("no way"))
+        self.factory.api_errors.append(httpx.ConnectError("no way"))
 
     async def surprise(self, number: int) -> None:
         for connection in self.factory.made[number : number + 1]:
@@ -515,8 +515,8 @@ async def test_no_place_is_ever_lost(size: int, hesitation: int, moves: list[tup
             borrower.finish(clean=True)
     assert all(borrower.ended for borrower in game.borrowers)
     assert game.pool.open_connections == game.factory.open
-    game.factory.failures.clear()
-    taken = {await take(game.pool, StepLimits(pool=0.0)) for _ in range(size)}
+    game.factory.api_errors.clear()
+    taken = {await take(game.pool, Timeouts(pool=0.0)) for _ in range(size)}
     assert len(taken) == game.pool.open_connections == size
     assert all(not connection.closed for connection in taken)
 

@@ -12,41 +12,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async._errors import InvalidRequest, Outcome
-from nexi_async._transport.request import Answer, Call, segment
+from nexi_async._transport.request import Request, Response, segment
 
 
 @pytest.mark.parametrize(
-    ("call", "may_repeat"),
+    ("call", "is_idempotent"),
     [
-        (Call(operation="test", method="GET", path="/v1/x"), True),
-        (Call(operation="test", method="PUT", path="/v1/x", body=b"{}"), True),
-        (Call(operation="test", method="POST", path="/v1/x", key="k"), True),
-        (Call(operation="test", method="POST", path="/v1/x"), False),
-        (Call(operation="test", method="PATCH", path="/v1/x"), False),
+        (Request(operation="test", method="GET", path="/v1/x"), True),
+        (Request(operation="test", method="PUT", path="/v1/x", body=b"{}"), True),
+        (Request(operation="test", method="POST", path="/v1/x", key="k"), True),
+        (Request(operation="test", method="POST", path="/v1/x"), False),
+        (Request(operation="test", method="PATCH", path="/v1/x"), False),
     ],
     ids=lambda value: str(value),
 )
-def test_what_may_be_repeated(call: Call, may_repeat: bool) -> None:
+def test_what_may_be_repeated(call: Request, is_idempotent: bool) -> None:
     """Reading, setting a value, and whatever carries a key; nothing else."""
-    assert call.may_repeat is may_repeat
+    assert call.is_idempotent is is_idempotent
 
 
 def test_call_shows_no_body() -> None:
     """What the shopper typed stays out of text and repr."""
-    call = Call(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
+    call = Request(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
     assert str(call) == "POST /v1/payments"
     assert "ingrid" not in repr(call)
 
 
 def test_answer_finds_the_first_header_of_a_name() -> None:
     """Headers are looked up by their lower-case name."""
-    assert Answer(status=200, headers=(("x-a", "1"), ("x-b", "2"), ("x-b", "3"))).header("x-b") == "2"
-    assert Answer(status=200).header("x-b") is None
+    assert Response(status=200, headers=(("x-a", "1"), ("x-b", "2"), ("x-b", "3"))).header("x-b") == "2"
+    assert Response(status=200).header("x-b") is None
 
 
 def test_answer_shows_no_body() -> None:
     """An answer may hold personal data, and its repr does not."""
-    assert "Ingrid" not in repr(Answer(status=200, body=b"Ingrid"))
+    assert "Ingrid" not in repr(Response(status=200, body=b"Ingrid"))
 
 
 @pytest.mark.parametrize("identifier", ["", " ", "\t", ".", "..", "a\nb", "a\0b", "\u200e", "x" * 129])

@@ -15,16 +15,16 @@ from nexi_async._errors import (
     TimedOut,
     UnexpectedResponse,
 )
-from nexi_async._transport.failures import failure_of
-from nexi_async._transport.request import Answer, Call
-from nexi_async._transport.retry import RetryPolicy, delay_before_next
+from nexi_async._transport.api_errors import error_from_response
+from nexi_async._transport.request import Request, Response
+from nexi_async._transport.retry import RetryPolicy, retry_delay
 
 POLICY = RetryPolicy(attempts=3, first_delay=1.0, longest_delay=8.0, deadline=60.0)
 
-GET = Call(operation="test", method="GET", path="/v1/payments/p1")
-PUT = Call(operation="test", method="PUT", path="/v1/payments/p1/terminate")
-KEYED = Call(operation="test", method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
-BARE = Call(operation="test", method="POST", path="/v1/payments", body=b"{}")
+GET = Request(operation="test", method="GET", path="/v1/payments/p1")
+PUT = Request(operation="test", method="PUT", path="/v1/payments/p1/terminate")
+KEYED = Request(operation="test", method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
+BARE = Request(operation="test", method="POST", path="/v1/payments", body=b"{}")
 
 
 WITHOUT_ANSWER = {
@@ -37,14 +37,14 @@ WITHOUT_ANSWER = {
 }
 
 
-def failing(what: str, *, call: Call, retry_after: str = "2") -> NexiError:
+def failing(what: str, *, call: Request, retry_after: str = "2") -> NexiError:
     """A failure by the name that the table gives it."""
     if what in WITHOUT_ANSWER:
         return WITHOUT_ANSWER[what]
     status, _, extra = what.partition(" with ")
     headers = (("retry-after", retry_after),) if extra == "Retry-After" else ()
     body = b'{"code": "1001"}' if extra == "code" else b""
-    return failure_of(call, Answer(status=int(status), headers=headers, body=body))
+    return error_from_response(call, Response(status=int(status), headers=headers, body=body))
 
 
 ALWAYS, IF_REPEATABLE, NEVER = (GET, PUT, KEYED, BARE), (GET, PUT, KEYED), ()
@@ -85,9 +85,9 @@ TABLE = [
 
 @pytest.mark.parametrize("call", [GET, PUT, KEYED, BARE], ids=["GET", "PUT", "POST with key", "POST without"])
 @pytest.mark.parametrize(("what", "repeated"), TABLE, ids=[what for what, _ in TABLE])
-def test_what_is_sent_again(what: str, repeated: tuple[Call, ...], call: Call) -> None:
+def test_what_is_sent_again(what: str, repeated: tuple[Request, ...], call: Request) -> None:
     """Every row and column of the table: a call is sent again exactly if it can't be done twice by that."""
-    delay = delay_before_next(POLICY, call, failing(what, call=call), attempt=1, elapsed=0.0, draw=1.0)
+    delay = retry_delay(POLICY, call, failing(what, call=call), attempt=1, elapsed=0.0, draw=1.0)
     assert (delay is not None) is (call in repeated)
 
 
@@ -95,14 +95,13 @@ def test_what_is_sent_again(what: str, repeated: tuple[Call, ...], call: Call) -
 def test_one_attempt_switches_retries_off(what: str) -> None:
     """With `attempts=1` nothing is ever sent again."""
     policy = RetryPolicy(attempts=1)
-    assert delay_before_next(policy, KEYED, failing(what, call=KEYED), attempt=1, elapsed=0.0, draw=0.0) is None
+    assert retry_delay(policy, KEYED, failing(what, call=KEYED), attempt=1, elapsed=0.0, draw=0.0) is None
 
 
 def test_the_last_attempt_is_the_last() -> None:
     """After as many attempts as allowed there is no further one."""
     delays = [
-        delay_before_next(POLICY, KEYED, ConnectionLost("x"), attempt=attempt, elapsed=0.0, draw=1.0)
-        for attempt in (1, 2, 3)
+        retry_delay(POLICY, KEYED, ConnectionLost("x"), attempt=attempt, elapsed=0.0, draw=1.0) for attempt in (1, 2, 3)
     ]
     assert delays == [1.0, 2.0, None]
 
@@ -111,7 +110,7 @@ def test_delay_doubles_up_to_the_longest() -> None:
     """The range of the wait doubles with every attempt and then stays."""
     policy = RetryPolicy(attempts=9, first_delay=0.5, longest_delay=3.0)
     delays = [
-        delay_before_next(policy, KEYED, ConnectionLost("x"), attempt=attempt, elapsed=0.0, draw=1.0)
+        retry_delay(policy, KEYED, ConnectionLost("x"), attempt=attempt, elapsed=0.0, draw=1.0)
         for attempt in range(1, 7)
     ]
     assert delays == [0.5, 1.0, 2.0, 3.0, 3.0, 3.0]
@@ -120,15 +119,14 @@ def test_delay_doubles_up_to_the_longest() -> None:
 def test_any_number_of_attempts_has_a_delay() -> None:
     """Doubling for hours ends at the longest delay, not beyond what a number can hold."""
     policy = RetryPolicy(attempts=10_000)
-    delay = delay_before_next(policy, KEYED, ConnectFailed("x"), attempt=5000, elapsed=0.0, draw=1.0)
+    delay = retry_delay(policy, KEYED, ConnectFailed("x"), attempt=5000, elapsed=0.0, draw=1.0)
     assert delay == policy.longest_delay
 
 
 def test_delay_is_drawn_from_the_whole_range() -> None:
     """Full jitter: many clients that failed together do not come back together."""
     delays = [
-        delay_before_next(POLICY, KEYED, ConnectionLost("x"), attempt=2, elapsed=0.0, draw=draw)
-        for draw in (0.0, 0.25, 1.0)
+        retry_delay(POLICY, KEYED, ConnectionLost("x"), attempt=2, elapsed=0.0, draw=draw) for draw in (0.0, 0.25, 1.0)
     ]
     assert delays == [0.0, 0.5, 2.0]
 
@@ -136,14 +134,14 @@ def test_delay_is_drawn_from_the_whole_range() -> None:
 def test_the_servers_wait_is_kept() -> None:
     """Retry-After is waited for as it is, not shortened by chance or by the longest delay."""
     failure = failing("429 with Retry-After", call=KEYED, retry_after="30")
-    assert delay_before_next(POLICY, KEYED, failure, attempt=1, elapsed=0.0, draw=0.1) == 30.0
+    assert retry_delay(POLICY, KEYED, failure, attempt=1, elapsed=0.0, draw=0.1) == 30.0
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     """A server that asks for more time than is left gets no further attempt."""
     failure = failing("429 with Retry-After", call=KEYED, retry_after="30")
-    assert delay_before_next(POLICY, KEYED, failure, attempt=1, elapsed=27.0, draw=0.0) == 30.0
-    assert delay_before_next(POLICY, KEYED, failure, attempt=1, elapsed=27.1, draw=0.0) is None
+    assert retry_delay(POLICY, KEYED, failure, attempt=1, elapsed=27.0, draw=0.0) == 30.0
+    assert retry_delay(POLICY, KEYED, failure, attempt=1, elapsed=27.1, draw=0.0) is None
 
 
 @pytest.mark.parametrize(("deadline", "last"), [(90.0, 87.0), (30.0, 27.0), (10.0, 9.0), (1.0, 0.9)])
@@ -176,11 +174,11 @@ def test_senseless_limits_are_refused(limits: dict[str, float]) -> None:
     draw=st.floats(0, 1),
 )
 def test_no_delay_breaks_the_limits(
-    policy: RetryPolicy, call: Call, what: str, attempt: int, elapsed: float, draw: float
+    policy: RetryPolicy, call: Request, what: str, attempt: int, elapsed: float, draw: float
 ) -> None:
     """Whatever happens, a wait is never negative, ends before the deadline, and only a server makes it long."""
     failure = failing(what, call=call)
-    delay = delay_before_next(policy, call, failure, attempt=attempt, elapsed=elapsed, draw=draw)
+    delay = retry_delay(policy, call, failure, attempt=attempt, elapsed=elapsed, draw=draw)
     if delay is not None:
         assert attempt < policy.attempts
         assert delay >= 0

@@ -35,19 +35,19 @@ from nexi_async._errors import (
 )
 from nexi_async._models.charge import Charge, ChargeReceipt, Invoice
 from nexi_async._models.order import Order
-from nexi_async._transport import seam as carrier_module
+from nexi_async._transport import http_transport
+from nexi_async._transport.http_transport import HttpxAdapter
 from nexi_async._transport.lifetime import Lifetime
 from nexi_async._transport.origin import Origin
-from nexi_async._transport.request import Answer, Call
+from nexi_async._transport.request import Request, Response
 from nexi_async._transport.retry import RetryPolicy
-from nexi_async._transport.seam import HttpxCarrier
 from nexi_async._transport.session import Session
 from tests.scripted import KEY, SWIFT, Body, ScriptedAPI, Step, answer, silence
 
-GET = Call(operation="test", method="GET", path="/v1/payments/p1")
-PUT = Call(operation="test", method="PUT", path="/v1/payments/p1/terminate")
-KEYED = Call(operation="test", method="POST", path="/v1/payments/p1/charges", body=b'{"amount":100}', key="key-1")
-BARE = Call(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
+GET = Request(operation="test", method="GET", path="/v1/payments/p1")
+PUT = Request(operation="test", method="PUT", path="/v1/payments/p1/terminate")
+KEYED = Request(operation="test", method="POST", path="/v1/payments/p1/charges", body=b'{"amount":100}', key="key-1")
+BARE = Request(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
 
 NOT_SENT, REJECTED, ACCEPTED, UNKNOWN = Outcome.NOT_SENT, Outcome.REJECTED, Outcome.ACCEPTED, Outcome.UNKNOWN
 
@@ -90,7 +90,7 @@ async def opened(
     api: httpx.AsyncBaseTransport, *, retry: RetryPolicy = SWIFT, patience: float = 5.0, clock: Clock | None = None
 ) -> AsyncIterator[Session]:
     """A session that talks to the script and draws the longest delays."""
-    lifetime = Lifetime(HttpxCarrier(api))
+    lifetime = Lifetime(HttpxAdapter(api))
     await lifetime.open()
     headers = (("Authorization", KEY), ("User-Agent", "test"))
     session = Session(
@@ -106,14 +106,14 @@ async def opened(
     await lifetime.close()
 
 
-async def send(call: Call, *script: Step, **options: Any) -> tuple[Answer, ScriptedAPI]:
+async def send(call: Request, *script: Step, **options: Any) -> tuple[Response, ScriptedAPI]:
     """The answer to a call, and the API that was asked."""
     api = ScriptedAPI(*script)
     async with opened(api, **options) as session:
         return await session.send(call), api
 
 
-async def fail(call: Call, *script: Step, **options: Any) -> tuple[NexiError, ScriptedAPI]:
+async def fail(call: Request, *script: Step, **options: Any) -> tuple[NexiError, ScriptedAPI]:
     """The failure of a call, and the API that was asked."""
     api = ScriptedAPI(*script)
     async with opened(api, **options) as session:
@@ -205,7 +205,7 @@ async def test_every_attempt_carries_the_same_key_and_bytes() -> None:
 
 @pytest.mark.parametrize("call", [GET, PUT, KEYED], ids=str)
 @pytest.mark.parametrize("kind", [kind for kind, _ in PERHAPS_SENT + SURELY_NOT_SENT])
-async def test_what_cannot_be_done_twice_is_sent_again(call: Call, kind: type[Exception]) -> None:
+async def test_what_cannot_be_done_twice_is_sent_again(call: Request, kind: type[Exception]) -> None:
     """A lost answer costs a GET, a PUT or a call with a key nothing but time."""
     found, _ = await send(call, kind("x"), answer(200))
     assert found.attempts == 2
@@ -406,7 +406,7 @@ async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         async def aclose(self) -> None:
             await anyio.sleep_forever()
 
-    monkeypatch.setattr(carrier_module, "LONGEST_CLOSE", 0.05)
+    monkeypatch.setattr(http_transport, "LONGEST_CLOSE", 0.05)
     with anyio.fail_after(2):
         error, _ = await fail(BARE, httpx.Response(200, stream=Stuck(b"{", None)), patience=0.05)
     assert type(error) is TimedOut
@@ -522,7 +522,7 @@ async def test_a_long_retry_after_is_handed_to_the_caller() -> None:
 # --- cancellation -----------------------------------------------------------------------------------------------------
 
 
-async def cancelled(session: Session, call: Call) -> bool:
+async def cancelled(session: Session, call: Request) -> bool:
     """Whether a call that is cancelled while it waits ends by that."""
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
@@ -666,7 +666,7 @@ async def test_refusal_in_a_broken_encoding() -> None:
 
 async def test_more_than_an_answer_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body without an end is given up at the limit of our own transport, whoever carries it."""
-    monkeypatch.setattr(carrier_module, "MAX_BODY", 1000)
+    monkeypatch.setattr(http_transport, "MAX_BODY", 1000)
     body = Body(*[b" " * 100] * 11, None)
     error, _ = await fail(BARE, httpx.Response(201, stream=body))
     assert (type(error), error.outcome, body.closed) == (ConnectionLost, UNKNOWN, True)
@@ -778,7 +778,7 @@ async def test_the_callers_own_time_limit(
     assert record.getMessage().startswith(f"{LOST_KEY} by Cancelled")
 
 
-async def interrupted(call: Call, *script: Step, retry: RetryPolicy = SWIFT, pause: bool = False) -> list[str]:
+async def interrupted(call: Request, *script: Step, retry: RetryPolicy = SWIFT, backoff: bool = False) -> list[str]:
     """The notes on the cancellation of a call."""
     notes: list[str] = []
 
@@ -790,8 +790,8 @@ async def interrupted(call: Call, *script: Step, retry: RetryPolicy = SWIFT, pau
             raise
 
     async with opened(ScriptedAPI(*script), retry=retry) as session, anyio.create_task_group() as tasks:
-        if pause:
-            session.pause.extend(session.now() + 1.0, session.now())
+        if backoff:
+            session.backoff.extend(session.now() + 1.0, session.now())
         tasks.start_soon(send)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
@@ -812,7 +812,7 @@ SLOW = RetryPolicy(first_delay=60.0, longest_delay=60.0)
     ],
     ids=["no answer", "after 429", "after no connection", "after 500", "without a key"],
 )
-async def test_outcome_of_a_cancelled_call(call: Call, script: list[Step], told: str) -> None:
+async def test_outcome_of_a_cancelled_call(call: Request, script: list[Step], told: str) -> None:
     """A cancelled call tells what is known: while it waits for another attempt, that is what became of those before."""
     (note,) = await interrupted(call, *script, retry=SLOW)
     assert note.endswith(told)
@@ -820,7 +820,7 @@ async def test_outcome_of_a_cancelled_call(call: Call, script: list[Step], told:
 
 async def test_outcome_of_a_call_cancelled_in_a_pause() -> None:
     """Who is cancelled before anything was sent learns that nothing was."""
-    (note,) = await interrupted(KEYED, pause=True)
+    (note,) = await interrupted(KEYED, backoff=True)
     assert note.endswith("(nothing was sent, idempotency key key-1)")
 
 

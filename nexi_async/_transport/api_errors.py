@@ -23,9 +23,9 @@ from nexi_async._errors import (
     ServerError,
     Unauthorized,
 )
-from nexi_async._transport.request import Answer, Call
+from nexi_async._transport.request import Request, Response
 
-__all__ = ["failure_of", "outcome_after_unknown"]
+__all__ = ["error_from_response", "outcome_after_unknown"]
 
 _KINDS: Mapping[int, type[APIError]] = {
     400: BadRequest,
@@ -44,35 +44,35 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "correl
 _LONGEST_TEXT = 300
 
 
-def failure_of(call: Call, answer: Answer) -> APIError:
+def error_from_response(request: Request, answer: Response) -> APIError:
     """The error that an answer other than 2xx stands for."""
     members = _members(answer.body)
-    code, text, source = (_text(members.get(name)) for name in ("code", "message", "source"))
+    code, message, source = (_text(members.get(name)) for name in ("code", "message", "source"))
     complaints = _complaints(members)
     kind = _KINDS.get(answer.status, ServerError if answer.status >= 500 else APIError)
     return kind(
-        _summary(call, answer.status, code, text, complaints),
+        _summary(request, answer.status, code, message, complaints),
         status=answer.status,
         code=code,
-        text=text,
+        message=message,
         source=source,
         body=answer.body,
         request_id=next(filter(None, map(answer.header, _REQUEST_ID_HEADERS)), None),
         retry_after=_retry_after(answer.header("retry-after")),
-        outcome=_outcome(call, answer.status, code),
+        outcome=_outcome(request, answer.status, code),
         **({"errors": complaints} if kind is BadRequest else {}),
     )
 
 
-def outcome_after_unknown(call: Call, failure: APIError) -> Outcome:
+def outcome_after_unknown(request: Request, failure: APIError) -> Outcome:
     """What is known when an earlier attempt of this call may have gone through, and this one was refused.
 
     Reading does nothing, so its last answer counts. With a key the API replays its first decision, so a decided refusal
     settles it, unless the refusal is what the earlier attempt itself would cause, or does not say what it is.
     """
-    if call.method == "GET":
+    if request.method == "GET":
         return failure.outcome
-    replayed = call.key is not None and failure.status in _DECIDED
+    replayed = request.key is not None and failure.status in _DECIDED
     return Outcome.REJECTED if replayed and not _is_perhaps_our_own_doing(failure) else Outcome.UNKNOWN
 
 
@@ -80,8 +80,8 @@ def _is_perhaps_our_own_doing(failure: APIError) -> bool:
     return failure.code in _PERHAPS_OUR_OWN_DOING or (failure.status == 402 and failure.code is None)
 
 
-def _outcome(call: Call, status: int, code: str | None) -> Outcome:
-    if status == 409 and call.key is not None and code is None:
+def _outcome(request: Request, status: int, code: str | None) -> Outcome:
+    if status == 409 and request.key is not None and code is None:
         return Outcome.UNKNOWN  # the same key is being worked on right now
     return Outcome.REJECTED if 400 <= status < 500 else Outcome.UNKNOWN
 
@@ -107,10 +107,10 @@ def _text(value: object) -> str | None:
 
 
 def _summary(
-    call: Call, status: int, code: str | None, text: str | None, complaints: Mapping[str, tuple[str, ...]]
+    request: Request, status: int, code: str | None, message: str | None, complaints: Mapping[str, tuple[str, ...]]
 ) -> str:
-    words = [f"{call} answered {status}"]
-    words += [part for part in (code, text) if part]
+    words = [f"{request} answered {status}"]
+    words += [part for part in (code, message) if part]
     words += [f"{path}: {', '.join(texts)}" for path, texts in complaints.items()]
     return "; ".join(words)[:_LONGEST_TEXT]
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async._transport.network, and of the session above it, over real sockets."""
+"""Tests of nexi_async._transport.checkout_transport, and of the session above it, over real sockets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nexi_async import (
     RetryPolicy,
     TimedOut,
 )
-from nexi_async._transport.network import CheckoutTransport
+from nexi_async._transport.checkout_transport import CheckoutTransport
 from nexi_async._transport.tls import new_context
 from tests.scripted import KEY, SWIFT
 from tests.transport.servers import (
@@ -160,7 +160,7 @@ async def test_machine_that_was_suspended_before_a_connection_was_free(monkeypat
         tasks.start_soon(wait_in_line, client)
         await anyio.sleep(0.05)
         tomorrow = time.time() + 86_400
-        monkeypatch.setattr("nexi_async._transport.network.time.time", lambda: tomorrow)
+        monkeypatch.setattr("nexi_async._transport.checkout_transport.time.time", lambda: tomorrow)
         let_go.set()
     assert len(server.requests) == 1
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async._transport.failures."""
+"""Tests of nexi_async._transport.api_errors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from nexi_async._errors import (
     ServerError,
     Unauthorized,
 )
-from nexi_async._transport.failures import failure_of, outcome_after_unknown
-from nexi_async._transport.request import Answer, Call
+from nexi_async._transport.api_errors import error_from_response, outcome_after_unknown
+from nexi_async._transport.request import Request, Response
 
-KEYED = Call(operation="test", method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
-BARE = Call(operation="test", method="POST", path="/v1/payments", body=b"{}")
-READ = Call(operation="test", method="GET", path="/v1/payments/p1")
+KEYED = Request(operation="test", method="POST", path="/v1/payments/p1/charges", body=b"{}", key="k1")
+BARE = Request(operation="test", method="POST", path="/v1/payments", body=b"{}")
+READ = Request(operation="test", method="GET", path="/v1/payments/p1")
 
 REJECTED, UNKNOWN = Outcome.REJECTED, Outcome.UNKNOWN
 DECLINE = {"message": "Insufficient funds", "code": "51", "source": "Issuer"}
@@ -39,11 +39,11 @@ documents = st.recursive(
 
 
 def failure(
-    status: int, body: object = b"", headers: tuple[tuple[str, str], ...] = (), *, call: Call = KEYED
+    status: int, body: object = b"", headers: tuple[tuple[str, str], ...] = (), *, call: Request = KEYED
 ) -> APIError:
     """What an answer to a call is turned into."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return failure_of(call, Answer(status=status, headers=headers, body=raw))
+    return error_from_response(call, Response(status=status, headers=headers, body=raw))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_kind_by_status(status: int, kind: type[APIError]) -> None:
     ],
 )
 @pytest.mark.parametrize("call", [KEYED, BARE], ids=["with key", "without"])
-def test_outcome_by_status(call: Call, status: int, headers: tuple[tuple[str, str], ...], outcome: Outcome) -> None:
+def test_outcome_by_status(call: Request, status: int, headers: tuple[tuple[str, str], ...], outcome: Outcome) -> None:
     """A refusal changed nothing; a server that failed may have acted before it did."""
     assert failure(status, headers=headers, call=call).outcome is outcome
 
@@ -104,7 +104,7 @@ def test_outcome_by_status(call: Call, status: int, headers: tuple[tuple[str, st
     [(KEYED, b"", UNKNOWN), (KEYED, DECLINE, REJECTED), (BARE, b"", REJECTED), (BARE, DECLINE, REJECTED)],
     ids=["key, no code", "key and code", "no key, no code", "no key but code"],
 )
-def test_conflict_is_open_only_while_the_key_is_being_worked_on(call: Call, body: object, outcome: Outcome) -> None:
+def test_conflict_is_open_only_while_the_key_is_being_worked_on(call: Request, body: object, outcome: Outcome) -> None:
     """409 without a code means "the same key is in progress"; with a code it is a decision."""
     assert failure(409, body, call=call).outcome is outcome
 
@@ -264,7 +264,7 @@ def test_refusal_of_a_repeated_charge(status: int, code: str | None, outcome: Ou
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
 def test_refusal_of_a_repeated_setting(status: int) -> None:
     """Without a key nothing is replayed: the first attempt may be why the second is refused."""
-    call = Call(operation="test", method="PUT", path="/v1/payments/p1/terminate")
+    call = Request(operation="test", method="PUT", path="/v1/payments/p1/terminate")
     assert outcome_after_unknown(call, failure(status, DECLINE, call=call)) is UNKNOWN
 
 

@@ -12,16 +12,16 @@ import attrs
 import httpx
 
 from nexi_async._transport.connect import connect
-from nexi_async._transport.connection import StepLimits
+from nexi_async._transport.connection import Timeouts
 from nexi_async._transport.decoding import decoded
-from nexi_async._transport.http1 import ReplyReader, request_head
+from nexi_async._transport.http1 import ResponseParser, request_head
+from nexi_async._transport.http_transport import HTTPRequest, HTTPTransport, HttpxAdapter
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.pool import Pool
-from nexi_async._transport.request import Answer
-from nexi_async._transport.seam import Carrier, HttpxCarrier, Outgoing
+from nexi_async._transport.request import Response
 from nexi_async._transport.tls import new_context
 
-__all__ = ["CheckoutTransport", "new_carrier"]
+__all__ = ["CheckoutTransport", "new_transport"]
 
 IDLE_SECONDS = 50.0
 """Servers commonly close what has been idle for a minute."""
@@ -57,40 +57,44 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         for pool in self._pools.values():
             await pool.aclose()
 
-    async def carry(self, outgoing: Outgoing, limits: StepLimits) -> Answer:
-        """Send a request and read its answer; see `Carrier`."""
-        head = _head(outgoing.method, outgoing.origin, outgoing.target, outgoing.headers, outgoing.body)
-        reply = await self._exchange(outgoing.origin, head + (outgoing.body or b""), limits, method=outgoing.method)
+    async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
+        """Send a request and read its answer; see `HTTPTransport`."""
+        head = _head(
+            http_request.method, http_request.origin, http_request.target, http_request.headers, http_request.body
+        )
+        reply = await self._exchange(
+            http_request.origin, head + (http_request.body or b""), timeouts, method=http_request.method
+        )
         headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers])
         body = await decoded(reply.body, headers) if reply.is_encoded else reply.body
-        return Answer(status=reply.status, headers=headers, body=body)
+        return Response(status=reply.status, headers=headers, body=body)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx, within the limits of its "timeout" extension."""
         url = request.url
         given = request.extensions.get("timeout") or {}
-        limits = StepLimits(**{step: seconds for step, seconds in given.items() if seconds is not None})
+        timeouts = Timeouts(**{step: seconds for step, seconds in given.items() if seconds is not None})
         body = b"".join([part async for part in cast("httpx.AsyncByteStream", request.stream)])
         origin = attrs.evolve(Origin.of(str(url)), server_name=request.extensions.get("sni_hostname") or url.host)
         headers = [(name, value) for name, value in request.headers.items() if name not in _FRAMING | {"host"}]
         has_body = not _FRAMING.isdisjoint(request.headers)
         target = url.raw_path.decode("ascii")
         head = _head(request.method, origin, target, headers, body if has_body else None)
-        reply = await self._exchange(origin, head + body, limits, method=request.method)
+        reply = await self._exchange(origin, head + body, timeouts, method=request.method)
         return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request)
 
     async def aclose(self) -> None:
         """Close all connections, as httpx calls it."""
         await self.close()
 
-    async def _exchange(self, origin: Origin, request: bytes, limits: StepLimits, *, method: str) -> ReplyReader:
-        deadline = time.monotonic() + limits.total
+    async def _exchange(self, origin: Origin, request: bytes, timeouts: Timeouts, *, method: str) -> ResponseParser:
+        deadline = time.monotonic() + timeouts.total
         pool = self._pools.get(origin) or self._new_pool(origin)
-        connection = await pool.acquire(limits, deadline)
+        connection = await pool.acquire(timeouts, deadline)
         try:
-            if time.time() > limits.not_after:
+            if time.time() > timeouts.not_after:
                 raise httpx.PoolTimeout("the machine slept while the request waited for a connection")
-            return await connection.exchange(request, head_only=method == "HEAD", limits=limits, deadline=deadline)
+            return await connection.exchange(request, head_only=method == "HEAD", timeouts=timeouts, deadline=deadline)
         finally:
             pool.release(connection)
 
@@ -107,13 +111,13 @@ def _head(method: str, origin: Origin, target: str, headers: Iterable[tuple[str,
     return request_head(method, target, [*framing, *headers])
 
 
-def new_carrier(
+def new_transport(
     transport: httpx.AsyncBaseTransport | None,
     *,
     max_connections: int,
     ssl_context: ssl.SSLContext | None,
     proxy: str | None,
-) -> Carrier:
+) -> HTTPTransport:
     """What carries a client's requests: its caller's transport, a proxy's by httpx, or else our own."""
     if proxy is not None and transport is None:
         transport = httpx.AsyncHTTPTransport(
@@ -124,4 +128,4 @@ def new_carrier(
         )
     if transport is None:
         transport = CheckoutTransport(max_connections=max_connections, ssl_context=ssl_context)
-    return transport if isinstance(transport, CheckoutTransport) else HttpxCarrier(transport)
+    return transport if isinstance(transport, CheckoutTransport) else HttpxAdapter(transport)

@@ -10,13 +10,13 @@ import anyio
 import attrs
 import httpx
 
-from nexi_async._transport.connection import StepLimits
+from nexi_async._transport.connection import Timeouts
 from nexi_async._transport.decoding import decoded
 from nexi_async._transport.http1 import MAX_BODY
 from nexi_async._transport.origin import Origin
-from nexi_async._transport.request import Answer
+from nexi_async._transport.request import Response
 
-__all__ = ["BROKEN", "Carrier", "HttpxCarrier", "Outgoing", "Transport"]
+__all__ = ["TRANSPORT_ERRORS", "HTTPRequest", "HTTPTransport", "HttpxAdapter", "Transport"]
 
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What a caller may bring: anything that takes an `httpx.Request` and gives an `httpx.Response`."""
@@ -24,7 +24,7 @@ Transport: TypeAlias = httpx.AsyncBaseTransport
 LONGEST_CLOSE = 2.0
 """Seconds that a cancelled call may still spend on closing its connection."""
 
-BROKEN = (
+TRANSPORT_ERRORS = (
     httpx.TransportError,
     httpx.StreamError,
     anyio.EndOfStream,
@@ -36,7 +36,7 @@ BROKEN = (
 
 
 @attrs.frozen
-class Outgoing:
+class HTTPRequest:
     """A request as it leaves: nothing in it is worked out again when it is sent again."""
 
     method: str
@@ -46,7 +46,7 @@ class Outgoing:
     body: bytes | None = attrs.field(repr=False)
 
 
-class Carrier(Protocol):
+class HTTPTransport(Protocol):
     """Carries requests, one answer each."""
 
     async def open(self) -> None:
@@ -55,17 +55,17 @@ class Carrier(Protocol):
     async def close(self) -> None:
         """Close every connection."""
 
-    async def carry(self, outgoing: Outgoing, limits: StepLimits) -> Answer:
+    async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
         """Send a request and read all of its answer.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout: not a byte was sent.
-            any of `BROKEN`, or TimeoutError: some of it may have been received.
+            any of `TRANSPORT_ERRORS`, or TimeoutError: some of it may have been received.
         """
 
 
 @attrs.frozen
-class HttpxCarrier:
+class HttpxAdapter:
     """Carries with any `httpx.AsyncBaseTransport`."""
 
     _transport: httpx.AsyncBaseTransport
@@ -78,26 +78,26 @@ class HttpxCarrier:
         """Leave the transport."""
         await self._transport.__aexit__()
 
-    async def carry(self, outgoing: Outgoing, limits: StepLimits) -> Answer:
-        """Send a request and read its answer; see `Carrier`."""
-        with anyio.fail_after(limits.total):
-            response = await self._transport.handle_async_request(_request(outgoing, limits))
+    async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
+        """Send a request and read its answer; see `HTTPTransport`."""
+        with anyio.fail_after(timeouts.total):
+            response = await self._transport.handle_async_request(_request(http_request, timeouts))
             try:
                 raw = await _read(response)
             finally:
                 await _close(response)
         headers = tuple(response.headers.items())
         body = await decoded(raw, headers) if "content-encoding" in response.headers else raw
-        return Answer(status=response.status_code, headers=headers, body=body)
+        return Response(status=response.status_code, headers=headers, body=body)
 
 
-def _request(outgoing: Outgoing, limits: StepLimits) -> httpx.Request:
-    steps = {"pool": limits.pool, "connect": limits.connect, "write": limits.write, "read": limits.read}
+def _request(http_request: HTTPRequest, timeouts: Timeouts) -> httpx.Request:
+    steps = {"pool": timeouts.pool, "connect": timeouts.connect, "write": timeouts.write, "read": timeouts.read}
     return httpx.Request(
-        outgoing.method,
-        f"{outgoing.origin}{outgoing.target}",
-        headers=outgoing.headers,
-        content=outgoing.body,
+        http_request.method,
+        f"{http_request.origin}{http_request.target}",
+        headers=http_request.headers,
+        content=http_request.body,
         extensions={"timeout": steps},
     )
 
@@ -118,5 +118,5 @@ async def _read(response: httpx.Response) -> bytes:
 
 async def _close(response: httpx.Response) -> None:
     """Close within bounds; trouble with it must not hide why the exchange ended, least of all a cancellation."""
-    with anyio.move_on_after(LONGEST_CLOSE, shield=True), suppress(*BROKEN):
+    with anyio.move_on_after(LONGEST_CLOSE, shield=True), suppress(*TRANSPORT_ERRORS):
         await response.aclose()

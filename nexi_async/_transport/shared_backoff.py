@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Self
 
-__all__ = ["Pause"]
+__all__ = ["SharedBackoff"]
 
 
-class Pause:
+class SharedBackoff:
     """Until when the calls with one secret key wait, because a 429 or 503 named a time to come back.
 
     The API counts requests by merchant, so one that sends too many must not hold up the others of a platform. Copies of
@@ -20,7 +20,7 @@ class Pause:
         self._key = secret_key
         self._ends = {} if ends is None else ends
 
-    def of_key(self, secret_key: str) -> Self:
+    def for_key(self, secret_key: str) -> Self:
         """The wait of another key of the same client."""
         return type(self)(secret_key, self._ends)
 
@@ -32,7 +32,7 @@ class Pause:
             self._ends[self._key] = max(self._ends.get(self._key, -math.inf), until)
 
     @property
-    def is_on(self) -> bool:
+    def is_active(self) -> bool:
         """Whether there was a wait that nobody has seen the end of."""
         return self._key in self._ends
 

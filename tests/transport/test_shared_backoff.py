@@ -1,4 +1,4 @@
-"""Tests of nexi_async._transport.pause, and of the session that keeps it."""
+"""Tests of nexi_async._transport.shared_backoff, and of the session that keeps it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nexi_async import (
     ServerError,
     TimedOut,
 )
-from nexi_async._transport.pause import Pause
+from nexi_async._transport.shared_backoff import SharedBackoff
 from tests.scripted import KEY, ScriptedAPI, Step, answer
 from tests.transport.clock import Clock, by_clock
 
@@ -53,30 +53,30 @@ def patience(request: httpx.Request) -> float:
 
 def test_pause() -> None:
     """It ends when its time is over, and the longest that was asked for counts."""
-    pause = Pause()
-    assert (pause.is_on, pause.left(10.0)) == (False, 0.0)
-    pause.extend(15.0, 10.0)
-    pause.extend(13.0, 10.0)
-    assert (pause.is_on, pause.left(10.0)) == (True, 5.0)
-    assert (pause.left(15.0), pause.is_on) == (0.0, False)
-    pause.extend(-math.inf, 15.0)
-    pause.extend(15.0, 15.0)
-    assert not pause.is_on
+    backoff = SharedBackoff()
+    assert (backoff.is_active, backoff.left(10.0)) == (False, 0.0)
+    backoff.extend(15.0, 10.0)
+    backoff.extend(13.0, 10.0)
+    assert (backoff.is_active, backoff.left(10.0)) == (True, 5.0)
+    assert (backoff.left(15.0), backoff.is_active) == (0.0, False)
+    backoff.extend(-math.inf, 15.0)
+    backoff.extend(15.0, 15.0)
+    assert not backoff.is_active
 
 
 def test_pause_of_another_key() -> None:
     """Each key waits for itself, and one that comes back later still knows of its wait."""
-    pause = Pause("one")
-    pause.extend(15.0, 10.0)
-    assert not pause.of_key("two").is_on
-    assert pause.of_key("two").of_key("one").left(12.0) == 3.0
+    backoff = SharedBackoff("one")
+    backoff.extend(15.0, 10.0)
+    assert not backoff.for_key("two").is_active
+    assert backoff.for_key("two").for_key("one").left(12.0) == 3.0
 
 
 def test_pauses_that_are_over_are_forgotten() -> None:
     """A platform with many merchants does not fill the memory with old waits."""
     ends: dict[str, float] = {}
     for number in range(100):
-        Pause(str(number), ends).extend(number + 1.0, float(number))
+        SharedBackoff(str(number), ends).extend(number + 1.0, float(number))
     assert ends == {"99": 100.0}
 
 
@@ -211,7 +211,7 @@ async def test_pause_beyond_the_deadline_after_a_doubtful_attempt() -> None:
     """That the second attempt was not sent says nothing about the first."""
 
     async def meanwhile() -> httpx.Response:
-        client._session.pause.extend(clock.now() + 3600.0, clock.now())
+        client._session.backoff.extend(clock.now() + 3600.0, clock.now())
         raise httpx.ReadError("lost")
 
     async with scripted(meanwhile) as (client, api, clock):
