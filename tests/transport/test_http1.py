@@ -371,7 +371,7 @@ def test_header_values_of_latin_1() -> None:
 
 def test_a_complete_answer_leaves_nothing_to_the_garbage_collector() -> None:
     """Reader and parser hold each other only until the answer is complete, so both are freed without a collection."""
-    reader = ReplyReader()
+    reader = ResponseParser()
     gone = weakref.ref(reader)
     gc.disable()
     try:
