@@ -12,9 +12,9 @@ import anyio
 import typer
 from rich.console import Console
 
-from nexi_async._demo.orders import CustomerOrder, UnusableOrders, read_orders, sample_orders
+from nexi_async._demo.orders import CustomerOrder, InvalidOrders, read_orders, sample_orders
+from nexi_async._demo.report import print_report
 from nexi_async._demo.run import run_demo
-from nexi_async._demo.table import show
 from nexi_async._demo.timeline import Timeline
 
 __all__ = ["demo"]
@@ -32,11 +32,11 @@ def demo(
         int, typer.Option("--subscriptions", metavar="N", min=0, help="How many subscriptions to sign up and charge.")
     ] = 200,
 ) -> None:
-    """Watch a shop use everything, against the emulator on this machine.
+    """Run a shop that uses the whole SDK, against the emulator on this machine.
 
-    It sells every order on the hosted page, hears of it by webhooks, charges, refunds and cancels, bills
-    subscriptions, and loses an answer on purpose. Then it compares what the SDK believes, what the webhooks said, and
-    what the emulator's books say.
+    It sells every order on the hosted page, receives the webhooks, charges, refunds and cancels, bills subscriptions,
+    and loses a response on purpose. Then it compares the money as the SDK's responses, the webhooks and the emulator's
+    state report it.
 
     Each line of FILE is one order:
 
@@ -46,19 +46,19 @@ def demo(
     unit_price is in minor units without VAT (28900 is 289.00; negative for a discount), vat_rate is percent x 100
     (1200 is 12 %); both are whole numbers. "reference", the order number, may be added.
 
-    Exit status: 0 if all three agree, 1 if they differ, 2 if FILE can't be used; then nothing is sent.
+    Exit status: 0 if all three sources agree, 1 if they differ, 2 if FILE can't be used; then nothing is sent.
     """
     chosen = _read(orders)
     console = Console()
     with _logging_errors_only():
-        verdict = anyio.run(run_demo, chosen, subscriptions, Timeline(console))
-    show(verdict, console, listed={order.reference for order in chosen})
-    raise typer.Exit(0 if verdict.agrees else DIFFERENT)
+        reconciliation = anyio.run(run_demo, chosen, subscriptions, Timeline(console))
+    print_report(reconciliation, console, listed={order.reference for order in chosen})
+    raise typer.Exit(0 if reconciliation.agrees else DIFFERENT)
 
 
 @contextmanager
 def _logging_errors_only() -> Iterator[None]:
-    """Refusals and a lost answer belong to the demo: the timeline tells of them, so that the log need not."""
+    """Declines and a lost response are part of the demo: the timeline shows them, so the log need not."""
     logger = logging.getLogger("nexi_async")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -74,8 +74,8 @@ def _read(path: Path | None) -> list[CustomerOrder]:
         return read_orders(sample_orders() if path is None else path.read_bytes())
     except OSError as error:
         typer.echo(f"{path} can't be read: {error.strerror}", err=True)
-    except UnusableOrders as unusable:
+    except InvalidOrders as invalid:
         typer.echo(f"{path} can't be used, nothing was sent:", err=True)
-        for line in unusable.lines:
+        for line in invalid.lines:
             typer.echo(f"  {line}", err=True)
     raise typer.Exit(UNUSABLE)

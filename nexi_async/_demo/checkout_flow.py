@@ -1,4 +1,4 @@
-"""The desk: from an order to a payment that its shopper has completed, or not."""
+"""The checkout: from an order to a payment that its shopper has completed or abandoned."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import anyio
 import attrs
 
 from nexi_async import Checkout, Consumer, Order, Payment, SubscriptionSetup
-from nexi_async._demo.amounts import as_text
-from nexi_async._demo.business import Business
-from nexi_async._demo.listener import CHARGED, EVENTS, PATIENCE
+from nexi_async._demo.listener import CHARGED, EVENTS, WEBHOOK_TIMEOUT
+from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shopper import Shopper, Visit
-from nexi_async._demo.sources import Receipts
+from nexi_async._demo.sources import PaymentRecord
+from nexi_async.batch._report import money
 from nexi_async.embed import read_return_url
 from nexi_async.webhooks import ReservationFailed
 
-__all__ = ["Desk", "Purchase"]
+__all__ = ["CheckoutFlow", "Purchase"]
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class Purchase:
     Attributes:
         order: what is bought.
         customer: who buys.
-        cards: the card numbers that they try, one after the other; without any they walk away.
+        cards: the card numbers that they try, one after the other; without any they abandon the page.
         method: another way to pay than by card.
         signs_up: whether they also agree to a subscription.
     """
@@ -46,31 +46,31 @@ class Purchase:
     @property
     def price(self) -> str:
         """The amount for people to read."""
-        return as_text(self.order.amount, self.order.currency)
+        return money(self.order.amount, self.order.currency)
 
 
-class Desk:
-    """Creates payments and sees their shoppers through the hosted page."""
+class CheckoutFlow:
+    """Creates payments and follows their shoppers through the hosted page."""
 
-    def __init__(self, business: Business, shopper: Shopper) -> None:
-        """Open the desk; from now on it handles `payment.reservation.failed`."""
-        self._business = business
-        self._checkout = business.checkout
-        self._site_url = business.site_url
-        self._listener = business.listener
-        self._timeline = business.timeline
-        self._receipts = business.receipts
+    def __init__(self, services: ShopServices, shopper: Shopper) -> None:
+        """Register the handler of `payment.reservation.failed`."""
+        self._services = services
+        self._checkout = services.checkout
+        self._site_url = services.site_url
+        self._listener = services.listener
+        self._timeline = services.timeline
+        self._records = services.records
         self._shopper = shopper
         self._declines: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
         self._listener.receiver.on("payment.reservation.failed")(self._offer_another_card)
 
-    async def sell(self, purchase: Purchase) -> Payment | None:
-        """The completed payment, or None if the shopper left: then the session is ended.
+    async def complete(self, purchase: Purchase) -> Payment | None:
+        """The completed payment; None if the shopper abandoned it, and then the payment is terminated.
 
         Raises:
-            NexiError: the SDK could not do it; see its outcome.
+            NexiError: a call failed; its outcome says what happened to the money.
         """
-        self._timeline.say(purchase.label, "shop", f"creates a payment of {purchase.price}")
+        self._timeline.log(purchase.label, "shop", f"creates a payment of {purchase.price}")
         created = await self._checkout.payments.create(
             order=purchase.order,
             checkout=self._hosted_page(purchase.customer),
@@ -78,14 +78,14 @@ class Desk:
             subscription=_subscription() if purchase.signs_up else None,
         )
         payment_id = created.payment_id
-        receipts = Receipts(payment_id=payment_id, label=purchase.label, currency=purchase.order.currency)
-        self._receipts[payment_id] = receipts
+        record = PaymentRecord(payment_id=payment_id, label=purchase.label, currency=purchase.order.currency)
+        self._records[payment_id] = record
         visit = await self._visit(purchase, payment_id, created.hosted_payment_page_url or "")
         if visit is None or read_return_url(visit.address).payment_id != payment_id:
-            self._timeline.say(purchase.label, "shop", "ends the session")
+            self._timeline.log(purchase.label, "shop", "terminates the payment")
             await self._checkout.payments.terminate(payment_id)
             return None
-        return await self._look_at(purchase, receipts)
+        return await self._record_payment(purchase, record)
 
     def _hosted_page(self, customer: Consumer) -> Checkout:
         return Checkout.hosted(
@@ -98,23 +98,23 @@ class Desk:
     async def _visit(self, purchase: Purchase, payment_id: str, page: str) -> Visit | None:
         """Where the shopper ended up; None if every card was declined."""
         if purchase.method:
-            self._timeline.say(purchase.label, "shopper", f"pays with {purchase.method}")
+            self._timeline.log(purchase.label, "shopper", f"pays with {purchase.method}")
             return await self._shopper.pay_with(page, purchase.method)
         if not purchase.cards:
-            self._timeline.say(purchase.label, "shopper", "walks away")
-            return await self._shopper.walk_away(page)
+            self._timeline.log(purchase.label, "shopper", "abandons the page")
+            return await self._shopper.abandon(page)
         for number in purchase.cards:
-            self._timeline.say(purchase.label, "shopper", f"pays with card {_masked(number)}")
+            self._timeline.log(purchase.label, "shopper", f"pays with card {_masked(number)}")
             visit = await self._shopper.pay_by_card(page, number)
             if not visit.is_declined:
                 return visit
-            if not await self._is_invited_again(payment_id):
+            if not await self._may_try_again(payment_id):
                 break
         return None
 
-    async def _is_invited_again(self, payment_id: str) -> bool:
-        """Whether the shop asked for another card; its webhook handler does, once it hears of the decline."""
-        with anyio.move_on_after(PATIENCE):
+    async def _may_try_again(self, payment_id: str) -> bool:
+        """Whether the shop asked for another card, which it does when the webhook of the decline arrives."""
+        with anyio.move_on_after(WEBHOOK_TIMEOUT):
             await self._declines[payment_id].wait()
             del self._declines[payment_id]
             return True
@@ -122,20 +122,20 @@ class Desk:
 
     async def _offer_another_card(self, event: ReservationFailed) -> None:
         """The handler of `payment.reservation.failed`."""
-        await self._listener.keep(event)
-        if event.payment_id in self._receipts:
-            self._timeline.say(self._receipts[event.payment_id].label, "shop", "asks for another card")
+        await self._listener.record(event)
+        if event.payment_id in self._records:
+            self._timeline.log(self._records[event.payment_id].label, "shop", "asks for another card")
         self._declines[event.payment_id].set()
 
-    async def _look_at(self, purchase: Purchase, receipts: Receipts) -> Payment:
-        """Note what is reserved or charged; a shopper's return proves nothing, so the payment is retrieved."""
-        await self._business.hear_of(receipts, "payment.checkout.completed")
-        payment = await self._checkout.payments.retrieve(receipts.payment_id)
-        receipts.reserved = payment.summary.reserved_amount
-        receipts.charges.update((charge.charge_id, charge.amount) for charge in payment.charges)
+    async def _record_payment(self, purchase: Purchase, record: PaymentRecord) -> Payment:
+        """Record what is reserved or charged as the API reports it: the shopper's return is no proof of payment."""
+        await self._services.wait_for_events(record, "payment.checkout.completed")
+        payment = await self._checkout.payments.retrieve(record.payment_id)
+        record.reserved = payment.summary.reserved_amount
+        record.charges.update((charge.charge_id, charge.amount) for charge in payment.charges)
         done, event = ("charged", CHARGED) if payment.charges else ("reserved", "payment.reservation.created")
-        await self._business.hear_of(receipts, event)
-        self._timeline.say(purchase.label, "shop", f"sees {purchase.price} {done}")
+        await self._services.wait_for_events(record, event)
+        self._timeline.log(purchase.label, "shop", f"sees {purchase.price} {done}")
         return payment
 
 

@@ -1,4 +1,4 @@
-"""The shop's ear: the receiver, and what its webhooks said."""
+"""The shop's webhook receiver, and the events it has received."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import anyio
 from nexi_async import Notifications
 from nexi_async.webhooks import Event, WebhookReceiver, new_authorization
 
-__all__ = ["CHARGED", "EVENTS", "PATIENCE", "Listener"]
+__all__ = ["CHARGED", "EVENTS", "WEBHOOK_TIMEOUT", "WebhookListener"]
 
-PATIENCE = 10.0
-"""Seconds that a webhook may take to come in."""
+WEBHOOK_TIMEOUT = 10.0
+"""Seconds to wait for a webhook."""
 
 CHARGED = "payment.charge.created.v2"
 EVENTS = (
@@ -29,41 +29,41 @@ EVENTS = (
     "payment.cancel.created",
     "payment.cancel.failed",
 )
-"""What the shop asks to be told about: one generation of each event, since a second would only repeat it."""
+"""The events the shop subscribes to: one version of each, since the other would only repeat it."""
 
 
-class Listener:
-    """Receives webhooks from this machine, keeps their events by payment, and lets others wait for them."""
+class WebhookListener:
+    """Receives webhooks from this machine, records their events by payment, and lets tasks wait for them."""
 
     def __init__(self, on_event: Callable[[Event], None]) -> None:
-        """Ready to be mounted.
+        """Create the receiver, ready to be mounted.
 
         Args:
-            on_event: told of every event that is kept.
+            on_event: called with every recorded event.
         """
         self._authorization = new_authorization()
         self._on_event = on_event
-        self._news: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
+        self._arrivals: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
         self.events: defaultdict[str, list[Event]] = defaultdict(list)
         self.receiver = WebhookReceiver(
-            authorization=self._authorization, networks=["127.0.0.0/8", "::1"], fallback=self.keep
+            authorization=self._authorization, networks=["127.0.0.0/8", "::1"], fallback=self.record
         )
 
     def notifications(self, site_url: str, *events: str) -> Notifications:
-        """The webhooks to create a payment with, so that this listener hears of it."""
+        """The webhooks to create a payment with, so that this listener receives its events."""
         return Notifications.to(f"{site_url}/nexi/webhooks", authorization=self._authorization, events=events)
 
-    async def keep(self, event: Event) -> None:
-        """Keep an event and wake who waits for it."""
+    async def record(self, event: Event) -> None:
+        """Record an event and wake the tasks that wait for it."""
         payment_id = event.payment_id or ""
         self.events[payment_id].append(event)
         self._on_event(event)
-        self._news.pop(payment_id, anyio.Event()).set()
+        self._arrivals.pop(payment_id, anyio.Event()).set()
 
     async def wait_for(self, payment_id: str, *names: str, times: int = 1) -> bool:
-        """Whether so many events of these names came in for a payment, waiting for them if need be."""
-        with anyio.move_on_after(PATIENCE):
+        """Whether this many events of these names were received for a payment within the timeout."""
+        with anyio.move_on_after(WEBHOOK_TIMEOUT):
             while sum(event.name in names for event in self.events[payment_id]) < times:
-                await self._news[payment_id].wait()
+                await self._arrivals[payment_id].wait()
             return True
         return False

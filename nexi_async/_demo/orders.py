@@ -33,7 +33,7 @@ from nexi_async import Consumer, InvalidRequest, Order, OrderItem, PrivatePerson
 from nexi_async._models import rules
 from nexi_async.reference import currencies
 
-__all__ = ["BadLine", "CustomerOrder", "UnusableOrders", "read_orders", "sample_orders"]
+__all__ = ["CustomerOrder", "InvalidLine", "InvalidOrders", "read_orders", "sample_orders"]
 
 ORDER_MEMBERS = {"customer": True, "currency": True, "lines": True, "reference": False}
 """The members of an order, and whether each is needed."""
@@ -54,8 +54,8 @@ class CustomerOrder:
     """An order and who placed it.
 
     Attributes:
-        customer: who buys, as the checkout is told.
-        order: what they buy; its reference names the order.
+        customer: who buys, as passed to the checkout.
+        order: what they buy; its reference is the order number.
     """
 
     customer: Consumer = attrs.field(repr=False)
@@ -68,7 +68,7 @@ class CustomerOrder:
 
 
 @attrs.frozen
-class BadLine:
+class InvalidLine:
     """A line that can't be used: its number, from 1, and why."""
 
     number: int
@@ -78,14 +78,14 @@ class BadLine:
         return f"line {self.number}: {self.reason}"
 
 
-class UnusableOrders(ValueError):
+class InvalidOrders(ValueError):
     """A file that can't be used.
 
     Attributes:
         lines: every bad line, one entry for each thing that is wrong with it.
     """
 
-    def __init__(self, lines: list[BadLine]) -> None:
+    def __init__(self, lines: list[InvalidLine]) -> None:
         self.lines = tuple(lines)
         super().__init__("; ".join(map(str, lines)))
 
@@ -99,25 +99,25 @@ def read_orders(content: bytes) -> list[CustomerOrder]:
     """The orders of a file.
 
     Raises:
-        UnusableOrders: a line can't be used, or there is none; names every bad line.
+        InvalidOrders: a line can't be used, or there is none; names every bad line.
     """
     orders: list[CustomerOrder] = []
-    bad: list[BadLine] = []
+    bad: list[InvalidLine] = []
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
             orders.append(_read_order(_read_line(line), number))
-        except _Unfit as unfit:
-            bad.extend(BadLine(number, reason) for reason in unfit.reasons)
+        except _InvalidOrder as invalid:
+            bad.extend(InvalidLine(number, reason) for reason in invalid.reasons)
     if not orders and not bad:
-        bad.append(BadLine(1, "there is no order in the file"))
+        bad.append(InvalidLine(1, "there is no order in the file"))
     if bad:
-        raise UnusableOrders(bad)
+        raise InvalidOrders(bad)
     return orders
 
 
-class _Unfit(Exception):
+class _InvalidOrder(Exception):
     """A line can't be used, for these reasons."""
 
     def __init__(self, *reasons: str) -> None:
@@ -134,13 +134,13 @@ def _read_line(line: bytes) -> Any:
             line.decode(), parse_float=_fraction, parse_constant=_refuse_constant, object_pairs_hook=_members
         )
     except UnicodeDecodeError as error:
-        raise _Unfit(f"is not UTF-8 text, at byte {error.start + 1}") from None
+        raise _InvalidOrder(f"is not UTF-8 text, at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        raise _Unfit(f"is not JSON: {error.msg} at character {error.colno}") from None
+        raise _InvalidOrder(f"is not JSON: {error.msg} at character {error.colno}") from None
     except RecursionError:
-        raise _Unfit("is nested too deeply") from None
+        raise _InvalidOrder("is nested too deeply") from None
     except ValueError:
-        raise _Unfit("has a number with too many digits") from None
+        raise _InvalidOrder("has a number with too many digits") from None
 
 
 def _fraction(text: str) -> Decimal:
@@ -148,17 +148,17 @@ def _fraction(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise _Unfit("has a number that is out of all bounds") from None
+        raise _InvalidOrder("has a number that is out of all bounds") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _Unfit(f"has {name}, which is no number")
+    raise _InvalidOrder(f"has {name}, which is no number")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _Unfit("has a member twice")
+        raise _InvalidOrder("has a member twice")
     return members
 
 
@@ -168,13 +168,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_order(document: Any, number: int) -> CustomerOrder:
     reasons = [*_shape_faults(document, ORDER_MEMBERS, "")]
     if reasons:
-        raise _Unfit(*reasons)
+        raise _InvalidOrder(*reasons)
     customer = _collect(reasons, _customer, document["customer"])
     currency = _collect(reasons, _currency, document["currency"])
     reference = _collect(reasons, _text, document.get("reference", f"{number}"), "reference")
     items = _collect(reasons, _items, document["lines"])
     if reasons:
-        raise _Unfit(*reasons)
+        raise _InvalidOrder(*reasons)
     return CustomerOrder(customer=customer, order=_order(items, currency, reference))
 
 
@@ -182,8 +182,8 @@ def _collect(reasons: list[str], read: Any, *arguments: Any) -> Any:
     """What is read, or None and one reason more."""
     try:
         return read(*arguments)
-    except _Unfit as unfit:
-        reasons.extend(unfit.reasons)
+    except _InvalidOrder as invalid:
+        reasons.extend(invalid.reasons)
         return None
 
 
@@ -203,9 +203,9 @@ def _order(items: list[OrderItem], currency: str, reference: str) -> Order:
     try:
         order = Order.of(items=items, currency=currency, reference=reference)
     except InvalidRequest as invalid:
-        raise _Unfit(*map(str, invalid.faults)) from None
+        raise _InvalidOrder(*map(str, invalid.faults)) from None
     if order.amount == 0:
-        raise _Unfit("the lines add up to 0, but something must be paid")
+        raise _InvalidOrder("the lines add up to 0, but something must be paid")
     return order
 
 
@@ -215,24 +215,24 @@ def _customer(name: Any) -> Consumer:
     consumer = Consumer(private_person=person)
     faults = [f"customer {fault.message}" for fault in rules.faults(consumer)]
     if faults:
-        raise _Unfit(faults[0])
+        raise _InvalidOrder(faults[0])
     return consumer
 
 
 def _currency(code: Any) -> str:
     text = _text(code, "currency")
     if text not in currencies.CURRENCIES:
-        raise _Unfit(f"currency must be one of {', '.join(currencies.CURRENCIES)}")
+        raise _InvalidOrder(f"currency must be one of {', '.join(currencies.CURRENCIES)}")
     return text
 
 
 def _items(lines: Any) -> list[OrderItem]:
     if not isinstance(lines, list) or not lines:
-        raise _Unfit(f"lines must be an array of at least one, is {_kind(lines) if lines != [] else 'empty'}")
+        raise _InvalidOrder(f"lines must be an array of at least one, is {_kind(lines) if lines != [] else 'empty'}")
     reasons: list[str] = []
     items = [_collect(reasons, _item, line, index) for index, line in enumerate(lines)]
     if reasons:
-        raise _Unfit(*reasons)
+        raise _InvalidOrder(*reasons)
     return items
 
 
@@ -240,19 +240,19 @@ def _item(line: Any, index: int) -> OrderItem:
     path = f"lines[{index}]."
     reasons = [*_shape_faults(line, LINE_MEMBERS, path)]
     if reasons:
-        raise _Unfit(*reasons)
+        raise _InvalidOrder(*reasons)
     name = _collect(reasons, _text, line["name"], f"{path}name")
     quantity = _collect(reasons, _quantity, line["quantity"], f"{path}quantity")
     unit_price = _collect(reasons, _whole, line["unit_price"], path, "unit_price")
     vat_rate = _collect(reasons, _whole, line["vat_rate"], path, "vat_rate")
     if reasons:
-        raise _Unfit(*reasons)
+        raise _InvalidOrder(*reasons)
     try:
         return OrderItem.of(
             reference=f"{index + 1}", name=name, quantity=quantity, unit_price=unit_price, tax_rate=vat_rate
         )
     except InvalidRequest as invalid:
-        raise _Unfit(*(_in_own_words(path, fault.path, fault.message) for fault in invalid.faults)) from None
+        raise _InvalidOrder(*(_in_own_words(path, fault.path, fault.message) for fault in invalid.faults)) from None
 
 
 def _in_own_words(path: str, wire_name: str, text: str) -> str:
@@ -262,21 +262,21 @@ def _in_own_words(path: str, wire_name: str, text: str) -> str:
 
 def _text(value: Any, path: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _Unfit(f"{path} must be text, is {_kind(value) if value != '' else 'empty'}")
+        raise _InvalidOrder(f"{path} must be text, is {_kind(value) if value != '' else 'empty'}")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise _Unfit(f"{path} has half of a character (a lone surrogate)")
+        raise _InvalidOrder(f"{path} has half of a character (a lone surrogate)")
     return value
 
 
 def _whole(value: Any, path: str, name: str) -> int:
     if type(value) is not int:
-        raise _Unfit(f"{path}{name} must be a whole number, is {_kind(value)}{_hint(name)}")
+        raise _InvalidOrder(f"{path}{name} must be a whole number, is {_kind(value)}{_hint(name)}")
     return value
 
 
 def _quantity(value: Any, path: str) -> Decimal:
     if type(value) not in (int, Decimal):
-        raise _Unfit(f"{path} must be a number, is {_kind(value)}{_hint('quantity')}")
+        raise _InvalidOrder(f"{path} must be a number, is {_kind(value)}{_hint('quantity')}")
     return Decimal(value)
 
 

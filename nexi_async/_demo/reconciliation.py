@@ -1,34 +1,44 @@
-"""The verdict: what three witnesses say of each payment, and whether they say the same.
+"""Reconciliation: each payment as the SDK, the webhooks and the emulator report it, and whether they agree.
 
-The SDK tells what its answers said, the webhooks what they announced, the emulator what is in its books. A payment that
-a witness does not know is one that no money moved for, so that a charge which only one of them knows is found.
+The SDK reports what its responses said, the webhooks what their events said, the emulator what its state holds. A
+payment that a source does not know counts as one without money, so that a charge known to one source only is a
+difference.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Self
 
 import attrs
 
-__all__ = ["UNTOUCHED", "WITNESSES", "Line", "Standing", "Total", "Verdict", "compare", "state_of"]
+__all__ = [
+    "SOURCES",
+    "UNTOUCHED",
+    "PaymentBalance",
+    "PaymentComparison",
+    "Reconciliation",
+    "Total",
+    "reconcile",
+    "state_of",
+]
 
-WITNESSES = ("sdk", "webhooks", "books")
-"""The three columns, as attributes of a `Line` are called."""
+SOURCES = ("sdk", "webhooks", "emulator")
+"""The attributes of a `PaymentComparison`."""
 
 
 @attrs.frozen(kw_only=True)
-class Standing:
-    """Where one payment stands by one witness; amounts in minor units.
+class PaymentBalance:
+    """The money of one payment by one source; amounts in minor units.
 
     Attributes:
         state: e.g. "charged"; "unpaid" as long as no money is reserved or charged.
         currency: ISO 4217; None if no money was ever touched.
-        reserved: what is reserved still, neither charged nor released.
+        reserved: what is still reserved, neither charged nor cancelled.
         charged: all charges added up; refunds do not lower it.
         refunded: all completed refunds added up.
-        cancelled: all that was released.
+        cancelled: all that was cancelled.
     """
 
     state: str = "unpaid"
@@ -49,15 +59,15 @@ class Standing:
         cancelled: int,
         state: str | None = None,
     ) -> Self:
-        """The standing after these sums of money.
+        """The balance that these sums add up to.
 
         Args:
             currency: ISO 4217.
             reserved: what was reserved at first; 0 for a payment that was charged at once.
             charged: the sum of the charges.
             refunded: the sum of the completed refunds.
-            cancelled: the sum of what was released.
-            state: what the witness calls the state itself; worked out from the sums when left out.
+            cancelled: the sum of the cancellations.
+            state: the state that the source reports; by default it is derived from the sums.
         """
         own_state = state or state_of(reserved=reserved, charged=charged, refunded=refunded, cancelled=cancelled)
         is_touched = reserved or charged or refunded or cancelled
@@ -71,17 +81,17 @@ class Standing:
         )
 
     @property
-    def kept(self) -> int:
-        """What the shop has of it in the end."""
+    def net(self) -> int:
+        """What was charged less what was refunded."""
         return self.charged - self.refunded
 
 
-UNTOUCHED = Standing()
-"""A payment that no money moved for."""
+UNTOUCHED = PaymentBalance()
+"""A payment without money."""
 
 
 def state_of(*, reserved: int, charged: int, refunded: int, cancelled: int) -> str:
-    """The state that sums of money mean, by the rules that official plugins share."""
+    """The state that follows from the sums, by the rules that the official plugins share."""
     whole = reserved or charged
     if cancelled and cancelled == reserved:
         return "cancelled"
@@ -93,91 +103,82 @@ def state_of(*, reserved: int, charged: int, refunded: int, cancelled: int) -> s
 
 
 @attrs.frozen(kw_only=True)
-class Line:
-    """One payment and what the three say of it."""
+class PaymentComparison:
+    """One payment as the three sources report it."""
 
     payment_id: str
     label: str
-    sdk: Standing
-    webhooks: Standing
-    books: Standing
+    sdk: PaymentBalance
+    webhooks: PaymentBalance
+    emulator: PaymentBalance
 
     @property
     def agrees(self) -> bool:
-        """Whether all three say the same."""
-        return self.sdk == self.webhooks == self.books
+        """Whether all three are equal."""
+        return self.sdk == self.webhooks == self.emulator
 
 
 @attrs.frozen
 class Total:
-    """How many payments of a currency are in a state, and what the shop keeps of them in minor units."""
+    """How many payments of a currency are in a state, and their net amount in minor units."""
 
     payments: int = 0
-    kept: int = 0
+    net: int = 0
 
 
 @attrs.frozen
-class Verdict:
-    """All payments, in the order in which the shop made them."""
+class Reconciliation:
+    """All payments, in the order in which the shop created them."""
 
-    lines: tuple[Line, ...]
+    payments: tuple[PaymentComparison, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether the three say the same of every payment."""
-        return all(line.agrees for line in self.lines)
+        """Whether the three sources agree on every payment."""
+        return all(payment.agrees for payment in self.payments)
 
     @property
-    def differences(self) -> tuple[Line, ...]:
-        """The payments that they differ on."""
-        return tuple(line for line in self.lines if not line.agrees)
+    def differences(self) -> tuple[PaymentComparison, ...]:
+        """The payments on which they differ."""
+        return tuple(payment for payment in self.payments if not payment.agrees)
 
     def totals(self) -> dict[tuple[str, str], dict[str, Total]]:
-        """By currency and state, what each witness adds up to; payments that no money moved for are left out."""
-        payments: Counter[tuple[tuple[str, str], str]] = Counter()
-        kept: Counter[tuple[tuple[str, str], str]] = Counter()
-        for line in self.lines:
-            for witness, standing in _standings(line):
-                if standing.currency is not None:
-                    place = (standing.currency, standing.state), witness
-                    payments[place] += 1
-                    kept[place] += standing.kept
-        return {
-            group: {witness: Total(payments[group, witness], kept[group, witness]) for witness in WITNESSES}
-            for group in sorted({group for group, _ in payments})
-        }
+        """The total of each source by currency and state, without payments that have no money."""
+        totals: defaultdict[tuple[str, str], dict[str, Total]] = defaultdict(lambda: dict.fromkeys(SOURCES, Total()))
+        for payment in self.payments:
+            for source in SOURCES:
+                balance: PaymentBalance = getattr(payment, source)
+                if balance.currency is not None:
+                    group = totals[balance.currency, balance.state]
+                    group[source] = Total(group[source].payments + 1, group[source].net + balance.net)
+        return dict(sorted(totals.items()))
 
 
-def compare(
+def reconcile(
     *,
-    sdk: Mapping[str, Standing],
-    webhooks: Mapping[str, Standing],
-    books: Mapping[str, Standing],
+    sdk: Mapping[str, PaymentBalance],
+    webhooks: Mapping[str, PaymentBalance],
+    emulator: Mapping[str, PaymentBalance],
     labels: Mapping[str, str],
-) -> Verdict:
-    """Put the three side by side, by payment id.
+) -> Reconciliation:
+    """Compare the three sources by payment id.
 
     Args:
-        sdk: what the SDK believes.
-        webhooks: what the webhooks said.
-        books: what the emulator's books say.
-        labels: what the shop calls its payments, in the order in which they are to be listed; others come last.
+        sdk: by the responses of the SDK.
+        webhooks: by the received events.
+        emulator: by the emulator's state.
+        labels: what the shop calls its payments, in the order in which they are listed; others come last.
     """
-    ids = dict.fromkeys([*labels, *sdk, *webhooks, *books])
-    return Verdict(
+    ids = dict.fromkeys([*labels, *sdk, *webhooks, *emulator])
+    return Reconciliation(
         tuple(
-            Line(
+            PaymentComparison(
                 payment_id=payment_id,
-                label=labels.get(payment_id, "not the shop's"),
+                label=labels.get(payment_id, "unknown order"),
                 sdk=sdk.get(payment_id, UNTOUCHED),
                 webhooks=webhooks.get(payment_id, UNTOUCHED),
-                books=books.get(payment_id, UNTOUCHED),
+                emulator=emulator.get(payment_id, UNTOUCHED),
             )
             for payment_id in ids
         )
     )
-
-
-def _standings(line: Line) -> Iterator[tuple[str, Standing]]:
-    for witness in WITNESSES:
-        yield witness, getattr(line, witness)

@@ -1,26 +1,27 @@
-"""The whole demo: servers up, orders sold, subscriptions billed, and the three accounts compared."""
+"""The whole demo: start the servers, sell the orders, bill the subscriptions, and reconcile the money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
+import anyio
 import httpx
 
 from nexi_async import AsyncCheckout
 from nexi_async._demo.billing import LABEL, Billing
-from nexi_async._demo.business import Business
-from nexi_async._demo.checkout_flow import Desk
-from nexi_async._demo.controls import Controls
-from nexi_async._demo.listener import Listener
+from nexi_async._demo.checkout_flow import CheckoutFlow
+from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.orders import CustomerOrder
-from nexi_async._demo.reconciliation import Standing, Verdict, compare
+from nexi_async._demo.reconciliation import PaymentBalance, Reconciliation, reconcile
 from nexi_async._demo.servers import REFUND_SECONDS, Servers, running_servers
+from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shop import Shop
 from nexi_async._demo.shopper import Shopper
 from nexi_async._demo.site import build_site
-from nexi_async._demo.sources import Receipts, from_books, from_events, from_receipts
+from nexi_async._demo.sources import PaymentRecord, from_emulator, from_events, from_sdk
 from nexi_async._demo.timeline import Timeline
-from nexi_async._demo.workers import work_through
+from nexi_async.emulator import CheckoutEmulator
 from nexi_async.webhooks import ChargeFailedV2, Event, RefundFailed, ReservationFailed
 
 __all__ = ["run_demo"]
@@ -29,46 +30,47 @@ CUSTOMERS = 4
 """How many shoppers are served at once."""
 CONNECTIONS = 16
 
+Item = TypeVar("Item")
 
-async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline: Timeline) -> Verdict:
-    """Sell the orders, bill so many subscriptions, and compare what the three witnesses say. Needs asyncio.
+
+async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline: Timeline) -> Reconciliation:
+    """Sell the orders, bill the subscriptions, and reconcile the three sources. Needs asyncio.
 
     Args:
         orders: what is sold.
         subscriptions: how many subscriptions are signed up and charged, 0 for none.
-        timeline: told what happens.
+        timeline: prints what happens.
     """
-    receipts: dict[str, Receipts] = {}
-    listener = Listener(_announcer(timeline, receipts))
+    records: dict[str, PaymentRecord] = {}
+    listener = WebhookListener(_event_logger(timeline, records))
     async with (
         running_servers(build_site(listener.receiver)) as servers,
         httpx.AsyncClient(verify=servers.trust, trust_env=False, follow_redirects=True, timeout=30) as browser,
         _client(servers) as checkout,
     ):
-        timeline.say("", "emulator", f"listens at {servers.emulator_url}")
-        timeline.say("", "shop", f"listens at {servers.site_url}")
-        business = Business(
-            checkout=checkout, site_url=servers.site_url, listener=listener, timeline=timeline, receipts=receipts
+        timeline.log("", "emulator", f"listens at {servers.emulator_url}")
+        timeline.log("", "shop", f"listens at {servers.site_url}")
+        services = ShopServices(
+            checkout=checkout, site_url=servers.site_url, listener=listener, timeline=timeline, records=records
         )
-        controls = Controls(browser, servers.emulator_url)
-        desk = Desk(business, Shopper(browser))
-        await _sell(Shop(business, desk), orders, timeline)
-        await _complete_refunds(business, controls)
+        checkout_flow = CheckoutFlow(services, Shopper(browser))
+        await _sell(Shop(services, checkout_flow), orders, timeline)
+        await _complete_refunds(services, servers.emulator)
         if subscriptions:
-            with timeline.chapter("Subscriptions", subscriptions):
-                await Billing(business, desk, controls).run(subscriptions)
-        return await _compare(business, controls, _in_order_of(orders, receipts.values()))
+            with timeline.section("Subscriptions", subscriptions):
+                await Billing(services, checkout_flow, servers.emulator).run(subscriptions)
+        return await _reconcile(services, servers.emulator, _in_order_of(orders, records.values()))
 
 
-def _announcer(timeline: Timeline, receipts: dict[str, Receipts]) -> Callable[[Event], None]:
-    """Tells the timeline of webhooks; charges of subscriptions are too many to be told one by one."""
+def _event_logger(timeline: Timeline, records: dict[str, PaymentRecord]) -> Callable[[Event], None]:
+    """Logs events on the timeline, except those of the many subscription charges."""
 
-    def announce(event: Event) -> None:
-        known = receipts.get(event.payment_id or "")
-        if known is not None and known.label != LABEL:
-            timeline.say(known.label, "webhook", f"{event.name}{_reason(event)}")
+    def log_event(event: Event) -> None:
+        record = records.get(event.payment_id or "")
+        if record is not None and record.label != LABEL:
+            timeline.log(record.label, "webhook", f"{event.name}{_reason(event)}")
 
-    return announce
+    return log_event
 
 
 def _reason(event: Event) -> str:
@@ -79,7 +81,7 @@ def _reason(event: Event) -> str:
 
 def _client(servers: Servers) -> AsyncCheckout:
     return AsyncCheckout(
-        servers.secret_key,
+        servers.emulator.secret_key,
         environment="test",
         base_url=servers.emulator_url,
         ssl_context=servers.trust,
@@ -91,39 +93,54 @@ async def _sell(shop: Shop, orders: Sequence[CustomerOrder], timeline: Timeline)
     async def sell(entry: tuple[int, CustomerOrder]) -> None:
         place, order = entry
         await shop.sell(order, place)
-        timeline.step()
+        timeline.advance()
 
-    with timeline.chapter("Orders", len(orders)):
-        await work_through(enumerate(orders), sell, workers=CUSTOMERS)
-
-
-async def _complete_refunds(business: Business, controls: Controls) -> None:
-    """Let the day pass that refunds stay pending, and hear what became of each."""
-    business.timeline.say("refunds", "emulator", "moves its clock, until the pending refunds are through")
-    await controls.advance(REFUND_SECONDS)
-    for entry in business.receipts.values():
-        await business.hear_of(entry, "payment.refund.completed", "payment.refund.failed", times=len(entry.refunds))
+    with timeline.section("Orders", len(orders)):
+        await _for_each(enumerate(orders), sell, concurrency=CUSTOMERS)
 
 
-def _in_order_of(orders: Iterable[CustomerOrder], receipts: Iterable[Receipts]) -> list[Receipts]:
-    """The receipts of the orders as the file has them, then all others."""
+async def _complete_refunds(services: ShopServices, emulator: CheckoutEmulator) -> None:
+    """Advance the clock past the pending time of refunds, and wait for the outcome of each."""
+    services.timeline.log("refunds", "emulator", "advances its clock until the pending refunds are completed")
+    emulator.advance(REFUND_SECONDS)
+    for record in services.records.values():
+        events = ("payment.refund.completed", "payment.refund.failed")
+        await services.wait_for_events(record, *events, times=len(record.refunds))
+
+
+def _in_order_of(orders: Iterable[CustomerOrder], records: Iterable[PaymentRecord]) -> list[PaymentRecord]:
+    """The records in the order of the file, then all others."""
     places = {order.reference: place for place, order in enumerate(orders)}
-    return sorted(receipts, key=lambda entry: places.get(entry.label, len(places)))
+    return sorted(records, key=lambda record: places.get(record.label, len(places)))
 
 
-async def _compare(business: Business, controls: Controls, receipts: Sequence[Receipts]) -> Verdict:
-    """Ask the three, and put their answers side by side."""
-    believed: dict[str, Standing] = {}
+async def _reconcile(
+    services: ShopServices, emulator: CheckoutEmulator, records: Sequence[PaymentRecord]
+) -> Reconciliation:
+    """Retrieve every payment and compare the three sources."""
+    by_sdk: dict[str, PaymentBalance] = {}
 
-    async def look_at(entry: Receipts) -> None:
-        payment = await business.checkout.payments.retrieve(entry.payment_id)
-        believed[entry.payment_id] = from_receipts(entry, payment)
+    async def retrieve(record: PaymentRecord) -> None:
+        payment = await services.checkout.payments.retrieve(record.payment_id)
+        by_sdk[record.payment_id] = from_sdk(record, payment)
 
-    await work_through(receipts, look_at, workers=CONNECTIONS)
-    booked = await controls.payments()
-    return compare(
-        sdk=believed,
-        webhooks={payment_id: from_events(events) for payment_id, events in business.listener.events.items()},
-        books={payment_id: from_books(payment) for payment_id, payment in booked.items()},
-        labels={entry.payment_id: entry.label for entry in receipts},
+    await _for_each(records, retrieve, concurrency=CONNECTIONS)
+    return reconcile(
+        sdk=by_sdk,
+        webhooks={payment_id: from_events(events) for payment_id, events in services.listener.events.items()},
+        emulator={payment["paymentId"]: from_emulator(payment) for payment in emulator.books()["payments"]},
+        labels={record.payment_id: record.label for record in records},
     )
+
+
+async def _for_each(items: Iterable[Item], process: Callable[[Item], Awaitable[None]], *, concurrency: int) -> None:
+    """Process every item, at most `concurrency` at once; an exception of one stops all."""
+    limiter = anyio.CapacityLimiter(concurrency)
+
+    async def process_one(item: Item) -> None:
+        async with limiter:
+            await process(item)
+
+    async with anyio.create_task_group() as group:
+        for item in items:
+            group.start_soon(process_one, item)

@@ -1,128 +1,75 @@
-"""The two servers of the demo, on free ports of this machine: the emulator and the shop's site, both over TLS."""
+"""The demo's two servers, on free ports of this machine and over TLS: the emulator and the shop's site."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import logging
-import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import attrs
 import httpx
-import trustme
-import uvicorn
-from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from nexi_async.emulator import CheckoutEmulator, Settings
-from nexi_async.emulator._server import serve
+from nexi_async.emulator._server import serve, serve_app
 
 __all__ = ["REFUND_SECONDS", "Servers", "running_servers"]
 
-HOST = "127.0.0.1"
-GRACE = 2
-"""Seconds that answers under way may take when the shop closes."""
 REFUND_SECONDS = 86_400.0
-"""How long a refund stays pending on the emulator's clock; until the demo moves it, there is time to stop one."""
+"""How long a refund stays pending on the emulator's clock; until the demo advances it, it can be cancelled."""
 TIME_SCALE = 60.0
-"""How much faster than ours the emulator's clock goes; a webhook that has to be sent again comes soon."""
+"""How much faster than real time the emulator's clock runs, so that webhooks are retried soon."""
 
 
 @attrs.frozen
 class Servers:
-    """Where the two listen.
+    """The running servers.
 
     Attributes:
-        emulator_url: the emulated API.
+        emulator: the emulated API, for what the demo does without the API: its clock, faults and state.
+        emulator_url: where it listens.
         site_url: the shop's web site.
         trust: trusts the certificates of both.
-        secret_key: the emulated API's key.
     """
 
+    emulator: CheckoutEmulator = attrs.field(repr=False)
     emulator_url: str
     site_url: str
     trust: ssl.SSLContext
-    secret_key: str = attrs.field(repr=False)
 
 
 @asynccontextmanager
 async def running_servers(site: ASGIApp) -> AsyncIterator[Servers]:
-    """Both servers, running; they stop at the end, however it comes. Needs asyncio, as uvicorn does.
+    """Run both servers; they stop at the end, also on an error. Needs asyncio, as uvicorn does.
 
-    The emulator stops first, then the connections are closed that it sends webhooks through, then the shop, so that
-    nobody waits for a peer that has gone silent.
+    The emulator stops first, then its webhook connections are closed, then the shop, so that no server waits for a
+    peer that no longer responds. The certificate authorities are new in every run.
     """
-    authority = trustme.CA()
-    trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     async with (
-        _running_shop(site, authority) as site_url,
-        httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as post,
-        _running_emulator(post, trust) as (emulator_url, secret_key),
+        _running(functools.partial(serve_app, site), trust) as site_url,
+        httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as webhook_transport,
     ):
-        yield Servers(emulator_url, site_url, trust, secret_key)
+        settings = Settings(refund_seconds=REFUND_SECONDS)
+        emulator = CheckoutEmulator(settings=settings, time_scale=TIME_SCALE, webhook_transport=webhook_transport)
+        async with _running(functools.partial(serve, emulator, tls=True), trust) as emulator_url:
+            yield Servers(emulator, emulator_url, site_url, trust)
 
 
 @asynccontextmanager
-async def _running_shop(site: ASGIApp, authority: trustme.CA) -> AsyncIterator[str]:
-    server = _ShopServer(site, authority)
-    async with anyio.create_task_group() as group:
-        try:
-            yield await group.start(server.listen)
-        finally:
-            server.should_exit = True
-
-
-@asynccontextmanager
-async def _running_emulator(post: httpx.AsyncBaseTransport, trust: ssl.SSLContext) -> AsyncIterator[tuple[str, str]]:
-    """The emulator's address and key; its certificate authority is new in every run, and trusted from now on."""
-    emulator = CheckoutEmulator(
-        settings=Settings(refund_seconds=REFUND_SECONDS), time_scale=TIME_SCALE, webhook_transport=post
-    )
+async def _running(start: Callable[..., Coroutine[Any, Any, None]], trust: ssl.SSLContext) -> AsyncIterator[str]:
+    """The address of a server on a free port, whose certificate authority `trust` trusts from now on."""
     async with anyio.create_task_group() as group:
         with tempfile.TemporaryDirectory() as folder:
-            ca_file = Path(folder) / "emulator-ca.pem"
-            listening = await group.start(
-                functools.partial(serve, emulator, host=HOST, port=0, tls=True, ca_file=ca_file)
-            )
+            ca_file = Path(folder) / "ca.pem"
+            listening = await group.start(functools.partial(start, port=0, ca_file=ca_file))
             trust.load_verify_locations(ca_file)
         try:
-            yield listening.url, emulator.secret_key
+            yield listening.url
         finally:
             group.cancel_scope.cancel()
-
-
-class _ShopServer(uvicorn.Server):
-    """Uvicorn on a free port, that leaves signals to the program and stops when told to."""
-
-    def __init__(self, site: ASGIApp, authority: trustme.CA) -> None:
-        config = uvicorn.Config(
-            site, log_config=None, log_level=logging.WARNING, access_log=False, timeout_graceful_shutdown=GRACE
-        )
-        config.load()
-        config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(HOST).configure_cert(config.ssl)
-        super().__init__(config)
-
-    async def listen(self, *, task_status: TaskStatus[str] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Serve until `should_exit`; reports the address. Cancellation does not cut the answers short."""
-        with _listener() as listener, anyio.CancelScope(shield=True):
-            task_status.started(f"https://{HOST}:{listener.getsockname()[1]}")
-            await self.serve([listener])
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listener() -> socket.socket:
-    """A free port; naming the protocol lets asyncio switch Nagle's algorithm off, which costs 40 ms an answer."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind((HOST, 0))
-    listener.listen(2048)
-    return listener

@@ -1,4 +1,4 @@
-"""The shop: sells every order and brings it to the ending of its story."""
+"""The shop: sells every order and carries out the action of its scenario."""
 
 from __future__ import annotations
 
@@ -7,101 +7,101 @@ from collections.abc import Sequence
 import attrs
 
 from nexi_async import NexiError, OrderItem
-from nexi_async._demo.business import Business
-from nexi_async._demo.cash_operations import Till
-from nexi_async._demo.checkout_flow import Desk, Purchase
+from nexi_async._demo.cash_operations import CashOperations
+from nexi_async._demo.checkout_flow import CheckoutFlow, Purchase
 from nexi_async._demo.orders import CustomerOrder
-from nexi_async._demo.scenarios import Ending, story_of
-from nexi_async._demo.sources import Receipts
+from nexi_async._demo.scenarios import ShopAction, scenario_for
+from nexi_async._demo.services import ShopServices
+from nexi_async._demo.sources import PaymentRecord
 
 __all__ = ["Shop", "split"]
 
 Items = Sequence[OrderItem]
 
-_GIVEN_BACK = {Ending.REFUNDED, Ending.PARTLY_REFUNDED, Ending.REFUND_STOPPED, Ending.REFUND_FAILED}
+_REFUNDED = {ShopAction.REFUNDED, ShopAction.PARTLY_REFUNDED, ShopAction.REFUND_CANCELLED, ShopAction.REFUND_FAILED}
 
 
 @attrs.frozen
 class Sale:
-    """A sale whose shopper has paid; what the endings work on."""
+    """An order whose shopper has paid."""
 
     items: Items
     amount: int
-    receipts: Receipts
+    record: PaymentRecord
 
 
 class Shop:
     """Sells orders."""
 
-    def __init__(self, business: Business, desk: Desk) -> None:
-        self._desk = desk
-        self._till = Till(business)
-        self._timeline = business.timeline
-        self._receipts = business.receipts
+    def __init__(self, services: ShopServices, checkout_flow: CheckoutFlow) -> None:
+        self._checkout_flow = checkout_flow
+        self._cash = CashOperations(services)
+        self._timeline = services.timeline
+        self._records = services.records
 
     async def sell(self, customer_order: CustomerOrder, place: int) -> None:
-        """Sell the order at this place of the file; what fails is told and leaves the money where it is."""
+        """Sell the order at this place of the file; an error is logged and leaves the money as it is."""
         order = customer_order.order
-        story = story_of(place, order.currency)
-        cards = () if story.ending is Ending.ABANDONED else story.cards
-        purchase = Purchase(order=order, customer=customer_order.customer, cards=cards, method=story.method)
+        scenario = scenario_for(place, order.currency)
+        cards = () if scenario.action is ShopAction.ABANDONED else scenario.cards
+        purchase = Purchase(order=order, customer=customer_order.customer, cards=cards, method=scenario.method)
         try:
-            payment = await self._desk.sell(purchase)
+            payment = await self._checkout_flow.complete(purchase)
             if payment is not None:
-                await self._end(story.ending, Sale(order.items, order.amount, self._receipts[payment.payment_id]))
+                await self._perform(scenario.action, Sale(order.items, order.amount, self._records[payment.payment_id]))
         except NexiError as error:
-            self._timeline.say(customer_order.reference, "shop", f"gives up: {error}")
+            self._timeline.log(customer_order.reference, "shop", f"gives up: {error}")
 
-    async def _end(self, ending: Ending, sale: Sale) -> None:
-        """Bring a paid order to its ending."""
-        match ending:
-            case Ending.RESERVED | Ending.ABANDONED:
+    async def _perform(self, action: ShopAction, sale: Sale) -> None:
+        """Carry out the action on a paid order."""
+        match action:
+            case ShopAction.RESERVED | ShopAction.ABANDONED:
                 return
-            case Ending.CANCELLED:
-                await self._till.release(sale.receipts, sale.amount)
-            case Ending.CHARGED_IN_PARTS | Ending.PARTLY_CHARGED | Ending.PARTLY_SHIPPED:
-                await self._charge_in_parts(sale, ending)
+            case ShopAction.CANCELLED:
+                await self._cash.cancel(sale.record, sale.amount)
+            case ShopAction.CHARGED_IN_PARTS | ShopAction.PARTLY_CHARGED | ShopAction.PARTLY_SHIPPED:
+                await self._charge_in_parts(sale, action)
             case _:
-                await self._charge_whole(sale, ending)
+                await self._charge_whole(sale, action)
 
-    async def _charge_whole(self, sale: Sale, ending: Ending) -> None:
-        """Charge it all and give back what the ending asks for; release it if the acquirer refuses the charge."""
+    async def _charge_whole(self, sale: Sale, action: ShopAction) -> None:
+        """Charge it all and refund what the action says; cancel it if the acquirer declines the charge."""
         if not await self._charge(sale):
-            await self._till.release(sale.receipts, sale.amount)
-        elif ending in _GIVEN_BACK:
-            await self._give_back(sale, ending)
+            await self._cash.cancel(sale.record, sale.amount)
+        elif action in _REFUNDED:
+            await self._refund(sale, action)
 
     async def _charge(self, sale: Sale) -> bool:
-        """Charge it all, unless the payment method has done so already."""
-        return bool(sale.receipts.charges) or await self._till.charge(sale.receipts, sale.amount)
+        """Charge it all, unless the payment method already did."""
+        return bool(sale.record.charges) or await self._cash.charge(sale.record, sale.amount)
 
-    async def _charge_in_parts(self, sale: Sale, ending: Ending) -> None:
-        """Charge a part; then charge the rest, release it, or leave it. What can't be parted is charged whole."""
+    async def _charge_in_parts(self, sale: Sale, action: ShopAction) -> None:
+        """Charge a part; then charge, cancel or leave the rest. An order that can't be split is charged whole."""
         parts = split(sale.items)
         if parts is None:
             await self._charge(sale)
             return
         first, rest = parts
-        is_charged = await self._till.charge(sale.receipts, _sum(first), items=first)
-        if is_charged and ending is Ending.CHARGED_IN_PARTS:
-            await self._till.charge(sale.receipts, _sum(rest), items=rest)
-        elif is_charged and ending is Ending.PARTLY_CHARGED:
-            await self._till.release(sale.receipts, _sum(rest), items=rest)
+        is_charged = await self._cash.charge(sale.record, _sum(first), items=first)
+        if is_charged and action is ShopAction.CHARGED_IN_PARTS:
+            await self._cash.charge(sale.record, _sum(rest), items=rest)
+        elif is_charged and action is ShopAction.PARTLY_CHARGED:
+            await self._cash.cancel(sale.record, _sum(rest), items=rest)
 
-    async def _give_back(self, sale: Sale, ending: Ending) -> None:
+    async def _refund(self, sale: Sale, action: ShopAction) -> None:
         parts = split(sale.items)
-        if ending is Ending.PARTLY_REFUNDED and parts is not None:
-            await self._till.refund_lines(sale.receipts, parts[0])
+        if action is ShopAction.PARTLY_REFUNDED and parts is not None:
+            await self._cash.refund_items(sale.record, parts[0])
             return
-        refund_id = await self._till.refund(sale.receipts)
-        if ending is Ending.REFUND_STOPPED:
-            await self._till.stop_refund(sale.receipts, refund_id)
+        refund_id = await self._cash.refund(sale.record)
+        if action is ShopAction.REFUND_CANCELLED:
+            await self._cash.cancel_refund(sale.record, refund_id)
 
 
 def split(items: Items) -> tuple[Items, Items] | None:
-    """One line and the rest, both worth something; None if no line can be parted from the others so.
+    """One item and the rest, both of a positive amount; None if no item can be separated so.
 
-    A discount keeps company with what it lowers: a line alone must cost more than nothing and less than all.
+    A discount stays with the items it lowers: the first item must cost more than 0 and less than the total.
     """
     total = _sum(items)
     for index, item in enumerate(items):

@@ -1,4 +1,4 @@
-"""The shopper: opens the hosted page in a browser without a screen, fills the form, and follows where it leads."""
+"""The shopper: opens the hosted page over HTTP, fills in its form, and follows the redirects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NoForm(Exception):
 
 @attrs.frozen
 class Visit:
-    """How a visit to the hosted page ended.
+    """The end of a visit to the hosted page.
 
     Attributes:
         address: where the shopper is now: the shop's own page, or the hosted page still.
@@ -30,7 +30,7 @@ class Visit:
 
     @property
     def is_declined(self) -> bool:
-        """Whether the page said no to the card; the shopper may try another one."""
+        """Whether the card was declined; the shopper may try another one."""
         return self.status == httpx.codes.PAYMENT_REQUIRED
 
 
@@ -61,7 +61,7 @@ class Shopper:
         """Choose another method, e.g. "Swish", and press Pay."""
         return await self._press(page, "pay", {"method": method})
 
-    async def walk_away(self, page: str) -> Visit:
+    async def abandon(self, page: str) -> Visit:
         """Press Cancel."""
         return await self._press(page, "cancel", {})
 

@@ -1,4 +1,4 @@
-"""The shop's web site: the page that shoppers come back to, and the receiver mounted beside it."""
+"""The shop's web site: the pages that shoppers return to, and the mounted webhook receiver."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def build_site(receiver: ASGIApp) -> Starlette:
 
 
 async def _page(request: Request) -> PlainTextResponse:
-    texts = {"thanks": "Thank you!", "goodbye": "See you again!", "terms": "Be kind."}
+    texts = {"thanks": "Thank you!", "goodbye": "Your order was cancelled.", "terms": "Terms of sale"}
     page = request.path_params["page"]
-    return PlainTextResponse(texts.get(page, "Not here."), 200 if page in texts else 404)
+    return PlainTextResponse(texts.get(page, "Not found"), 200 if page in texts else 404)

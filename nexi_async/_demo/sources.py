@@ -1,4 +1,4 @@
-"""What each of the three says of a payment, brought into the same form."""
+"""The balance of a payment by each source: the SDK's responses, the webhooks, the emulator's state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from nexi_async import Payment, PaymentStatus, RefundState
-from nexi_async._demo.reconciliation import Standing
+from nexi_async._demo.reconciliation import PaymentBalance
 from nexi_async.webhooks import (
     CancelCreated,
     ChargeCreated,
@@ -20,7 +20,7 @@ from nexi_async.webhooks import (
     ReservationCreatedV2,
 )
 
-__all__ = ["Receipts", "from_books", "from_events", "from_receipts"]
+__all__ = ["PaymentRecord", "from_emulator", "from_events", "from_sdk"]
 
 _STATES = {
     PaymentStatus.NEW: "unpaid",
@@ -36,17 +36,17 @@ _STATES = {
 
 
 @attrs.define(kw_only=True)
-class Receipts:
-    """What the SDK's answers said of one payment while the shop worked on it; amounts in minor units.
+class PaymentRecord:
+    """What the SDK's responses said of one payment; amounts in minor units.
 
     Attributes:
         payment_id: the payment.
         label: what the shop calls it.
         currency: ISO 4217.
-        reserved: what the payment had reserved when the shopper came back.
+        reserved: what was reserved when the shopper returned.
         charges: the amount of each charge, by its id.
         refunds: the amount of each refund that was accepted, by its id.
-        cancelled: what was released.
+        cancelled: what was cancelled of the reservation.
     """
 
     payment_id: str
@@ -58,21 +58,21 @@ class Receipts:
     cancelled: int = 0
 
 
-def from_receipts(receipts: Receipts, payment: Payment) -> Standing:
-    """What the SDK believes: the money by its receipts, the state and the fate of refunds by the retrieved payment."""
+def from_sdk(record: PaymentRecord, payment: Payment) -> PaymentBalance:
+    """The balance by the SDK: amounts from its receipts, the state and refund outcomes from the retrieved payment."""
     completed = {refund.refund_id for refund in payment.refunds if refund.state is RefundState.COMPLETED}
-    return Standing.of(
-        receipts.currency,
-        reserved=receipts.reserved,
-        charged=sum(receipts.charges.values()),
-        refunded=sum(amount for refund_id, amount in receipts.refunds.items() if refund_id in completed),
-        cancelled=receipts.cancelled,
+    return PaymentBalance.of(
+        record.currency,
+        reserved=record.reserved,
+        charged=sum(record.charges.values()),
+        refunded=sum(amount for refund_id, amount in record.refunds.items() if refund_id in completed),
+        cancelled=record.cancelled,
         state=_STATES[payment.status],
     )
 
 
-def from_events(events: Iterable[Event]) -> Standing:
-    """What the webhooks said; what comes twice, or in both generations of an event, counts once."""
+def from_events(events: Iterable[Event]) -> PaymentBalance:
+    """The balance by the webhooks; an event delivered twice, or in both versions, counts once."""
     currency = None
     amounts: dict[str, dict[str, int]] = defaultdict(dict)
     for event in events:
@@ -88,7 +88,7 @@ def from_events(events: Iterable[Event]) -> Standing:
             case _:
                 continue
         currency = event.amount.currency
-    return Standing.of(
+    return PaymentBalance.of(
         currency,
         reserved=sum(amounts["reserved"].values()),
         charged=sum(amounts["charged"].values()),
@@ -97,10 +97,10 @@ def from_events(events: Iterable[Event]) -> Standing:
     )
 
 
-def from_books(payment: Mapping[str, Any]) -> Standing:
-    """What the emulator's books say of a payment, added up from its single entries."""
+def from_emulator(payment: Mapping[str, Any]) -> PaymentBalance:
+    """The balance by the emulator's state, added up from the payment's single entries."""
     refunds = [refund for refund in payment.get("refunds", ()) if refund["state"] == "Completed"]
-    return Standing.of(
+    return PaymentBalance.of(
         payment["orderDetails"]["currency"],
         reserved=payment["summary"].get("reservedAmount", 0),
         charged=_sum(payment.get("charges", ())),

@@ -1,4 +1,4 @@
-"""The timeline: who does what and when, line by line, with a bar for how far the demo has come on a terminal."""
+"""The timeline: who does what and when, line by line, and on a terminal a progress bar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Timeline:
     """Prints what happens; plain lines if the console is not a terminal."""
 
     def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
-        """Start counting the seconds.
+        """Start the clock.
 
         Args:
             console: where to print.
@@ -40,8 +40,8 @@ class Timeline:
             disable=not console.is_terminal,
         )
 
-    def say(self, label: str, who: str, text: str) -> None:
-        """One line: the order or other subject, who acts, and what they do."""
+    def log(self, label: str, who: str, text: str) -> None:
+        """Print one line: the order or other subject, who acts, and what they do."""
         line = Text.assemble(
             (f"{self._now() - self._began:7.2f} s  ", "dim"),
             (f"{label:<{_LABEL_WIDTH}.{_LABEL_WIDTH}}  ", "bold"),
@@ -51,8 +51,8 @@ class Timeline:
         self.console.print(line, soft_wrap=True)
 
     @contextmanager
-    def chapter(self, name: str, steps: int) -> Iterator[None]:
-        """A part of the demo with so many steps; `step` counts them."""
+    def section(self, name: str, steps: int) -> Iterator[None]:
+        """A section of the demo with this many steps; `advance` counts them."""
         self.console.print()
         self.console.print(Text(name, style="bold"))
         task = self._progress.add_task(name, total=steps)
@@ -60,7 +60,7 @@ class Timeline:
             yield
         self._progress.remove_task(task)
 
-    def step(self) -> None:
-        """One step of the chapter is done."""
+    def advance(self) -> None:
+        """Count one step of the section as done."""
         for task in self._progress.task_ids:
             self._progress.update(task, advance=1, refresh=True)

@@ -68,14 +68,24 @@ async def serve(
         msg = f"{host} is not a loopback address; give beyond_loopback too if other machines shall reach it"
         raise ValueError(msg)
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(_listen(host, port))
-        context = None
-        if tls:
-            ca_file = ca_file or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "emulator-ca.pem"
-            context = _tls_context(ca_file)
-        await _run(
-            emulator, listener, context, Listening(_url(listener, tls=tls), ca_file if tls else None), task_status
-        )
+        if tls and ca_file is None:
+            ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "emulator-ca.pem"
+        await serve_app(emulator, host=host, port=port, ca_file=ca_file if tls else None, task_status=task_status)
+
+
+async def serve_app(
+    app: ASGIApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ca_file: Path | None = None,
+    task_status: TaskStatus[Listening] = anyio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve an ASGI app until cancelled; with `ca_file`, where the certificate authority is written, over TLS."""
+    with _listen(host, port) as listener:
+        context = _tls_context(ca_file) if ca_file else None
+        listening = Listening(_url(listener, tls=ca_file is not None), ca_file)
+        await _run(app, listener, context, listening, task_status)
 
 
 def _is_loopback(host: str) -> bool:
@@ -116,13 +126,13 @@ def _tls_context(ca_file: Path) -> ssl.SSLContext:
 
 
 async def _run(
-    emulator: CheckoutEmulator,
+    app: ASGIApp,
     listener: socket.socket,
     context: ssl.SSLContext | None,
     listening: Listening,
     task_status: TaskStatus[Listening],
 ) -> None:
-    server = _Server(emulator, context)
+    server = _Server(app, context)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.run_shielded, listener)
         try:
@@ -136,9 +146,9 @@ async def _run(
 class _Server(uvicorn.Server):
     """Uvicorn without signal handlers of its own, that says when it listens and can break connections."""
 
-    def __init__(self, emulator: CheckoutEmulator, context: ssl.SSLContext | None) -> None:
+    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None) -> None:
         config = uvicorn.Config(
-            self._with_break(emulator),
+            self._with_break(app),
             log_config=None,
             log_level=logging.WARNING,
             access_log=False,

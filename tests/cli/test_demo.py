@@ -18,7 +18,7 @@ def test_the_sample_ends_in_agreement() -> None:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
-    assert "The three agree on all 32 payments." in result.stdout
+    assert "The three sources agree on all 32 payments." in result.stdout
     assert result.stdout.count("✓") >= 25
     assert max(map(len, result.stdout.splitlines())) <= 100
 
@@ -47,8 +47,8 @@ def test_options_that_can_not_be_used(arguments: list[str]) -> None:
     assert result.stderr
 
 
-def test_an_interrupt_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends with the status that shells expect, which is none of the verdict's."""
+def test_an_interrupt_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with the status that shells expect, which differs from the statuses of a reconciliation."""
 
     async def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The till keeps a receipt for what happened, and none for what did not."""
+"""An operation is recorded if the API confirmed it, and only then."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from rich.console import Console
 
 from nexi_async import ServerError
 from nexi_async._demo import listener as listening
-from nexi_async._demo.business import Business
-from nexi_async._demo.cash_operations import Till
-from nexi_async._demo.listener import Listener
-from nexi_async._demo.sources import Receipts
+from nexi_async._demo.cash_operations import CashOperations
+from nexi_async._demo.listener import WebhookListener
+from nexi_async._demo.services import ShopServices
+from nexi_async._demo.sources import PaymentRecord
 from nexi_async._demo.timeline import Timeline
 from tests.scripted import ScriptedAPI, answer, client
 
 
 @asynccontextmanager
-async def till_with(*script: httpx.Response) -> AsyncIterator[tuple[Till, io.StringIO]]:
-    """A till whose API answers by a script, and what it prints."""
+async def operations_with(*script: httpx.Response) -> AsyncIterator[tuple[CashOperations, io.StringIO]]:
+    """Cash operations whose API responds by a script, and what they print."""
     paper = io.StringIO()
     async with client(ScriptedAPI(*script)) as checkout:
-        business = Business(
+        services = ShopServices(
             checkout=checkout,
             site_url="https://shop.test",
-            listener=Listener(lambda _: None),
+            listener=WebhookListener(lambda _: None),
             timeline=Timeline(Console(file=paper, width=80)),
         )
-        yield Till(business), paper
+        yield CashOperations(services), paper
 
 
 @pytest.fixture
-def receipts() -> Receipts:
-    """The receipts of a payment with 100.00 SEK reserved."""
-    return Receipts(payment_id="p1", label="A-1", currency="SEK", reserved=10000)
+def record() -> PaymentRecord:
+    """A payment with 100.00 SEK reserved."""
+    return PaymentRecord(payment_id="p1", label="A-1", currency="SEK", reserved=10000)
 
 
-async def test_a_charge_without_its_webhook_is_noted_and_told(
-    receipts: Receipts, monkeypatch: pytest.MonkeyPatch
+async def test_a_charge_without_its_webhook_is_recorded_and_logged(
+    record: PaymentRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The receipt counts; that the webhook did not come is said, and nothing waits for it for ever."""
-    monkeypatch.setattr(listening, "PATIENCE", 0.01)
-    async with till_with(answer(201, {"chargeId": "c1"})) as (till, paper):
-        assert await till.charge(receipts, 10000)
+    """The receipt counts; the missing webhook is logged, and the wait for it is bounded."""
+    monkeypatch.setattr(listening, "WEBHOOK_TIMEOUT", 0.01)
+    async with operations_with(answer(201, {"chargeId": "c1"})) as (operations, paper):
+        assert await operations.charge(record, 10000)
 
-    assert receipts.charges == {"c1": 10000}
-    assert "has not heard of payment.charge.created.v2" in paper.getvalue()
+    assert record.charges == {"c1": 10000}
+    assert "has not received payment.charge.created.v2" in paper.getvalue()
 
 
-async def test_a_refused_charge_leaves_no_receipt(receipts: Receipts) -> None:
-    """A 402 is an answer: the till says why and goes on."""
+async def test_a_declined_charge_is_not_recorded(record: PaymentRecord) -> None:
+    """A 402 is a decline: it is logged with its reason, and the shop goes on."""
     refusal = answer(402, {"code": "51", "message": "Not sufficient funds", "source": "Issuer"})
-    async with till_with(refusal) as (till, paper):
-        assert not await till.charge(receipts, 10000)
+    async with operations_with(refusal) as (operations, paper):
+        assert not await operations.charge(record, 10000)
 
-    assert receipts.charges == {}
-    assert "may not charge: Not sufficient funds (51)" in paper.getvalue()
+    assert record.charges == {}
+    assert "is declined the charge: Not sufficient funds (51)" in paper.getvalue()
 
 
-async def test_a_failed_release_leaves_no_receipt(receipts: Receipts) -> None:
-    """What failed is not counted, and the error is not hidden."""
-    async with till_with(answer(500)) as (till, _):
+async def test_a_failed_cancellation_is_not_recorded(record: PaymentRecord) -> None:
+    """What failed is not recorded, and the error is raised."""
+    async with operations_with(answer(500)) as (operations, _):
         with pytest.raises(ServerError):
-            await till.release(receipts, 10000)
+            await operations.cancel(record, 10000)
 
-    assert receipts.cancelled == 0
+    assert record.cancelled == 0

@@ -1,4 +1,4 @@
-"""The listener keeps what webhooks say, and lets others wait for it."""
+"""The listener records events, and lets tasks wait for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from nexi_async._demo import listener as module
-from nexi_async._demo.listener import EVENTS, Listener
+from nexi_async._demo.listener import EVENTS, WebhookListener
 from nexi_async._demo.site import build_site
 from nexi_async.webhooks import Event, parse_event
 from nexi_async.webhooks.deliveries import sample
@@ -22,47 +22,47 @@ def event(name: str, payment_id: str = "p1") -> Event:
 
 
 @pytest.fixture
-def told() -> list[Event]:
-    """What the listener told on."""
+def logged() -> list[Event]:
+    """The events passed to `on_event`."""
     return []
 
 
 @pytest.fixture
-def listener(told: list[Event]) -> Listener:
-    """A listener that tells on."""
-    return Listener(told.append)
+def listener(logged: list[Event]) -> WebhookListener:
+    """A listener with a callback."""
+    return WebhookListener(logged.append)
 
 
-async def test_a_waiter_is_woken_by_its_event(listener: Listener, told: list[Event]) -> None:
+async def test_a_waiter_is_woken_by_its_event(listener: WebhookListener, logged: list[Event]) -> None:
     """Neither another event nor another payment wakes it for good."""
-    heard: list[bool] = []
+    received: list[bool] = []
 
     async def wait() -> None:
-        heard.append(await listener.wait_for("p1", "payment.cancel.created"))
+        received.append(await listener.wait_for("p1", "payment.cancel.created"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
         for name, payment_id in ((CREATED, "p1"), ("payment.cancel.created", "p2")):
-            await listener.keep(event(name, payment_id))
+            await listener.record(event(name, payment_id))
             await anyio.wait_all_tasks_blocked()
-        assert not heard
-        await listener.keep(event("payment.cancel.created"))
+        assert not received
+        await listener.record(event("payment.cancel.created"))
 
-    assert heard == [True]
-    assert len(told) == 3
+    assert received == [True]
+    assert len(logged) == 3
 
 
-async def test_several_events_can_be_waited_for(listener: Listener) -> None:
-    """Two different endings count together; what came before does too."""
-    await listener.keep(event("payment.refund.completed"))
-    await listener.keep(event("payment.refund.failed"))
+async def test_several_events_can_be_waited_for(listener: WebhookListener) -> None:
+    """Events of two names count together; those received before do too."""
+    await listener.record(event("payment.refund.completed"))
+    await listener.record(event("payment.refund.failed"))
 
     assert await listener.wait_for("p1", "payment.refund.completed", "payment.refund.failed", times=2)
 
 
-async def test_waiting_has_an_end(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A webhook that never comes is not waited for for ever."""
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
+async def test_waiting_is_bounded(listener: WebhookListener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook that never arrives ends the wait at the timeout."""
+    monkeypatch.setattr(module, "WEBHOOK_TIMEOUT", 0.01)
 
     assert not await listener.wait_for("p1", CREATED)
 
@@ -76,20 +76,20 @@ async def post(site: ASGIApp, authorization: str) -> int:
         return answer.status_code
 
 
-async def test_only_its_own_webhooks_are_let_in(listener: Listener) -> None:
-    """Deliveries carry the secret that the notifications were made with; others are refused and not kept."""
+async def test_only_its_own_webhooks_are_accepted(listener: WebhookListener) -> None:
+    """Deliveries carry the secret that the notifications were made with; others are refused and not recorded."""
     notifications = listener.notifications("https://shop.test", *EVENTS)
     site = build_site(listener.receiver)
 
     assert await post(site, "wrong-secret") == 401
     assert not listener.events["p1"]
     assert await post(site, notifications.web_hooks[0].authorization) == 200
-    assert [kept.name for kept in listener.events["p1"]] == [CREATED]
+    assert [event.name for event in listener.events["p1"]] == [CREATED]
 
 
 async def test_the_site_has_the_pages_that_a_checkout_names() -> None:
-    """Shoppers find where they are sent to, and nothing else."""
-    transport = httpx.ASGITransport(app=build_site(Listener(print).receiver))
+    """The return, cancel and terms pages exist, and no other."""
+    transport = httpx.ASGITransport(app=build_site(WebhookListener(print).receiver))
     async with httpx.AsyncClient(transport=transport, base_url="https://shop.test") as client:
         statuses = [(await client.get(f"/{page}")).status_code for page in ("thanks", "goodbye", "terms", "cellar")]
 

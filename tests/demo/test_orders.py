@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async._demo.orders import CustomerOrder, UnusableOrders, read_orders, sample_orders
+from nexi_async._demo.orders import CustomerOrder, InvalidOrders, read_orders, sample_orders
 from nexi_async.reference import currencies
 
 LINE: dict[str, Any] = {"name": "Tea", "quantity": 2, "unit_price": 4500, "vat_rate": 1200}
@@ -30,7 +30,7 @@ def with_line(**changes: Any) -> dict[str, Any]:
 
 def refusal(content: bytes) -> list[str]:
     """The reasons why a file is refused."""
-    with pytest.raises(UnusableOrders) as caught:
+    with pytest.raises(InvalidOrders) as caught:
         read_orders(content)
     return [str(line) for line in caught.value.lines]
 
@@ -69,7 +69,7 @@ def test_a_quantity_is_never_a_float(quantity: Decimal) -> None:
 
     try:
         (entry,) = read_orders(line.encode())
-    except UnusableOrders as refused:
+    except InvalidOrders as refused:
         assert "0, but something must be paid" in str(refused)  # noqa: PT017 - a refusal is one of two right answers
     else:
         assert entry.order.items[0].quantity == quantity
@@ -172,7 +172,7 @@ def check_all_or_nothing(content: bytes) -> None:
     count = len(content.split(b"\n"))
     try:
         orders: list[CustomerOrder] = read_orders(content)
-    except UnusableOrders as refused:
+    except InvalidOrders as refused:
         assert all(1 <= line.number <= count and line.reason for line in refused.lines)  # noqa: PT017 - see above
     else:
         assert all(entry.order.amount > 0 and entry.order.currency in currencies.CURRENCIES for entry in orders)
@@ -180,11 +180,11 @@ def check_all_or_nothing(content: bytes) -> None:
 
 @given(st.lists(orders_with_odd_members | json_values, max_size=3))
 def test_any_json_is_read_or_refused(orders: list[object]) -> None:
-    """No JSON value is met with anything but orders or `UnusableOrders`."""
+    """No JSON value is met with anything but orders or `InvalidOrders`."""
     check_all_or_nothing(b"\n".join(map(as_line, orders)))
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
-    """No bytes are met with anything but orders or `UnusableOrders`."""
+    """No bytes are met with anything but orders or `InvalidOrders`."""
     check_all_or_nothing(content)

@@ -1,4 +1,4 @@
-"""Three accounts agree only if they say the same of every payment."""
+"""The sources agree only if they report the same for every payment."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async._demo.reconciliation import UNTOUCHED, WITNESSES, Standing, Total, compare, state_of
+from nexi_async._demo.reconciliation import SOURCES, UNTOUCHED, PaymentBalance, Total, reconcile, state_of
 
-CHARGED = Standing.of("SEK", reserved=12500, charged=12500, refunded=0, cancelled=0)
-REFUNDED = Standing.of("SEK", reserved=12500, charged=12500, refunded=12500, cancelled=0)
+CHARGED = PaymentBalance.of("SEK", reserved=12500, charged=12500, refunded=0, cancelled=0)
+REFUNDED = PaymentBalance.of("SEK", reserved=12500, charged=12500, refunded=12500, cancelled=0)
 LABELS = {"p1": "A-1", "p2": "A-2"}
 
 
-def test_the_same_thrice_is_agreement() -> None:
+def test_equal_sources_agree() -> None:
     """Equal columns agree, and no payment is a difference."""
     column = {"p1": CHARGED, "p2": REFUNDED}
-    verdict = compare(sdk=column, webhooks=column, books=column, labels=LABELS)
+    result = reconcile(sdk=column, webhooks=column, emulator=column, labels=LABELS)
 
-    assert verdict.agrees
-    assert verdict.differences == ()
-    assert [(line.payment_id, line.label) for line in verdict.lines] == [("p1", "A-1"), ("p2", "A-2")]
+    assert result.agrees
+    assert result.differences == ()
+    assert [(line.payment_id, line.label) for line in result.payments] == [("p1", "A-1"), ("p2", "A-2")]
 
 
-@pytest.mark.parametrize("witness", WITNESSES)
+@pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize(
     "change",
     [
@@ -39,31 +39,31 @@ def test_the_same_thrice_is_agreement() -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_one_witness_off_by_anything_is_a_difference(witness: str, change: dict[str, Any]) -> None:
-    """Whichever column is off, and in whatever, it is found at its payment."""
-    columns = {name: {"p1": CHARGED, "p2": REFUNDED} for name in WITNESSES}
-    columns[witness]["p1"] = attrs.evolve(CHARGED, **change)
-    verdict = compare(sdk=columns["sdk"], webhooks=columns["webhooks"], books=columns["books"], labels=LABELS)
+def test_any_deviation_of_one_source_is_a_difference(source: str, change: dict[str, Any]) -> None:
+    """Whichever source deviates, and in whatever, the difference is found at its payment."""
+    columns = {name: {"p1": CHARGED, "p2": REFUNDED} for name in SOURCES}
+    columns[source]["p1"] = attrs.evolve(CHARGED, **change)
+    result = reconcile(sdk=columns["sdk"], webhooks=columns["webhooks"], emulator=columns["emulator"], labels=LABELS)
 
-    assert not verdict.agrees
-    assert [line.label for line in verdict.differences] == ["A-1"]
+    assert not result.agrees
+    assert [line.label for line in result.differences] == ["A-1"]
 
 
-def test_a_charge_that_only_the_books_know_is_a_difference() -> None:
-    """A second charge that nobody noted is a payment of its own, and is found."""
+def test_a_charge_known_to_one_source_only_is_a_difference() -> None:
+    """An unrecorded second charge is a payment of its own, and is found."""
     column = {"p1": CHARGED}
-    verdict = compare(sdk=column, webhooks=column, books=column | {"p9": CHARGED}, labels=LABELS)
+    result = reconcile(sdk=column, webhooks=column, emulator=column | {"p9": CHARGED}, labels=LABELS)
 
-    assert [(line.payment_id, line.label) for line in verdict.differences] == [("p9", "not the shop's")]
+    assert [(line.payment_id, line.label) for line in result.differences] == [("p9", "unknown order")]
 
 
-def test_a_payment_without_money_needs_no_witness() -> None:
-    """A session that ended before any money moved is the same as one that a witness never heard of."""
-    unpaid = Standing.of("SEK", reserved=0, charged=0, refunded=0, cancelled=0)
-    verdict = compare(sdk={"p1": unpaid}, webhooks={}, books={"p1": unpaid}, labels=LABELS)
+def test_a_payment_without_money_needs_no_source() -> None:
+    """A payment terminated before any money moved equals one that a source does not know."""
+    unpaid = PaymentBalance.of("SEK", reserved=0, charged=0, refunded=0, cancelled=0)
+    result = reconcile(sdk={"p1": unpaid}, webhooks={}, emulator={"p1": unpaid}, labels=LABELS)
 
     assert unpaid == UNTOUCHED
-    assert verdict.agrees
+    assert result.agrees
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,15 @@ def test_the_state_follows_from_the_money(
 
 @given(st.lists(st.tuples(st.sampled_from(["SEK", "EUR"]), st.integers(1, 1000), st.integers(0, 1000)), max_size=20))
 def test_totals_lose_nothing(payments: list[tuple[str, int, int]]) -> None:
-    """What the groups of a witness add up to is what its payments add up to."""
+    """The groups of a source add up to the sum of its payments."""
     column = {
-        str(place): Standing.of(currency, reserved=0, charged=charged, refunded=min(charged, refunded), cancelled=0)
+        str(place): PaymentBalance.of(
+            currency, reserved=0, charged=charged, refunded=min(charged, refunded), cancelled=0
+        )
         for place, (currency, charged, refunded) in enumerate(payments)
     }
-    totals = compare(sdk=column, webhooks={}, books=column, labels={}).totals()
+    totals = reconcile(sdk=column, webhooks={}, emulator=column, labels={}).totals()
 
-    assert sum(group["sdk"].kept for group in totals.values()) == sum(entry.kept for entry in column.values())
-    assert sum(group["books"].payments for group in totals.values()) == len(column)
+    assert sum(group["sdk"].net for group in totals.values()) == sum(entry.net for entry in column.values())
+    assert sum(group["emulator"].payments for group in totals.values()) == len(column)
     assert all(group["webhooks"] == Total() for group in totals.values())

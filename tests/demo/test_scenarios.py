@@ -1,18 +1,18 @@
-"""What becomes of an order is decided by its place, so that every kind of ending shows."""
+"""The scenario of an order is chosen by its place, so that every action occurs."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from nexi_async._demo.orders import read_orders, sample_orders
-from nexi_async._demo.scenarios import Ending, Story, story_of
+from nexi_async._demo.scenarios import Scenario, ShopAction, scenario_for
 from nexi_async.reference.sandbox import Behaviour, look_up
 
 
-def sample_stories() -> list[tuple[str, Story]]:
-    """The currencies of the sample with the stories of its orders."""
+def sample_scenarios() -> list[tuple[str, Scenario]]:
+    """The currencies of the sample with the scenarios of its orders."""
     currencies = [entry.order.currency for entry in read_orders(sample_orders())]
-    return [(currency, story_of(place, currency)) for place, currency in enumerate(currencies)]
+    return [(currency, scenario_for(place, currency)) for place, currency in enumerate(currencies)]
 
 
 def behaviour_of(number: str) -> Behaviour:
@@ -22,33 +22,35 @@ def behaviour_of(number: str) -> Behaviour:
     return card.behaviour
 
 
-def test_the_sample_has_every_ending_twice() -> None:
-    """25 orders go through all twelve endings two times."""
-    counts = Counter(story.ending for _, story in sample_stories())
+def test_the_sample_has_every_action_twice() -> None:
+    """25 orders go through all twelve actions at least twice."""
+    counts = Counter(scenario.action for _, scenario in sample_scenarios())
 
-    assert all(counts[ending] >= 2 for ending in Ending)
+    assert all(counts[action] >= 2 for action in ShopAction)
 
 
 def test_some_orders_in_kronor_are_paid_with_swish() -> None:
     """Swish appears, and for SEK alone."""
-    currencies = {currency for currency, story in sample_stories() if story.method == "Swish"}
+    currencies = {currency for currency, scenario in sample_scenarios() if scenario.method == "Swish"}
 
     assert currencies == {"SEK"}
 
 
 def test_some_shoppers_need_a_second_card() -> None:
     """A declined card is always followed by one that is not."""
-    tries = [story.cards for _, story in sample_stories() if len(story.cards) > 1]
+    tries = [scenario.cards for _, scenario in sample_scenarios() if len(scenario.cards) > 1]
 
     assert len(tries) >= 3
     assert all(behaviour_of(first) is Behaviour.RESERVATION_FAILS for first, _ in tries)
     assert all(behaviour_of(second) is not Behaviour.RESERVATION_FAILS for _, second in tries)
 
 
-def test_the_card_fits_the_ending() -> None:
-    """An acquirer that is to refuse a charge or a refund gets a card that makes it do so."""
-    last_cards = {story.ending: behaviour_of(story.cards[-1]) for _, story in sample_stories() if story.cards}
+def test_the_card_fits_the_action() -> None:
+    """A declined charge or refund uses the test card that causes it."""
+    last_cards = {
+        scenario.action: behaviour_of(scenario.cards[-1]) for _, scenario in sample_scenarios() if scenario.cards
+    }
 
-    assert last_cards[Ending.CHARGE_REFUSED] is Behaviour.CHARGE_FAILS
-    assert last_cards[Ending.REFUND_FAILED] is Behaviour.REFUND_FAILS
-    assert last_cards[Ending.CANCELLED] is Behaviour.SUCCEEDS
+    assert last_cards[ShopAction.CHARGE_REFUSED] is Behaviour.CHARGE_FAILS
+    assert last_cards[ShopAction.REFUND_FAILED] is Behaviour.REFUND_FAILS
+    assert last_cards[ShopAction.CANCELLED] is Behaviour.SUCCEEDS

@@ -1,4 +1,4 @@
-"""The shop brings orders to their endings; parts of an order cost something each, and together what the whole does."""
+"""The shop carries out each scenario; the parts of an order add up to the whole, and each has a positive amount."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from nexi_async import OrderItem
-from nexi_async._demo.business import Business
-from nexi_async._demo.checkout_flow import Desk
-from nexi_async._demo.listener import Listener
+from nexi_async._demo.checkout_flow import CheckoutFlow
+from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.orders import read_orders, sample_orders
+from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shop import Shop, split
 from nexi_async._demo.shopper import Shopper
 from nexi_async._demo.timeline import Timeline
@@ -27,7 +27,7 @@ def item(gross: int) -> OrderItem:
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=6))
 def test_the_parts_make_the_whole(prices: list[int]) -> None:
-    """Nothing is lost between the parts; without parts, no single line could have been taken out."""
+    """Nothing is lost between the parts; without parts, no single item could have been separated."""
     items = [item(price) for price in prices]
     parts = split(items)
 
@@ -40,24 +40,24 @@ def test_the_parts_make_the_whole(prices: list[int]) -> None:
         assert sum(rest) > 0
 
 
-def test_a_discount_stays_with_what_it_lowers() -> None:
-    """1000 less 100 can't be parted, since either part would cost too much or nothing."""
+def test_a_discount_stays_with_the_items_it_lowers() -> None:
+    """1000 less 100 can't be split, since one part would exceed the total."""
     assert split([item(1000), item(-100)]) is None
 
 
-async def test_what_fails_is_told_and_the_shop_goes_on() -> None:
+async def test_an_error_is_logged_and_the_shop_goes_on() -> None:
     """An order that the API answers with an error ends with a line that says what happened to the money."""
     paper = io.StringIO()
     order = read_orders(sample_orders())[0]
     async with client(ScriptedAPI(answer(500))) as checkout, httpx.AsyncClient() as browser:
-        business = Business(
+        services = ShopServices(
             checkout=checkout,
             site_url="https://shop.test",
-            listener=Listener(lambda _: None),
+            listener=WebhookListener(lambda _: None),
             timeline=Timeline(Console(file=paper, width=80)),
         )
-        await Shop(business, Desk(business, Shopper(browser))).sell(order, 0)
+        await Shop(services, CheckoutFlow(services, Shopper(browser))).sell(order, 0)
 
     assert "gives up: POST /v1/payments answered 500" in paper.getvalue()
     assert "outcome unknown" in paper.getvalue()
-    assert business.receipts == {}
+    assert services.records == {}

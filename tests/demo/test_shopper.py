@@ -95,7 +95,7 @@ async def test_swish_is_chosen_from_the_list(visitor: Visitor) -> None:
 
 async def test_walking_away_leads_to_the_cancel_page(visitor: Visitor) -> None:
     """Nothing is paid, and the address names no payment."""
-    visit = await visitor.shopper.walk_away(visitor.page)
+    visit = await visitor.shopper.abandon(visitor.page)
 
     assert visit.address == "https://shop.test/goodbye"
     assert visitor.paid_with is None

@@ -1,4 +1,4 @@
-"""Receipts, webhooks and books come out the same when they tell of the same."""
+"""The three sources give the same balance for the same operations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from nexi_async import OrderDetails, Payment, PaymentRefund, RefundState, Summary
-from nexi_async._demo.reconciliation import UNTOUCHED, Standing
-from nexi_async._demo.sources import Receipts, from_books, from_events, from_receipts
+from nexi_async._demo.reconciliation import UNTOUCHED, PaymentBalance
+from nexi_async._demo.sources import PaymentRecord, from_emulator, from_events, from_sdk
 from nexi_async.webhooks import Event, parse_event
 from nexi_async.webhooks.deliveries import sample
 
 
-def heard(name: str, amount: int, **changes: Any) -> Event:
-    """An event about so many öre."""
+def received(name: str, amount: int, **changes: Any) -> Event:
+    """An event with an amount in öre."""
     return parse_event(sample(name, amount={"amount": amount, "currency": "SEK"}, **changes))
 
 
@@ -27,48 +27,51 @@ def retrieved(summary: Summary, *refunds: PaymentRefund) -> Payment:
     )
 
 
-EXPECTED = Standing(state="partly refunded", currency="SEK", reserved=100, charged=900, refunded=300)
+EXPECTED = PaymentBalance(state="partly refunded", currency="SEK", reserved=100, charged=900, refunded=300)
 
 
 def test_events_add_up() -> None:
-    """Two charges and a completed refund of a reservation; what was only asked for does not count."""
+    """Two charges and a completed refund of a reservation; a refund that is only initiated does not count."""
     events = [
-        heard("payment.reservation.created", 1000),
-        heard("payment.charge.created.v2", 600, charge_id="c1"),
-        heard("payment.charge.created.v2", 300, charge_id="c2"),
-        heard("payment.charge.failed.v2", 50),
-        heard("payment.refund.initiated.v2", 300, refund_id="r1"),
-        heard("payment.refund.completed", 300, refund_id="r1"),
-        heard("payment.refund.failed", 77, refund_id="r2"),
+        received("payment.reservation.created", 1000),
+        received("payment.charge.created.v2", 600, charge_id="c1"),
+        received("payment.charge.created.v2", 300, charge_id="c2"),
+        received("payment.charge.failed.v2", 50),
+        received("payment.refund.initiated.v2", 300, refund_id="r1"),
+        received("payment.refund.completed", 300, refund_id="r1"),
+        received("payment.refund.failed", 77, refund_id="r2"),
     ]
 
     assert from_events(events) == EXPECTED
 
 
 def test_an_event_counts_once() -> None:
-    """The second delivery of an event, and its other generation, change nothing."""
-    once = [heard("payment.reservation.created", 500, id="e1"), heard("payment.charge.created.v2", 500, charge_id="c1")]
+    """The second delivery of an event, and its other version, change nothing."""
+    once = [
+        received("payment.reservation.created", 500, id="e1"),
+        received("payment.charge.created.v2", 500, charge_id="c1"),
+    ]
     again = [
-        heard("payment.reservation.created.v2", 500, id="e1"),
-        heard("payment.charge.created", 500, charge_id="c1"),
+        received("payment.reservation.created.v2", 500, id="e1"),
+        received("payment.charge.created", 500, charge_id="c1"),
     ]
 
     assert from_events(once + again + once) == from_events(once)
 
 
-def test_a_release_is_heard() -> None:
+def test_a_release_is_received() -> None:
     """A cancelled reservation is cancelled, and nothing of it is left."""
-    events = [heard("payment.reservation.created", 500), heard("payment.cancel.created", 500)]
+    events = [received("payment.reservation.created", 500), received("payment.cancel.created", 500)]
 
-    assert from_events(events) == Standing(state="cancelled", currency="SEK", cancelled=500)
+    assert from_events(events) == PaymentBalance(state="cancelled", currency="SEK", cancelled=500)
 
 
 def test_no_event_is_no_money() -> None:
-    """A payment that nothing was heard of is untouched, also when only a decline was heard."""
-    assert from_events([]) == from_events([heard("payment.reservation.failed", 500)]) == UNTOUCHED
+    """A payment without events has no money, nor has one with only a decline."""
+    assert from_events([]) == from_events([received("payment.reservation.failed", 500)]) == UNTOUCHED
 
 
-def test_books_add_up() -> None:
+def test_the_emulators_entries_add_up() -> None:
     """The single entries are counted, not the summary; pending and failed refunds do not count."""
     payment = {
         "paymentId": "p",
@@ -82,12 +85,12 @@ def test_books_add_up() -> None:
         ],
     }
 
-    assert from_books(payment) == EXPECTED
+    assert from_emulator(payment) == EXPECTED
 
 
-def test_receipts_add_up() -> None:
+def test_the_receipts_add_up() -> None:
     """The money is what the receipts say; of the refunds only the completed ones count."""
-    receipts = Receipts(
+    record = PaymentRecord(
         payment_id="p",
         label="A-1",
         currency="SEK",
@@ -101,12 +104,12 @@ def test_receipts_add_up() -> None:
         PaymentRefund(refund_id="r2", amount=50, state=RefundState.FAILED),
     )
 
-    assert from_receipts(receipts, payment) == EXPECTED
+    assert from_sdk(record, payment) == EXPECTED
 
 
 @pytest.mark.parametrize("summary", [Summary(), Summary(reserved_amount=1000)], ids=["new", "reserved"])
 def test_a_charge_without_receipt_shows(summary: Summary) -> None:
-    """The state comes from the API: what it says beyond the receipts makes the standing differ from the books'."""
-    receipts = Receipts(payment_id="p", label="A-1", currency="SEK", charges={"c1": 900})
+    """The state comes from the API: a state without receipts for it makes the balance differ."""
+    record = PaymentRecord(payment_id="p", label="A-1", currency="SEK", charges={"c1": 900})
 
-    assert from_receipts(receipts, retrieved(summary)).state != "charged"
+    assert from_sdk(record, retrieved(summary)).state != "charged"

@@ -1,0 +1,99 @@
+"""The reconciliation as tables for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nexi_async._demo.reconciliation import SOURCES, PaymentBalance, PaymentComparison, Reconciliation, Total
+from nexi_async.batch._report import money
+
+__all__ = ["print_report"]
+
+_TITLES = {"sdk": "SDK", "webhooks": "webhooks", "emulator": "emulator"}
+_STYLES = {"unpaid": "dim", "cancelled": "dim", "reserved": "yellow", "charged": "green"}
+
+
+def print_report(reconciliation: Reconciliation, console: Console, *, listed: Container[str]) -> None:
+    """Print the listed payments, the totals, and whether the three sources agree.
+
+    Args:
+        reconciliation: what to print.
+        console: where to.
+        listed: the labels to list one by one; others are listed only if the sources differ on them.
+    """
+    console.print()
+    console.print(_payments([each for each in reconciliation.payments if each.label in listed or not each.agrees]))
+    console.print(_totals(reconciliation))
+    for payment in reconciliation.differences:
+        console.print(_difference(payment), soft_wrap=True)
+    console.print(_conclusion(reconciliation))
+
+
+def _payments(payments: list[PaymentComparison]) -> Table:
+    table = _new_table("State and net amount of each payment")
+    table.add_column("order", max_width=12, no_wrap=True)
+    for source in SOURCES:
+        table.add_column(_TITLES[source], no_wrap=True)
+    table.add_column("net", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for payment in payments:
+        balances = [getattr(payment, source) for source in SOURCES]
+        net = money(payment.sdk.net, payment.sdk.currency) if payment.sdk.currency else "–"
+        table.add_row(payment.label, *map(_state, balances), net, _mark(agrees=payment.agrees))
+    return table
+
+
+def _totals(reconciliation: Reconciliation) -> Table:
+    table = _new_table("Net amount (and number of payments), by currency and state")
+    table.add_column("", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for source in SOURCES:
+        table.add_column(_TITLES[source], justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for (currency, state), totals in reconciliation.totals().items():
+        cells = [_total(totals[source], currency) for source in SOURCES]
+        table.add_row(currency, state, *cells, _mark(agrees=len(set(cells)) == 1))
+    return table
+
+
+def _new_table(title: str) -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
+
+
+def _total(total: Total, currency: str) -> str:
+    return f"{money(total.net, currency).removesuffix(f' {currency}')} ({total.payments})"
+
+
+def _state(balance: PaymentBalance) -> Text:
+    return Text(balance.state, style=_STYLES.get(balance.state, ""))
+
+
+def _mark(*, agrees: bool) -> Text:
+    return Text("✓", style="green") if agrees else Text("✗", style="bold red")
+
+
+def _difference(payment: PaymentComparison) -> Text:
+    text = Text(f"{payment.label} (payment {payment.payment_id}) differs:\n", style="bold red")
+    for source in SOURCES:
+        text.append(f"  {_TITLES[source]:<14} {', '.join(_details(getattr(payment, source)))}\n", style="red")
+    return text
+
+
+def _details(balance: PaymentBalance) -> Iterator[str]:
+    yield balance.state
+    for name in ("reserved", "charged", "refunded", "cancelled"):
+        amount = getattr(balance, name)
+        if amount:
+            yield f"{name} {money(amount, balance.currency or '')}"
+
+
+def _conclusion(reconciliation: Reconciliation) -> Text:
+    count = len(reconciliation.payments)
+    if reconciliation.agrees:
+        return Text(f"The three sources agree on all {count} payments.", style="bold green")
+    return Text(f"The three sources differ on {len(reconciliation.differences)} of {count} payments.", style="bold red")

@@ -1,0 +1,36 @@
+"""The objects that every part of the shop works with."""
+
+from __future__ import annotations
+
+import attrs
+
+from nexi_async import AsyncCheckout
+from nexi_async._demo.listener import WebhookListener
+from nexi_async._demo.sources import PaymentRecord
+from nexi_async._demo.timeline import Timeline
+
+__all__ = ["ShopServices"]
+
+
+@attrs.frozen(kw_only=True)
+class ShopServices:
+    """The dependencies of the shop.
+
+    Attributes:
+        checkout: the SDK.
+        site_url: the shop's own web site.
+        listener: receives the webhooks.
+        timeline: prints what happens.
+        records: what the SDK's responses said, by payment id.
+    """
+
+    checkout: AsyncCheckout
+    site_url: str
+    listener: WebhookListener
+    timeline: Timeline
+    records: dict[str, PaymentRecord] = attrs.field(factory=dict)
+
+    async def wait_for_events(self, record: PaymentRecord, *events: str, times: int = 1) -> None:
+        """Wait until this many of these events were received; after the timeout log that they are missing and go on."""
+        if not await self.listener.wait_for(record.payment_id, *events, times=times):
+            self.timeline.log(record.label, "shop", f"has not received {' or '.join(events)}")
