@@ -108,7 +108,7 @@ async def charge(run: str, url: str, access: Access, concurrency: int, rate: flo
                         pass
 
             is_at_end = await until_signalled(work, charger.stop)
-        return await tell_end(ledger, run, charger.stopped_because, console) if is_at_end else broken_off()
+        return await tell_end(ledger, run, charger.stop_reason, console) if is_at_end else broken_off()
 
 
 def broken_off() -> Status:
@@ -117,14 +117,14 @@ def broken_off() -> Status:
     return STOPPED
 
 
-async def tell_end(ledger: Ledger, run: str, stopped_because: str | None, console: Console) -> Status:
+async def tell_end(ledger: Ledger, run: str, stop_reason: str | None, console: Console) -> Status:
     """Show where the run stands now."""
     summary = await ledger.summary(run)
     _print(summary, console)
     if in_review := summary.count(JobState.REVIEW):
         typer.echo(f"{in_review:,} may have been charged: see `nexi-async batch review --run {run}`.", err=True)
-    if stopped_because is not None:
-        typer.echo(f"Stopped before the end: {stopped_because}. Begin again to go on.", err=True)
+    if stop_reason is not None:
+        typer.echo(f"Stopped before the end: {stop_reason}. Begin again to go on.", err=True)
         return STOPPED
     left = summary.count(JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN) - summary.waiting
     if left:

@@ -32,4 +32,4 @@ async def work(run: str, url: str, access: Access, concurrency: int, rate: float
     async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
         worker = ShardWorker(checkout, ledger, url, run=run, concurrency=concurrency, rate=rate, on_result=count)
         is_at_end = await until_signalled(worker.work, worker.stop)
-        return await tell_end(ledger, run, worker.stopped_because, console) if is_at_end else broken_off()
+        return await tell_end(ledger, run, worker.stop_reason, console) if is_at_end else broken_off()

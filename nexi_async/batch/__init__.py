@@ -29,16 +29,16 @@ __all__ = [
 
 if typing.TYPE_CHECKING:
     from nexi_async.batch._charger import BatchCharger
-    from nexi_async.batch._ledger import Ledger, Planned
-    from nexi_async.batch._ledger_claims import Scope
-    from nexi_async.batch._ledger_review import ReviewItem
+    from nexi_async.batch._ledger.claims import Scope
+    from nexi_async.batch._ledger.ledger import Ledger, Planned
+    from nexi_async.batch._ledger.review import ReviewItem
 else:
     _ON_DEMAND = {
         "BatchCharger": "_charger",
-        "Ledger": "_ledger",
-        "Planned": "_ledger",
-        "ReviewItem": "_ledger_review",
-        "Scope": "_ledger_claims",
+        "Ledger": "_ledger.ledger",
+        "Planned": "_ledger.ledger",
+        "ReviewItem": "_ledger.review",
+        "Scope": "_ledger.claims",
     }
 
     def __getattr__(name: str) -> object:

@@ -27,25 +27,25 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest
 from nexi_async._resources.pages import Poll
-from nexi_async.batch._bulk_worker_pool import BulkCrew
-from nexi_async.batch._gate import Gate
-from nexi_async.batch._ledger import Ledger
-from nexi_async.batch._ledger_claims import Scope
-from nexi_async.batch._pacing import Breaker, Pace, RateCap
-from nexi_async.batch._passes import PASSES, Passes
+from nexi_async.batch._bulk_worker_pool import BulkWorkerPool
+from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
+from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.ledger import Ledger
 from nexi_async.batch._progress import Progress
 from nexi_async.batch._results import JobResult
-from nexi_async.batch._worker_pool import Crew
+from nexi_async.batch._run_execution import MAX_PASSES, RunExecution
+from nexi_async.batch._stop_signal import StopSignal
+from nexi_async.batch._worker_pool import WorkerPool
 
 __all__ = ["BatchCharger", "Strategy"]
 
 Strategy: TypeAlias = Literal["individual", "bulk"]
 
-LEAVING_SECONDS = 30.0
+EXIT_TIMEOUT_SECONDS = 30.0
 """How long the end of a block that was left early waits for what is under way before it breaks it off."""
-SHORTEST_ROUND, LONGEST_ROUND = 1.0, 60.0
+MIN_ROUND_SECONDS, MAX_ROUND_SECONDS = 1.0, 60.0
 """For how many seconds a round of a plain `async for` begins charges."""
-ROUND_TO_DRAIN = 10
+ROUND_TO_DRAIN_RATIO = 10
 """A round begins charges for so many times as long as the last one waited for its last charges."""
 
 
@@ -98,10 +98,10 @@ class BatchCharger:
             concurrency: how many charges are under way at once, at most; fewer while the API is slow or overloaded.
             rate: how many charges may begin in a second, at most: never more than rate x seconds + 1 in any stretch
                 of time. It is kept by this charger, however often it is iterated; others have rates of their own.
-            strategy: "individual" charges one by one, "bulk" has Nexi charge bundles. A run keeps the one it was
-                begun with. With "bulk" concurrency and rate do not count, a stop waits for the bundles under way, and
-                whatever the API refuses of a bundle it refuses for all its jobs.
-            poll: how patiently to wait for a bundle.
+            strategy: "individual" charges one by one, "bulk" has Nexi charge bulks. A run keeps the one it was
+                begun with. With "bulk" concurrency and rate do not count, a stop waits for the bulks under way, and
+                whatever the API refuses of a bulk it refuses for all its jobs.
+            poll: how patiently to wait for a bulk.
             scope: a part of the run, with strategy "individual"; all of it when left out.
             on_progress: told where the run stands, whenever results were written.
             now: seconds from any fixed point.
@@ -117,19 +117,27 @@ class BatchCharger:
         self._on_progress = on_progress
         self._now = now
         self._sleep = sleep
-        self._gate = Gate(sleep)
-        self._breaker = Breaker(self._gate.close)
-        self._rate = RateCap(rate)
+        self._stop_signal = StopSignal(sleep)
+        self._breaker = CircuitBreaker(self._stop_signal.set)
+        self._rate = RateLimiter(rate)
         self._strategy = strategy
         self._workers = (
-            Crew(checkout, ledger, self._breaker, self._gate, pace=Pace(concurrency), rate=self._rate, now=now)
+            WorkerPool(
+                checkout,
+                ledger,
+                self._breaker,
+                self._stop_signal,
+                pace=ConcurrencyLimiter(concurrency),
+                rate=self._rate,
+                now=now,
+            )
             if strategy == "individual"
-            else BulkCrew(checkout, ledger, self._breaker, self._gate, poll=poll or Poll())
+            else BulkWorkerPool(checkout, ledger, self._breaker, self._stop_signal, poll=poll or Poll())
         )
         self._block: AbstractAsyncContextManager[AsyncIterator[JobResult]] | None = None
 
     @property
-    def stopped_because(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Why the run was ended before its end."""
         return self._breaker.reason
 
@@ -146,17 +154,17 @@ class BatchCharger:
 
         Parts are charged one after the other.
         """
-        return _charging(self._begin(scope, passes=1), self._gate, self._breaker)
+        return _charging(self._begin(scope, passes=1), self._stop_signal, self._breaker)
 
     def __aiter__(self) -> AsyncIterator[JobResult]:
         """Charge in rounds."""
-        return _Rounds(self._begin(self._scope, passes=PASSES), self._gate, self._breaker)
+        return _Rounds(self._begin(self._scope, passes=MAX_PASSES), self._stop_signal, self._breaker)
 
     async def __aenter__(self) -> AsyncIterator[JobResult]:
         """Charge beside the loop that reads the results, until the end of the block."""
         if self._block is not None:
             raise RuntimeError("this charger is charging already")
-        self._block = _charging(self._begin(self._scope, passes=PASSES), self._gate, self._breaker)
+        self._block = _charging(self._begin(self._scope, passes=MAX_PASSES), self._stop_signal, self._breaker)
         return await self._block.__aenter__()
 
     async def __aexit__(
@@ -165,11 +173,11 @@ class BatchCharger:
         block, self._block = self._block, None
         return None if block is None else await block.__aexit__(kind, error, traceback)
 
-    def _begin(self, scope: Scope, *, passes: int) -> Passes:
-        return Passes(
+    def _begin(self, scope: Scope, *, passes: int) -> RunExecution:
+        return RunExecution(
             self._ledger,
             self._workers,
-            self._gate,
+            self._stop_signal,
             owner=uuid4().hex,
             run=self._run_name,
             strategy=self._strategy,
@@ -187,12 +195,12 @@ class BatchCharger:
 class _Rounds:
     """Results of a charging that goes on only while the next result is awaited."""
 
-    def __init__(self, passes: Passes, gate: Gate, breaker: Breaker) -> None:
+    def __init__(self, passes: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
         self._passes = passes
-        self._gate = gate
+        self._stop_signal = stop_signal
         self._breaker = breaker
         self._results: deque[JobResult] = deque()
-        self._seconds = SHORTEST_ROUND
+        self._seconds = MIN_ROUND_SECONDS
         self._is_over = False
         self._error: Exception | None = None
 
@@ -214,7 +222,7 @@ class _Rounds:
         self._results.clear()
 
     async def _charge_a_round(self) -> None:
-        _reopen(self._gate, self._breaker)
+        _reopen(self._stop_signal, self._breaker)
         try:
             await self._passes.pause()
             has_more = await self._work()
@@ -228,16 +236,16 @@ class _Rounds:
         """Charge until the round is over, and see how long the next shall be."""
         ends = anyio.current_time() + self._seconds
         async with create_task_group() as tasks:
-            tasks.start_soon(self._close_gate, self._seconds)
+            tasks.start_soon(self._stop_after, self._seconds)
             has_more = await self._passes.work(self._hand_out)
             tasks.cancel_scope.cancel()
         drained = max(0.0, anyio.current_time() - ends)
-        self._seconds = min(LONGEST_ROUND, max(SHORTEST_ROUND, ROUND_TO_DRAIN * drained))
+        self._seconds = min(MAX_ROUND_SECONDS, max(MIN_ROUND_SECONDS, ROUND_TO_DRAIN_RATIO * drained))
         return has_more
 
-    async def _close_gate(self, seconds: float) -> None:
+    async def _stop_after(self, seconds: float) -> None:
         await anyio.sleep(seconds)
-        self._gate.close()
+        self._stop_signal.set()
 
     async def _hand_out(self, group: list[JobResult]) -> None:
         self._results.extend(group)
@@ -272,14 +280,16 @@ class _Results:
 
 
 @asynccontextmanager
-async def _charging(passes: Passes, gate: Gate, breaker: Breaker) -> AsyncGenerator[AsyncIterator[JobResult], None]:
+async def _charging(
+    passes: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker
+) -> AsyncGenerator[AsyncIterator[JobResult], None]:
     """Charge until the end of the block. What is raised in it is raised as it is, not in a group."""
     sent, received = create_memory_object_stream[list[JobResult]](0)
     results, is_over = _Results(received), anyio.Event()
     raised: BaseException | None = None
-    _reopen(gate, breaker)
+    _reopen(stop_signal, breaker)
     async with create_task_group() as tasks:
-        tasks.start_soon(_charge, passes, gate, breaker, sent, results, is_over)
+        tasks.start_soon(_charge, passes, stop_signal, breaker, sent, results, is_over)
         try:
             yield results
         except anyio.get_cancelled_exc_class():
@@ -288,8 +298,8 @@ async def _charging(passes: Passes, gate: Gate, breaker: Breaker) -> AsyncGenera
             raised = error
         finally:
             received.close()
-            gate.close()
-        with anyio.move_on_after(LEAVING_SECONDS):
+            stop_signal.set()
+        with anyio.move_on_after(EXIT_TIMEOUT_SECONDS):
             await is_over.wait()
         tasks.cancel_scope.cancel()
     failure = raised or results.take_error()
@@ -298,9 +308,9 @@ async def _charging(passes: Passes, gate: Gate, breaker: Breaker) -> AsyncGenera
 
 
 async def _charge(
-    passes: Passes,
-    gate: Gate,
-    breaker: Breaker,
+    passes: RunExecution,
+    stop_signal: StopSignal,
+    breaker: CircuitBreaker,
     sent: MemoryObjectSendStream[list[JobResult]],
     results: _Results,
     is_over: anyio.Event,
@@ -310,7 +320,7 @@ async def _charge(
             await sent.send(group)
 
     try:
-        while await passes.work(hand_out) and gate.is_open:
+        while await passes.work(hand_out) and not stop_signal.is_set:
             await passes.pause()
         results.error = breaker.error
     except Exception as error:  # noqa: BLE001 - raised where results are read
@@ -320,10 +330,10 @@ async def _charge(
         is_over.set()
 
 
-def _reopen(gate: Gate, breaker: Breaker) -> None:
+def _reopen(stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
     """Let charges begin again after a round or a block, unless the run was stopped."""
     if not breaker.is_open():
-        gate.reopen()
+        stop_signal.clear()
 
 
 def _first_of(error: Exception) -> Exception:

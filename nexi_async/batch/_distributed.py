@@ -16,10 +16,10 @@ from anyio import create_task_group
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError, StorageUnavailable
 from nexi_async.batch._charger import BatchCharger
-from nexi_async.batch._ledger import Ledger
-from nexi_async.batch._ledger_claims import Run, Scope
-from nexi_async.batch._passes import PASSES
+from nexi_async.batch._ledger.claims import Run, Scope
+from nexi_async.batch._ledger.ledger import Ledger
 from nexi_async.batch._results import JobResult
+from nexi_async.batch._run_execution import MAX_PASSES
 
 try:
     import psycopg
@@ -40,10 +40,10 @@ SHARD_SIZE = 500
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 10.0
 """A worker that was not heard of for so long is taken for dead."""
-LOOKING_SECONDS = 2.0
+POLL_SECONDS = 2.0
 """How often a worker looks for shards that nobody works on, and for its share of the rate."""
 
-MOST_RECONNECTS = 20
+MAX_RECONNECTS = 20
 """How often the queue is connected anew, when the database was away."""
 
 _LIVE = (
@@ -94,9 +94,9 @@ class ShardWorker:
         self._failure: NexiError | None = None
 
     @property
-    def stopped_because(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Why it ended before the end of the run."""
-        return self._charger.stopped_because
+        return self._charger.stop_reason
 
     def stop(self) -> None:
         """End gracefully: what is under way is finished and written; the rest of the shard is left to others."""
@@ -115,7 +115,7 @@ class ShardWorker:
         """
         run = await self._ledger.bind(self._run_name, "individual")
         await self._ledger.apply_schema(SchemaManager.get_schema())
-        for _ in range(MOST_RECONNECTS):
+        for _ in range(MAX_RECONNECTS):
             try:
                 await self._work_connected(run)
                 break
@@ -129,22 +129,22 @@ class ShardWorker:
 
     async def _work_connected(self, run: Run) -> None:
         async with self.opened_app() as app, create_task_group() as tasks:
-            tasks.start_soon(self._look_after, app)
-            await self._work_while_it_helps(app, run)
+            tasks.start_soon(self._supervise, app)
+            await self._work_until_no_progress(app, run)
             tasks.cancel_scope.cancel()
 
-    async def _work_while_it_helps(self, app: App, run: Run) -> None:
+    async def _work_until_no_progress(self, app: App, run: Run) -> None:
         """Hand out and charge shards, until there are none or nobody gets any further with them."""
         left, rounds = await self._ledger.count_open(run, Scope()), 0
-        while not self._is_ending() and rounds < PASSES:
-            if not await self._hand_out(app, run):
+        while not self._is_ending() and rounds < MAX_PASSES:
+            if not await self._enqueue_shards(app, run):
                 return
-            await self._work_off(app)
+            await self._drain_queue(app)
             before, left = left, await self._ledger.count_open(run, Scope())
-            is_stuck = left == before and not await self._others_work(app)
+            is_stuck = left == before and not await self._others_are_working(app)
             rounds = rounds + 1 if is_stuck else 0
-            if not self._is_ending() and rounds < PASSES:
-                await asyncio.sleep(LOOKING_SECONDS * (rounds or 1))
+            if not self._is_ending() and rounds < MAX_PASSES:
+                await asyncio.sleep(POLL_SECONDS * (rounds or 1))
 
     @asynccontextmanager
     async def opened_app(self) -> AsyncIterator[App]:
@@ -154,7 +154,7 @@ class ShardWorker:
         async with app.open_async():
             yield app
 
-    async def _hand_out(self, app: App, run: Run) -> bool:
+    async def _enqueue_shards(self, app: App, run: Run) -> bool:
         """Queue the shards that nobody has; returns whether there are any to be charged at all."""
         shards = await self._ledger.open_shards(run, SHARD_SIZE)
         taken = {job.lock for status in ("todo", "doing") for job in await self._shards_in_queue(app, status)}
@@ -166,14 +166,14 @@ class ShardWorker:
                     await job.defer_async(run=self._run_name, first=shard.first, last=shard.last)
         return bool(shards)
 
-    async def _others_work(self, app: App) -> bool:
+    async def _others_are_working(self, app: App) -> bool:
         """Whether another machine has a shard; this one has none at hand."""
         return bool(await self._shards_in_queue(app, "doing"))
 
     async def _shards_in_queue(self, app: App, status: str) -> list[Job]:
         return [*await app.job_manager.list_jobs_async(queue=self._queue, status=status)]
 
-    async def _work_off(self, app: App) -> None:
+    async def _drain_queue(self, app: App) -> None:
         """Charge queued shards until none is left in the queue; others may still be at theirs."""
         worker = app.run_worker_async(
             queues=[self._queue],
@@ -202,13 +202,13 @@ class ShardWorker:
 
     async def _join(self, app: App) -> None:
         """Take a share of the rate; the others are given time to notice before the first charge begins."""
-        await self.count_the_living(app)
+        await self.count_live_workers(app)
         if self._rate is not None and self._live > 1 and not self._has_joined:
-            await asyncio.sleep(LOOKING_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         self._has_joined = True
 
     def _is_ending(self) -> bool:
-        return self.stopped_because is not None or self._failure is not None
+        return self.stop_reason is not None or self._failure is not None
 
     def _end(self) -> None:
         if self._working is not None:
@@ -217,16 +217,16 @@ class ShardWorker:
 
     # --- the others ----------------------------------------------------------------------------------------------
 
-    async def _look_after(self, app: App) -> None:
+    async def _supervise(self, app: App) -> None:
         """Take over the shards of the dead, and keep to this machine's share of the rate."""
         while True:
             stalled = await app.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_SECONDS)
             for job in stalled:
                 await app.job_manager.retry_job(job)
-            await self.count_the_living(app)
-            await asyncio.sleep(LOOKING_SECONDS)
+            await self.count_live_workers(app)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def count_the_living(self, app: App) -> None:
+    async def count_live_workers(self, app: App) -> None:
         """See how many machines share the rate."""
         row = await app.connector.execute_query_one_async(_LIVE, age=STALLED_SECONDS)
         self._live = max(1, row["live"])

@@ -12,14 +12,14 @@ from sqlalchemy import Connection
 from nexi_async._errors import StorageUnavailable
 from nexi_async._storage import Database
 
-__all__ = ["Outage", "PatientDatabase"]
+__all__ = ["Outage", "RetryingDatabase"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FIRST_DELAY, LONGEST_DELAY = 0.25, 2.0
+INITIAL_DELAY, MAX_DELAY = 0.25, 2.0
 """Seconds before a call is tried again, at first and in the end."""
-LONGEST_OUTAGE = 120.0
+MAX_WAIT_SECONDS = 120.0
 """How many seconds a call waits between its attempts, in all, before it fails."""
 
 logger = logging.getLogger("nexi_async.batch")
@@ -38,7 +38,7 @@ class Outage:
         self,
         *,
         on_begin: Callable[[StorageUnavailable], None] | None = None,
-        longest: float = LONGEST_OUTAGE,
+        longest: float = MAX_WAIT_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._on_begin = on_begin or _warn
@@ -49,22 +49,22 @@ class Outage:
         self._count = 0
 
     @property
-    def is_on(self) -> bool:
+    def is_active(self) -> bool:
         """Whether the database is away."""
         return not self._is_back.is_set()
 
-    async def over(self) -> None:
+    async def wait_until_over(self) -> None:
         """Wait until the database is back."""
         await self._is_back.wait()
 
-    async def ride_out(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call, again and again while the database is away.
 
         Raises:
             StorageUnavailable: it does not come back in time.
             Exception: what the call raised otherwise.
         """
-        delay, waited = FIRST_DELAY, 0.0
+        delay, waited = INITIAL_DELAY, 0.0
         while True:
             count = self._count
             try:
@@ -79,16 +79,16 @@ class Outage:
                 return result
             await self._sleep(delay)
             waited += delay
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, MAX_DELAY)
 
     def _begin(self, error: StorageUnavailable) -> None:
-        if not self.is_on:
+        if not self.is_active:
             self._is_back = anyio.Event()
             self._count += 1
             self._on_begin(error)
 
 
-class PatientDatabase:
+class RetryingDatabase:
     """A database whose transactions ride out its outages.
 
     A transaction whose commit was not confirmed may be done twice, so it has to bear that.
@@ -104,7 +104,7 @@ class PatientDatabase:
         async def call() -> T:
             return await self._database.run(work, *args, **kwargs)
 
-        return await self._outage.ride_out(call)
+        return await self._outage.retry(call)
 
 
 def _warn(error: StorageUnavailable) -> None:

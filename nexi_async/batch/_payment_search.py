@@ -16,14 +16,14 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest
 from nexi_async._models.payment import Payment
 from nexi_async._models.payout import PayoutAction
-from nexi_async.batch._ledger_review import ReviewItem
+from nexi_async.batch._ledger.review import ReviewItem
 from nexi_async.reference.states import PaymentAction
 
 __all__ = ["FoundCharge", "PaymentSearch", "check_payment"]
 
-MOST_ACTIONS = 200_000
+MAX_ACTIONS = 200_000
 """How many charges and refunds of payouts a search reads at most, at 100 a request."""
-LONGEST_SEARCH = timedelta(days=62)
+MAX_SEARCH = timedelta(days=62)
 """How long before today a search begins at the earliest."""
 CLOCK_SKEW = timedelta(hours=1)
 """How much earlier than it was sent a charge may be dated, since two machines' clocks differ."""
@@ -71,7 +71,7 @@ class PaymentSearch:
                 async with aclosing(checkout.reports.payment_actions(payout.id)) as actions:
                     async for action in actions:
                         count += 1
-                        if count > MOST_ACTIONS:
+                        if count > MAX_ACTIONS:
                             return attrs.evolve(search, is_whole=False)
                         search.note(action, by_money.get((action.amount, action.currency), ()))
         return search
@@ -134,7 +134,7 @@ def _is_earlier(item: ReviewItem, made_at: datetime | None) -> bool:
 
 def _first_day(items: Iterable[ReviewItem], today: date) -> date:
     """The day before the first was sent, for the time zones, unless that is too long ago or unknown."""
-    earliest = today - LONGEST_SEARCH
+    earliest = today - MAX_SEARCH
     sent = (datetime.fromtimestamp(item.sent_at, UTC).date() if item.sent_at else earliest for item in items)
     return max(earliest, min(sent, default=today) - timedelta(days=1))
 

@@ -7,21 +7,21 @@ from typing import TypeAlias
 
 import anyio
 
-from nexi_async.batch._ledger_claims import Assignment
-from nexi_async.batch._results import Ending
+from nexi_async.batch._ledger.claims import ClaimedJob
+from nexi_async.batch._results import JobOutcome
 
-__all__ = ["Done", "Outbox"]
+__all__ = ["Done", "ResultWriter"]
 
-Done: TypeAlias = tuple[Assignment, Ending]
+Done: TypeAlias = tuple[ClaimedJob, JobOutcome]
 Write: TypeAlias = Callable[[list[Done]], Awaitable[None]]
 
-GATHERING_SECONDS = 0.05
+WRITE_INTERVAL_SECONDS = 0.05
 """How long results wait for others, so that a commit is shared; after a crash what waited is asked for."""
-MOST_WAITING = 2000
+MAX_PENDING = 2000
 """How many may wait before no more jobs are taken."""
 
 
-class Outbox:
+class ResultWriter:
     """Gathers results; workers leave them here and go on.
 
     Args:
@@ -38,27 +38,27 @@ class Outbox:
         self._arrived = anyio.Event()
         self._is_closed = False
 
-    def put(self, job: Assignment, ending: Ending) -> None:
+    def add(self, job: ClaimedJob, outcome: JobOutcome) -> None:
         """Leave a result."""
-        self._waiting.append((job, ending))
+        self._waiting.append((job, outcome))
         self._arrived.set()
 
     async def wait_for_room(self) -> None:
         """Wait while more results wait than the ledger keeps up with."""
-        while len(self._waiting) > MOST_WAITING:
-            await self._sleep(GATHERING_SECONDS)
+        while len(self._waiting) > MAX_PENDING:
+            await self._sleep(WRITE_INTERVAL_SECONDS)
 
     def close(self) -> None:
         """No more will come."""
         self._is_closed = True
         self._arrived.set()
 
-    async def empty(self) -> None:
+    async def run(self) -> None:
         """Write what comes and hand it out, until the last has come."""
         while self._waiting or not self._is_closed:
             await self._arrived.wait()
             if not self._is_closed:
-                await self._sleep(GATHERING_SECONDS)
+                await self._sleep(WRITE_INTERVAL_SECONDS)
             if not self._is_closed:
                 self._arrived = anyio.Event()
             await self._hand_out(await self.flush())

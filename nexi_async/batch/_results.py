@@ -32,7 +32,7 @@ from nexi_async._models.subscription import ChargeStatus, SubscriptionChargeRece
 from nexi_async.reference import acquirer_codes
 from nexi_async.reference.retry_advice import RetryAdvice
 
-__all__ = ["Ending", "JobResult", "JobState", "ending_of"]
+__all__ = ["JobOutcome", "JobResult", "JobState", "outcome_of"]
 
 
 class JobState(StrEnum):
@@ -65,7 +65,7 @@ class JobState(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Ending:
+class JobOutcome:
     """How the work on one job ended."""
 
     state: JobState
@@ -74,7 +74,7 @@ class Ending:
     code: str | None = None
     """Why it was declined or refused: an acquirer's code, or one of the API."""
     error: str | None = None
-    in_trouble: bool = False
+    is_api_failure: bool = False
     """Whether the API or the way to it is overloaded or broken."""
     is_overloaded: bool = False
     """Whether fewer charges at once may help: the API said so, or did not answer in time."""
@@ -82,12 +82,12 @@ class Ending:
     """Set if the API refuses the key itself, so that no other job can fare better."""
 
     @classmethod
-    def charged(cls, receipt: SubscriptionChargeReceipt | ChargeStatus) -> Ending:
+    def charged(cls, receipt: SubscriptionChargeReceipt | ChargeStatus) -> JobOutcome:
         """The money was taken."""
         return cls(state=JobState.CHARGED, payment_id=receipt.payment_id, charge_id=receipt.charge_id)
 
     @classmethod
-    def for_review(cls, what: str, sent_at: float) -> Ending:
+    def for_review(cls, what: str, sent_at: float) -> JobOutcome:
         """Nobody but a person can find out any more.
 
         Args:
@@ -142,14 +142,14 @@ _OVERLOADED = (503, 504)
 _REFUSED_UNREAD = (408, 429, 503)
 
 
-def ending_of(error: NexiError) -> Ending:
+def outcome_of(error: NexiError) -> JobOutcome:
     """What an error means for the job that was charged."""
     status = error.status if isinstance(error, APIError) else None
-    return Ending(
+    return JobOutcome(
         state=_state_after(error, status),
         code=error.code if isinstance(error, APIError) else None,
         error=str(error),
-        in_trouble=isinstance(error, RateLimited | ServerError | TransportError),
+        is_api_failure=isinstance(error, RateLimited | ServerError | TransportError),
         is_overloaded=isinstance(error, RateLimited | TimedOut) or status in _OVERLOADED,
         refused_for_all=error if status in _REFUSED_FOR_ALL else None,
     )

@@ -10,18 +10,18 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._errors import NexiError, NotFound, StorageError
 from nexi_async._models.subscription import ChargeStatus, Subscription, UnscheduledSubscription
 from nexi_async._resources.subscriptions import Subscriptions
-from nexi_async.batch._ledger import Ledger
-from nexi_async.batch._ledger_claims import Assignment
-from nexi_async.batch._results import Ending, JobState, ending_of
+from nexi_async.batch._ledger.claims import ClaimedJob
+from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 
 __all__ = ["TAKEN_OVER", "Group", "charge_one", "find_subscription", "group_of", "unfound"]
 
-TAKEN_OVER = Ending(state=JobState.UNKNOWN, error="somebody else has taken the job over")
+TAKEN_OVER = JobOutcome(state=JobState.UNKNOWN, error="somebody else has taken the job over")
 
 Group: TypeAlias = Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]
 
 
-async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -> tuple[Assignment, Ending]:
+async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: ClaimedJob) -> tuple[ClaimedJob, JobOutcome]:
     """Charge a job; returns it, with its subscription if that had to be found, and what became of it. Never raises."""
     try:
         job = await find_subscription(checkout, ledger, job)
@@ -33,9 +33,9 @@ async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -
         try:
             status = await _status(group, job)
         except NexiError as error:  # nothing is sent then: the API may have forgotten the key by now
-            return job, attrs.evolve(ending_of(error), state=JobState.UNKNOWN)
+            return job, attrs.evolve(outcome_of(error), state=JobState.UNKNOWN)
         if status is not None and status.completed:
-            return job, Ending.charged(status)
+            return job, JobOutcome.charged(status)
     job, unsent = await _checked(ledger, job, status)
     if unsent is not None:
         return job, unsent
@@ -43,25 +43,27 @@ async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -
         # also if it was declined, is being worked on or has got lost: by its key it is the same charge
         return job, await _send(group, job)
     except NexiError as error:
-        return job, _left_open(job, ending_of(error))
+        return job, _left_open(job, outcome_of(error))
 
 
-async def _checked(ledger: Ledger, job: Assignment, status: ChargeStatus | None) -> tuple[Assignment, Ending | None]:
+async def _checked(
+    ledger: Ledger, job: ClaimedJob, status: ChargeStatus | None
+) -> tuple[ClaimedJob, JobOutcome | None]:
     """The job right before it is sent, and what becomes of it if it must not be."""
     try:
         claimed = await ledger.confirm([job])
     except StorageError as error:
-        return job, attrs.evolve(ending_of(error), state=job.untouched)
+        return job, attrs.evolve(outcome_of(error), state=job.state_if_not_sent)
     if claimed is None:
         return job, TAKEN_OVER
     (job,) = claimed
     if ledger.may_send(job):
         return job, None
     says = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
-    return job, Ending.for_review(says, job.sent_at)
+    return job, JobOutcome.for_review(says, job.sent_at)
 
 
-async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: Assignment) -> Assignment:
+async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: ClaimedJob) -> ClaimedJob:
     """Look up the subscription that an external reference stands for, and keep it in the ledger before it is charged.
 
     Raises:
@@ -80,12 +82,12 @@ async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: Assign
     return job
 
 
-def group_of(checkout: AsyncCheckout, job: Assignment) -> Group:
+def group_of(checkout: AsyncCheckout, job: ClaimedJob) -> Group:
     """The calls for the kind of its subscription."""
     return checkout.subscriptions if job.kind == "scheduled" else checkout.unscheduled_subscriptions
 
 
-async def _status(group: Group, job: Assignment) -> ChargeStatus | None:
+async def _status(group: Group, job: ClaimedJob) -> ChargeStatus | None:
     """What became of an earlier attempt; None if the API has not heard of it."""
     try:
         return await group.charge_status(job.subscription_id or "", idempotency_key=job.key)
@@ -93,17 +95,17 @@ async def _status(group: Group, job: Assignment) -> ChargeStatus | None:
         return None
 
 
-async def _send(group: Group, job: Assignment) -> Ending:
+async def _send(group: Group, job: ClaimedJob) -> JobOutcome:
     send = group._charge_stored  # noqa: SLF001 - no promise to users, who would have to check the request themselves
-    return Ending.charged(await send(job.subscription_id or "", job.body, idempotency_key=job.key))
+    return JobOutcome.charged(await send(job.subscription_id or "", job.body, idempotency_key=job.key))
 
 
-def unfound(job: Assignment, error: NexiError) -> Ending:
+def unfound(job: ClaimedJob, error: NexiError) -> JobOutcome:
     """Without its subscription nothing is sent; only a refusal, as of an unknown reference, is a reason to give up."""
-    ending = ending_of(error)
-    return ending if ending.state is JobState.FAILED else attrs.evolve(ending, state=job.untouched)
+    outcome = outcome_of(error)
+    return outcome if outcome.state is JobState.FAILED else attrs.evolve(outcome, state=job.state_if_not_sent)
 
 
-def _left_open(job: Assignment, ending: Ending) -> Ending:
+def _left_open(job: ClaimedJob, outcome: JobOutcome) -> JobOutcome:
     """What is put off stands where it stood: once it may have been sent, it will always be asked for."""
-    return attrs.evolve(ending, state=job.untouched) if ending.state is JobState.PLANNED else ending
+    return attrs.evolve(outcome, state=job.state_if_not_sent) if outcome.state is JobState.PLANNED else outcome

@@ -10,29 +10,29 @@ from anyio import create_task_group
 from anyio.abc import TaskGroup
 
 from nexi_async._client import AsyncCheckout
-from nexi_async.batch._gate import Gate
-from nexi_async.batch._ledger import Ledger
-from nexi_async.batch._ledger_claims import Assignment, Run, Scope
-from nexi_async.batch._pacing import Breaker, Pace, RateCap
-from nexi_async.batch._result_writer import Outbox
+from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
+from nexi_async.batch._ledger.claims import ClaimedJob, Run, Scope
+from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._single_charge import charge_one
+from nexi_async.batch._stop_signal import StopSignal
 
-__all__ = ["RELEASE_SECONDS", "Crew"]
+__all__ = ["RELEASE_TIMEOUT_SECONDS", "WorkerPool"]
 
-LARGEST_CHUNK = 500
+MAX_CLAIM = 500
 """How many jobs are taken at once; after a crash so many at most are asked for that were never sent."""
-RELEASE_SECONDS = 10.0
+RELEASE_TIMEOUT_SECONDS = 10.0
 """How long giving back what was taken may take, also after a cancellation; what is not given back is asked for."""
 
 
-class Crew:
+class WorkerPool:
     """Workers that go through a run, as many as the pace allows.
 
     Args:
         checkout: the client.
         ledger: where jobs are taken from.
         breaker: learns from how charges end.
-        gate: says when to begin no more.
+        stop_signal: says when to begin no more.
         pace: how many work at once.
         rate: how fast they begin.
         now: seconds from any fixed point.
@@ -42,23 +42,23 @@ class Crew:
         self,
         checkout: AsyncCheckout,
         ledger: Ledger,
-        breaker: Breaker,
-        gate: Gate,
+        breaker: CircuitBreaker,
+        stop_signal: StopSignal,
         *,
-        pace: Pace,
-        rate: RateCap,
+        pace: ConcurrencyLimiter,
+        rate: RateLimiter,
         now: Callable[[], float],
     ) -> None:
         self._checkout = checkout
         self._ledger = ledger
         self._breaker = breaker
-        self._gate = gate
+        self._stop_signal = stop_signal
         self._pace = pace
         self._rate = rate
         self._now = now
         self._claiming = anyio.Lock()
         self._next_start = anyio.Lock()
-        self._taken: deque[Assignment] = deque()
+        self._taken: deque[ClaimedJob] = deque()
         self._workers = 0
 
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
@@ -72,18 +72,18 @@ class Crew:
         self._run, self._scope, self._owner = run, scope, owner
         self._after, self._is_at_end = scope.first - 1, False
 
-    async def work(self, outbox: Outbox) -> bool:
-        """Go on with the pass until its end or until the gate is closed; returns whether it is at its end.
+    async def work(self, result_writer: ResultWriter) -> bool:
+        """Go on with the pass until its end or until the stop_signal is closed; returns whether it is at its end.
 
         What was taken and not begun is given back, whatever happens.
         """
-        self._outbox = outbox
+        self._result_writer = result_writer
         try:
             async with create_task_group() as tasks:
                 self._call_workers(tasks)
         finally:
             self._workers = 0
-            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
+            with anyio.move_on_after(RELEASE_TIMEOUT_SECONDS, shield=True):
                 await self._release()
         return self._is_at_end
 
@@ -96,7 +96,7 @@ class Crew:
 
     def _call_workers(self, tasks: TaskGroup) -> None:
         """Have as many as the pace allows, while there is work."""
-        while self._workers < self._pace.limit and self._gate.is_open and not self._is_exhausted:
+        while self._workers < self._pace.limit and not self._stop_signal.is_set and not self._is_exhausted:
             self._workers += 1
             tasks.start_soon(self._work, tasks)
 
@@ -113,13 +113,13 @@ class Crew:
             self._call_workers(tasks)
         self._workers -= 1
 
-    async def _next(self) -> Assignment | None:
+    async def _next(self) -> ClaimedJob | None:
         """The next job, when its turn has come; None if there is none or no more are to be begun."""
-        while self._gate.is_open and not self._is_exhausted:
+        while not self._stop_signal.is_set and not self._is_exhausted:
             if not self._taken:
                 await self._take()
-            elif self._ledger.outage.is_on:  # what became of a charge could not be written
-                await self._ledger.outage.over()
+            elif self._ledger.outage.is_active:  # what became of a charge could not be written
+                await self._ledger.outage.wait_until_over()
             elif self._rate.delay(self._now()):
                 await self._wait_for_turn()
             else:  # the turn and the job are taken in one step, so that none is counted that is not used
@@ -131,16 +131,16 @@ class Crew:
         """Keep the rate; one worker waits for the clock, the others for it."""
         async with self._next_start:
             delay = self._rate.delay(self._now())
-            if delay and self._gate.is_open:
-                await self._gate.pause(delay)
+            if delay and not self._stop_signal.is_set:
+                await self._stop_signal.sleep(delay)
 
     async def _take(self) -> None:
         """Take more from the ledger, where they are marked as sending from now on."""
         async with self._claiming:
-            if self._taken or self._is_at_end or not self._gate.is_open:
+            if self._taken or self._is_at_end or self._stop_signal.is_set:
                 return
-            await self._outbox.wait_for_room()
-            most = min(LARGEST_CHUNK, 10 * self._pace.limit)
+            await self._result_writer.wait_for_room()
+            most = min(MAX_CLAIM, 10 * self._pace.limit)
             chunk = await self._ledger.claim(
                 self._run, scope=self._scope, after=self._after, most=most, owner=self._owner
             )
@@ -148,16 +148,16 @@ class Crew:
             self._after = chunk[-1].number if chunk else self._after
             self._is_at_end = not chunk
 
-    async def _charge(self, job: Assignment) -> None:
+    async def _charge(self, job: ClaimedJob) -> None:
         """Charge one job, and learn from how it went."""
         began, kind = self._now(), _kind_of(job)
-        job, ending = await charge_one(self._checkout, self._ledger, job)
-        self._pace.note(self._now() - began, kind=kind, is_overloaded=ending.is_overloaded)
-        self._breaker.note(ending)
-        self._outbox.put(job, ending)
+        job, outcome = await charge_one(self._checkout, self._ledger, job)
+        self._pace.note(self._now() - began, kind=kind, is_overloaded=outcome.is_overloaded)
+        self._breaker.note(outcome)
+        self._result_writer.add(job, outcome)
 
 
-def _kind_of(job: Assignment) -> str | None:
+def _kind_of(job: ClaimedJob) -> str | None:
     """Jobs of one kind take the same calls; None if the calls depend on the answers."""
     if job.may_have_been_sent:
         return None

@@ -1,4 +1,4 @@
-"""Tests of the strategy bulk: bundles that Nexi charges, found again whatever happens."""
+"""Tests of the strategy bulk: bulks that Nexi charges, found again whatever happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from nexi_async import InvalidRequest, Poll, Unauthorized
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, JobState, Ledger, Scope
-from nexi_async.batch._bulk_worker_pool import BUNDLE_SIZE
+from nexi_async.batch._bulk_worker_pool import BULK_SIZE
 from nexi_async.emulator import Fault
 from tests.batch.support import Shop, job, no_time, order
 from tests.scripted import ScriptedAPI, answer, client
@@ -25,7 +25,7 @@ def quick(shop: Shop) -> None:
 
 
 def charger(shop: Shop) -> BatchCharger:
-    """A charger of bundles."""
+    """A charger of bulks."""
     return BatchCharger(shop.checkout, shop.ledger, run="r", strategy="bulk", poll=AT_ONCE, sleep=no_time)
 
 
@@ -41,18 +41,18 @@ def bulk_runs(shop: Shop) -> int:
 
 async def test_bundles_charge_everybody_once(shop: Shop) -> None:
     """With the ids that the books have; as few requests as can be."""
-    await shop.ledger.plan("r", shop.jobs(BUNDLE_SIZE + 20))
+    await shop.ledger.plan("r", shop.jobs(BULK_SIZE + 20))
 
     results = await charge(shop)
 
-    assert Counter(result.state for result in results) == {JobState.CHARGED: BUNDLE_SIZE + 20}
+    assert Counter(result.state for result in results) == {JobState.CHARGED: BULK_SIZE + 20}
     assert all(result.payment_id and result.charge_id for result in results)
-    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(BUNDLE_SIZE + 20)})
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(BULK_SIZE + 20)})
     assert bulk_runs(shop) == 2
 
 
 async def test_a_decline_comes_with_its_code(shop: Shop) -> None:
-    """And can be planned again, in another bundle."""
+    """And can be planned again, in another bulk."""
     ids = shop.emulator.sign_up(2)
     await shop.ledger.plan("r", [job("poor", ids[0], amount=151), job("rich", ids[1])])
 
@@ -63,7 +63,7 @@ async def test_a_decline_comes_with_its_code(shop: Shop) -> None:
 
 
 async def test_kinds_and_second_charges_go_into_bundles_of_their_own(shop: Shop) -> None:
-    """A bundle has one kind, and every subscription once, so that each outcome has its job."""
+    """A bulk has one kind, and every subscription once, so that each outcome has its job."""
     (scheduled,) = shop.emulator.sign_up(1, external_references=True)
     (unscheduled,) = shop.emulator.sign_up(1, kind="unscheduled")
     jobs = [
@@ -84,7 +84,7 @@ async def test_kinds_and_second_charges_go_into_bundles_of_their_own(shop: Shop)
 
 @pytest.mark.parametrize("path", ["/v1/subscriptions/charges", "/v1/subscriptions/charges/*"])
 async def test_lost_answers_start_no_second_run(shop: Shop, path: str) -> None:
-    """Whether that of the request or of a question gets lost: the bundle is found again by its name."""
+    """Whether that of the request or of a question gets lost: the bulk is found again by its name."""
     await shop.ledger.plan("r", shop.jobs(30))
     shop.emulator.set_faults([Fault(fault="lose_answer", path=path)])
     assert {result.state for result in await charge(shop)} == {JobState.UNKNOWN}
@@ -96,10 +96,10 @@ async def test_lost_answers_start_no_second_run(shop: Shop, path: str) -> None:
 
 
 async def test_breaking_off_anywhere_starts_no_second_run(shop: Shop) -> None:
-    """What was bundled is never bundled again."""
+    """What was in_bulk is never in_bulk again."""
     await shop.ledger.plan("r", shop.jobs(30))
     run = await shop.ledger.bind("r", "bulk")
-    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", bundled=False)
+    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", in_bulk=False)
     await shop.ledger.begin_bulk(run, "scheduled", taken)  # nothing is sent before it dies
     with anyio.CancelScope() as scope:
         async with charger(shop) as results:
@@ -145,7 +145,7 @@ async def test_a_run_keeps_its_strategy(shop: Shop) -> None:
 
 
 async def test_of_two_at_once_one_charges_and_the_other_waits_or_says_so(shop: Shop) -> None:
-    """Nobody is bundled twice, and none of them ends in an error of the database."""
+    """Nobody is in_bulk twice, and none of them ends in an error of the database."""
     await shop.ledger.plan("r", shop.jobs(40))
     ends: list[object] = []
 
@@ -171,7 +171,7 @@ async def test_a_second_charger_says_that_another_is_at_it(shop: Shop) -> None:
     run = await shop.ledger.bind("r", "bulk")
     assert await shop.ledger.lease_bulks(run, "the other", 15)
 
-    with pytest.raises(InvalidRequest, match="another charger has Nexi charge the bundles of r"):
+    with pytest.raises(InvalidRequest, match="another charger has Nexi charge the bulks of r"):
         await charge(shop)
     assert shop.charged() == Counter()
 
@@ -201,7 +201,7 @@ async def test_bundling_the_same_jobs_again_gives_the_same_bundle(ledger: Ledger
     """As when a commit was not confirmed and is done once more."""
     await ledger.plan("r", [job("1")])
     run = await ledger.bind("r", "bulk")
-    jobs = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", bundled=False)
+    jobs = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", in_bulk=False)
     first = await ledger.begin_bulk(run, "scheduled", jobs)
 
     assert (await ledger.begin_bulk(run, "scheduled", jobs)).number == first.number

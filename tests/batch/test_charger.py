@@ -24,8 +24,8 @@ from nexi_async import (
     _codec as codec,
 )
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
-from nexi_async.batch._ledger_claims import Scope
-from nexi_async.batch._results import Ending
+from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._results import JobOutcome
 from nexi_async.emulator import Fault, Settings
 from tests.batch.support import Shop, job, no_time, open_shop, order
 from tests.scripted import ScriptedAPI, answer, client
@@ -281,11 +281,11 @@ async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
             charger.stop()
 
     assert len(results) == shop.charged().total() < 400
-    assert charger.stopped_because == "it was asked to stop"
+    assert charger.stop_reason == "it was asked to stop"
     run = await shop.ledger.bind("r", "individual")
     left = await shop.ledger.claim(run, scope=Scope(), after=0, most=500, owner="x")
     assert len(left) == 400 - len(results)
-    assert not any(assignment.may_have_been_sent for assignment in left)
+    assert not any(job.may_have_been_sent for job in left)
 
 
 async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
@@ -296,7 +296,7 @@ async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
         charger = shop.charger(checkout=checkout)
         with pytest.raises(Unauthorized):
             [result async for result in charger]
-    assert "refuses the key" in str(charger.stopped_because)
+    assert "refuses the key" in str(charger.stop_reason)
 
     assert len(await shop.charge()) == 100
 
@@ -310,7 +310,7 @@ async def test_a_dead_api_stops_the_run(shop: Shop) -> None:
     results = [result async for result in charger]
 
     assert 50 <= len(results) < 150
-    assert "in a row came to nothing" in str(charger.stopped_because)
+    assert "in a row came to nothing" in str(charger.stop_reason)
 
 
 # --- limits and progress -------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ async def test_a_slow_run_stops_soon(shop: Shop) -> None:
     assert len(charged) == 1
     run = await shop.ledger.bind("r", "individual")
     left = await shop.ledger.claim(run, scope=Scope(), after=0, most=100, owner="x")
-    assert {assignment.was for assignment in left} == {JobState.PLANNED}
+    assert {job.previous_state for job in left} == {JobState.PLANNED}
 
 
 async def test_waiting_for_another_pass_ends_with_a_stop(ledger: Ledger) -> None:
@@ -394,7 +394,7 @@ async def test_progress_is_told(shop: Shop) -> None:
     await shop.ledger.plan("r", shop.jobs(30))
     run = await shop.ledger.bind("r", "individual")
     done = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x")
-    await shop.ledger.record([(assignment, Ending(state=JobState.CHARGED)) for assignment in done], "x")
+    await shop.ledger.record([(job, JobOutcome(state=JobState.CHARGED)) for job in done], "x")
     told: list[Progress] = []
     charger = BatchCharger(shop.checkout, shop.ledger, run="r", on_progress=told.append, sleep=no_time)
     [result async for result in charger]

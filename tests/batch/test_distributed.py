@@ -12,7 +12,7 @@ import pytest
 from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
 from nexi_async.batch._distributed import SHARD_SIZE, ShardWorker
-from nexi_async.batch._ledger_claims import Scope
+from nexi_async.batch._ledger.claims import Scope
 from nexi_async.emulator import Fault
 from tests.batch.support import Shop, job, no_time, open_shop
 
@@ -58,9 +58,9 @@ async def test_what_one_has_sent_another_asks_for(postgres_shop: Shop) -> None:
     await shop.ledger.plan("r", shop.jobs(20))
     run = await shop.ledger.bind("r", "individual")
     first = await shop.ledger.claim(run, scope=Scope(), after=0, most=20, owner="first")
-    for assignment in first[:10]:
+    for claimed in first[:10]:
         await shop.checkout.subscriptions.charge(
-            assignment.subscription_id or "", order=assignment.request.order, idempotency_key=assignment.key
+            claimed.subscription_id or "", order=claimed.request.order, idempotency_key=claimed.key
         )
 
     assert {result.state for result in await shop.charge()} == {JobState.CHARGED}
@@ -75,9 +75,7 @@ async def test_shards_cover_every_open_job(ledger: Ledger) -> None:
     shards = await ledger.open_shards(run, 10)
 
     found = [
-        assignment.reference
-        for shard in shards
-        for assignment in await ledger.claim(run, scope=shard, after=0, most=100, owner="me")
+        job.reference for shard in shards for job in await ledger.claim(run, scope=shard, after=0, most=100, owner="me")
     ]
     assert sorted(found, key=int) == [str(number) for number in range(25)]
     assert all(shard.last - shard.first == 9 for shard in shards)
@@ -112,7 +110,7 @@ async def test_a_refused_key_stops_the_worker(postgres_shop: Shop, postgres_url:
         with pytest.raises(Unauthorized):
             await worker.work()
 
-    assert "refuses the key" in str(worker.stopped_because)
+    assert "refuses the key" in str(worker.stop_reason)
 
 
 async def test_a_stopped_worker_leaves_the_rest_to_others(postgres_shop: Shop, postgres_url: str) -> None:
@@ -140,7 +138,7 @@ async def test_the_rate_is_shared_among_those_who_live(postgres_shop: Shop, post
     async with worker.opened_app() as app:
         for _ in range(3):
             await app.job_manager.register_worker()
-        await worker.count_the_living(app)
+        await worker.count_live_workers(app)
 
     assert worker.share == 10.0
 

@@ -10,9 +10,9 @@ from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import BatchCharger, Dunning, JobResult, JobState, Ledger
 from nexi_async.batch._dunning import next_attempt
-from nexi_async.batch._ledger_claims import Scope
-from nexi_async.batch._ledger_dunning import AT_ONCE
-from nexi_async.batch._results import Ending
+from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.dunning import AT_ONCE
+from nexi_async.batch._results import JobOutcome
 from tests.batch.support import START, Shop, job, no_time
 
 DAY = 86_400.0
@@ -45,8 +45,8 @@ async def decline(ledger: Ledger, codes: dict[str, str]) -> None:
     run = await ledger.bind("r", "individual")
     taken = await ledger.claim(run, scope=Scope(), after=0, most=10_000, owner="me")
     states = {code: JobState.DECLINED if code else JobState.CHARGED for code in codes.values()}
-    endings = [(job, Ending(state=states[codes[job.reference]], code=codes[job.reference])) for job in taken]
-    await ledger.record(endings, "me")
+    outcomes = [(job, JobOutcome(state=states[codes[job.reference]], code=codes[job.reference])) for job in taken]
+    await ledger.record(outcomes, "me")
 
 
 async def test_those_that_may_be_tried_again_are_planned_with_a_date(ledger: Ledger) -> None:
@@ -93,10 +93,10 @@ async def test_a_late_report_of_an_earlier_attempt_changes_nothing(ledger: Ledge
     await ledger.plan("r", [job("1")])
     run = await ledger.bind("r", "individual")
     (first,) = await ledger.claim(run, scope=Scope(), after=0, most=1, owner="me")
-    await ledger.record([(first, Ending(state=JobState.DECLINED, code="51"))], "me")
+    await ledger.record([(first, JobOutcome(state=JobState.DECLINED, code="51"))], "me")
     await ledger.dunning("r", attempt=2)
 
-    await ledger.record([(first, Ending(state=JobState.FAILED))], "me")
+    await ledger.record([(first, JobOutcome(state=JobState.FAILED))], "me")
 
     assert await ledger.count_open(run, Scope()) == 1
 

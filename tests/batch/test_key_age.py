@@ -15,13 +15,13 @@ import pytest
 from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest
 from nexi_async._idempotency import is_remembered
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
-from nexi_async.batch._ledger_claims import Scope
-from nexi_async.batch._results import Ending
+from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._results import JobOutcome
 from nexi_async.emulator import CheckoutEmulator, Clock, Fault
 from tests.batch.support import START, SWIFT, Shop, charges_in, job, no_time
 
 DAY = 86_400.0
-UNKNOWN = Ending(state=JobState.UNKNOWN, error="silence")
+UNKNOWN = JobOutcome(state=JobState.UNKNOWN, error="silence")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_a_bundle_of_unknown_fate_is_reviewed_once_it_is_old(shop: Shop, s
     """Nothing says for how long the API knows the name of a bulk run."""
     await shop.ledger.plan("r", shop.jobs(3))
     run = await shop.ledger.bind("r", "bulk")
-    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", bundled=False)
+    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", in_bulk=False)
     await shop.ledger.begin_bulk(run, "scheduled", taken)  # perhaps sent, and then it dies
     async with later(shop, sqlite_url, 25 * 3600) as shop:
         charger = BatchCharger(shop.checkout, shop.ledger, run="r", strategy="bulk", sleep=no_time)
@@ -216,7 +216,7 @@ async def test_a_claim_that_others_have_taken_over_is_not_sent_from(url: str) ->
         renewed = await ledger.confirm([first])
         assert renewed is not None
         assert (renewed[0].claimed_at, renewed[0].sent_at) == (START + 61, START + 61)
-        await ledger.record([(second, Ending.for_review("", START))], "me")
+        await ledger.record([(second, JobOutcome.for_review("", START))], "me")
         assert (await ledger.summary("r")).count(JobState.SENDING) == 2
 
 
@@ -239,7 +239,7 @@ async def test_what_is_put_off_has_no_age(url: str) -> None:
         await ledger.plan("r", [job("put off"), job("given back"), job("unknown")])
         run = await ledger.bind("r", "individual")
         jobs = await ledger.claim(run, scope=Scope(), after=0, most=3, owner="me")
-        await ledger.record([(jobs[0], Ending(state=JobState.PLANNED)), (jobs[2], UNKNOWN)], "me")
+        await ledger.record([(jobs[0], JobOutcome(state=JobState.PLANNED)), (jobs[2], UNKNOWN)], "me")
         await ledger.release([jobs[1]], "me")
         now += 3600
         again = await ledger.claim(run, scope=Scope(), after=0, most=3, owner="me")
@@ -254,7 +254,7 @@ async def put_in_review(ledger: Ledger, *references: str) -> None:
     await ledger.plan("r", [job(reference) for reference in references])
     run = await ledger.bind("r", "individual")
     taken = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
-    await ledger.record([(found, Ending.for_review("nobody knows it", START)) for found in taken], "me")
+    await ledger.record([(found, JobOutcome.for_review("nobody knows it", START)) for found in taken], "me")
 
 
 async def test_a_person_says_that_it_was_charged(ledger: Ledger) -> None:
@@ -272,7 +272,7 @@ async def test_a_person_says_that_it_was_not_charged(ledger: Ledger) -> None:
     await ledger.resolve_not_charged("r", "1")
     run = await ledger.bind("r", "individual")
     (again,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
-    assert (again.attempt, again.was) == (2, JobState.PLANNED)
+    assert (again.attempt, again.previous_state) == (2, JobState.PLANNED)
     assert again.key != before.idempotency_key
 
 
@@ -291,6 +291,6 @@ async def test_an_answer_that_comes_late_settles_the_review(ledger: Ledger) -> N
     run = await ledger.bind("r", "individual")
     (mine,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
     (other,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="other")
-    await ledger.record([(other, Ending.for_review("nobody knows it", START))], "other")
-    await ledger.record([(mine, Ending(state=JobState.CHARGED, payment_id="p", charge_id="c"))], "me")
+    await ledger.record([(other, JobOutcome.for_review("nobody knows it", START))], "other")
+    await ledger.record([(mine, JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c"))], "me")
     assert (await ledger.summary("r")).count(JobState.CHARGED) == 1

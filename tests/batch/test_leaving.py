@@ -169,7 +169,7 @@ async def test_a_block_charges_while_the_body_works(shop: Shop) -> None:
 
 async def test_leaving_a_block_does_not_wait_for_ever(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is still under way then is broken off, and asked for when the run is gone on with."""
-    monkeypatch.setattr("nexi_async.batch._charger.LEAVING_SECONDS", 0.2)
+    monkeypatch.setattr("nexi_async.batch._charger.EXIT_TIMEOUT_SECONDS", 0.2)
     await shop.ledger.plan("r", shop.jobs(20))
     shop.emulator.set_faults([Fault(fault="delay", seconds=60, method="POST", rate=0.2)])  # its clock stands still
     with anyio.fail_after(10):

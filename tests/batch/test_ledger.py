@@ -26,19 +26,19 @@ from nexi_async import (
 from nexi_async._idempotency import derive_key
 from nexi_async._storage import Database
 from nexi_async.batch import ChargeJob, Ledger
-from nexi_async.batch import _ledger_plan as ledger_plan
 from nexi_async.batch._job_files import JobLine
-from nexi_async.batch._ledger import Planned
-from nexi_async.batch._ledger_claims import Assignment, Run, Scope
-from nexi_async.batch._ledger_tables import SCHEMA
+from nexi_async.batch._ledger import planning
+from nexi_async.batch._ledger.claims import ClaimedJob, Run, Scope
+from nexi_async.batch._ledger.ledger import Planned
+from nexi_async.batch._ledger.tables import SCHEMA
 from nexi_async.batch._outage import Outage
-from nexi_async.batch._results import Ending, JobState
+from nexi_async.batch._results import JobOutcome, JobState
 from tests.batch import old_ledgers
 from tests.batch.support import job, order
 
-CHARGED = Ending(state=JobState.CHARGED, payment_id="p", charge_id="c")
+CHARGED = JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c")
 EVERYTHING = Scope()
-UNKNOWN = Ending(state=JobState.UNKNOWN, error="silence")
+UNKNOWN = JobOutcome(state=JobState.UNKNOWN, error="silence")
 
 
 async def bound(ledger: Ledger) -> Run:
@@ -46,14 +46,14 @@ async def bound(ledger: Ledger) -> Run:
     return await ledger.bind("r", "individual")
 
 
-async def take(ledger: Ledger, *, most: int = 100, owner: str = "me", scope: Scope = EVERYTHING) -> list[Assignment]:
+async def take(ledger: Ledger, *, most: int = 100, owner: str = "me", scope: Scope = EVERYTHING) -> list[ClaimedJob]:
     """Take from the beginning."""
     return await ledger.claim(await bound(ledger), scope=scope, after=0, most=most, owner=owner)
 
 
-def named(assignments: list[Assignment]) -> list[str]:
+def named(jobs: list[ClaimedJob]) -> list[str]:
     """Their references."""
-    return [assignment.reference for assignment in assignments]
+    return [job.reference for job in jobs]
 
 
 # --- planning ------------------------------------------------------------------------------------------------------
@@ -163,8 +163,8 @@ async def test_jobs_of_an_incomplete_planning_are_never_charged(ledger: Ledger, 
         await ledger.plan("r", endless())
     assert named(await take(ledger)) == ["0"]
     database = Database(url)
-    plan, _ = await database.run(ledger_plan.begin, "r", 0.0)
-    await database.run(ledger_plan.add, plan, [JobLine(1, job("left", amount=1))])
+    plan, _ = await database.run(planning.begin, "r", 0.0)
+    await database.run(planning.add, plan, [JobLine(1, job("left", amount=1))])
     await database.close()
     assert named(await take(ledger)) == ["0"]
 
@@ -208,7 +208,7 @@ async def test_what_is_taken_is_on_disk_as_sending(ledger: Ledger, url: str) -> 
     async with Ledger.open(url) as other:
         taken = await take(other, owner="other")
 
-    assert [(found.reference, found.was, found.may_have_been_sent) for found in taken] == [
+    assert [(found.reference, found.previous_state, found.may_have_been_sent) for found in taken] == [
         ("1", JobState.SENDING, True),
         ("2", JobState.PLANNED, False),
     ]
@@ -218,7 +218,7 @@ async def test_what_is_final_is_not_handed_out_again(ledger: Ledger) -> None:
     """Charged, declined and failed jobs are over; unknown ones are not."""
     await ledger.plan("r", [job(state.value) for state in JobState])
     taken = await take(ledger)
-    await ledger.record([(found, Ending(state=JobState(found.reference))) for found in taken], "me")
+    await ledger.record([(found, JobOutcome(state=JobState(found.reference))) for found in taken], "me")
 
     assert sorted(named(await take(ledger))) == ["planned", "sending", "unknown"]
     assert await ledger.count_open(await bound(ledger), Scope()) == 3
@@ -232,7 +232,7 @@ async def test_what_is_final_stays(ledger: Ledger) -> None:
     await ledger.record([(theirs, CHARGED)], "other")
 
     await ledger.record([(mine, UNKNOWN)], "me")
-    await ledger.record([(mine, Ending(state=JobState.FAILED))], "me")
+    await ledger.record([(mine, JobOutcome(state=JobState.FAILED))], "me")
 
     assert await take(ledger) == []
 
@@ -245,7 +245,7 @@ async def test_the_owner_alone_says_that_a_job_is_still_open(ledger: Ledger) -> 
 
     await ledger.release([mine], "me")
     await ledger.record([(mine, UNKNOWN)], "me")
-    assert [found.was for found in await take(ledger, owner="other")] == [JobState.SENDING]
+    assert [found.previous_state for found in await take(ledger, owner="other")] == [JobState.SENDING]
 
     await ledger.record([(mine, CHARGED)], "me")
     assert await take(ledger) == []
@@ -260,7 +260,7 @@ async def test_what_is_given_back_stands_where_it_stood(ledger: Ledger) -> None:
 
     await ledger.release(taken, "later")
 
-    assert [found.was for found in await take(ledger)] == [JobState.SENDING, JobState.UNKNOWN]
+    assert [found.previous_state for found in await take(ledger)] == [JobState.SENDING, JobState.UNKNOWN]
 
 
 async def test_a_found_subscription_is_kept(ledger: Ledger) -> None:
@@ -346,7 +346,7 @@ async def test_an_older_ledger_is_brought_up_to_date(url: str, version: int) -> 
     async with Ledger.open(url, now=lambda: 1000.0) as ledger:
         run = await ledger.bind("old", "individual")
         found = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
-        assert [(one.reference, one.was, one.sent_at, one.fence) for one in found] == [
+        assert [(one.reference, one.previous_state, one.sent_at, one.fence) for one in found] == [
             ("planned", "planned", 1000.0, 1),
             ("sending", "sending", 500.0, 1),
             ("unknown", "unknown", 700.0, 1),

@@ -39,9 +39,9 @@ async def test_an_outage_is_ridden_out_and_told_once() -> None:
     told: list[StorageUnavailable] = []
     outage = Outage(on_begin=told.append, sleep=no_time)
 
-    assert await outage.ride_out(Failing(9)) == "done"
-    assert (len(told), outage.is_on) == (1, False)
-    assert await outage.ride_out(Failing(1)) == "done"
+    assert await outage.retry(Failing(9)) == "done"
+    assert (len(told), outage.is_active) == (1, False)
+    assert await outage.retry(Failing(1)) == "done"
     assert len(told) == 2
 
 
@@ -53,7 +53,7 @@ async def test_an_outage_that_does_not_end_is_raised_in_time() -> None:
         waits.append(seconds)
 
     with pytest.raises(StorageUnavailable):
-        await Outage(sleep=sleep).ride_out(Failing(1_000_000))
+        await Outage(sleep=sleep).retry(Failing(1_000_000))
 
     assert 120 <= sum(waits) <= 125
     assert max(waits) == 2.0
@@ -66,7 +66,7 @@ async def test_other_errors_are_not_ridden_out() -> None:
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 - the one from above
-        await Outage(sleep=no_time).ride_out(refuse)
+        await Outage(sleep=no_time).retry(refuse)
 
 
 async def test_no_charge_begins_while_the_database_is_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from nexi_async._models.charge import PaymentCharge
 from nexi_async._models.payment import OrderDetails, SubscriptionLink, UnscheduledSubscriptionLink
 from nexi_async.batch import ReviewItem
 from nexi_async.batch import _payment_search as payment_search
-from nexi_async.batch._payment_search import LONGEST_SEARCH, PaymentSearch, check_payment
+from nexi_async.batch._payment_search import MAX_SEARCH, PaymentSearch, check_payment
 from nexi_async.reference.states import PaymentAction
 from tests.batch.support import START, Shop, order
 
@@ -149,9 +149,9 @@ async def test_payouts_are_read_since_the_job_was_sent(paid_out: Shop) -> None:
 
 async def test_a_search_is_bounded(paid_out: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """In days, and in how many charges are read; it says that it did not reach its end."""
-    monkeypatch.setattr(payment_search, "MOST_ACTIONS", 1)
+    monkeypatch.setattr(payment_search, "MAX_ACTIONS", 1)
     items = [attrs.evolve(ITEM, sent_at=None)]
     search = await PaymentSearch.run(paid_out.checkout, items, today=TODAY)
-    assert (search.first_day, search.is_whole) == (TODAY - LONGEST_SEARCH, False)
+    assert (search.first_day, search.is_whole) == (TODAY - MAX_SEARCH, False)
     nothing = await PaymentSearch.run(paid_out.checkout, [], today=date(2020, 1, 1))
     assert nothing.found == {}

@@ -78,7 +78,7 @@ async def charge(
     api = SlowAPI(clock, durations)
     date = 1_790_000_000.0
     with pytest.MonkeyPatch.context() as patch, anyio.CancelScope() as scope:
-        patch.setattr("nexi_async.batch._worker_pool.LARGEST_CHUNK", chunk)
+        patch.setattr("nexi_async.batch._worker_pool.MAX_CLAIM", chunk)
         async with (
             AsyncCheckout("key", base_url="https://api.test", transport=api, retry=RetryPolicy(attempts=1)) as checkout,
             Ledger.open(f"sqlite:///{folder / 'ledger.db'}", now=lambda: date) as ledger,

@@ -12,29 +12,29 @@ import pytest
 from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
-from nexi_async.batch._ledger_claims import Scope
-from nexi_async.batch._ledger_report import AT_ONCE
+from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.reading import AT_ONCE
 from nexi_async.batch._report import CSVReport, html_report, money
-from nexi_async.batch._results import Ending
+from nexi_async.batch._results import JobOutcome
 from tests.batch.support import job
 
-CHARGED = Ending(state=JobState.CHARGED, payment_id="p", charge_id="c")
-POOR = Ending(state=JobState.DECLINED, code="51")
+CHARGED = JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c")
+POOR = JobOutcome(state=JobState.DECLINED, code="51")
 
 
-async def work(ledger: Ledger, endings: dict[str, Ending]) -> None:
+async def work(ledger: Ledger, outcomes: dict[str, JobOutcome]) -> None:
     """Let these jobs end so."""
     run = await ledger.bind("r", "individual")
     taken = await ledger.claim(run, scope=Scope(), after=0, most=10_000, owner="me")
-    await ledger.record([(job, endings[job.reference]) for job in taken if job.reference in endings], "me")
-    await ledger.release([job for job in taken if job.reference not in endings], "me")
+    await ledger.record([(job, outcomes[job.reference]) for job in taken if job.reference in outcomes], "me")
+    await ledger.release([job for job in taken if job.reference not in outcomes], "me")
 
 
 async def test_a_summary_counts_by_outcome_and_currency(ledger: Ledger) -> None:
     """Jobs and amounts, and why jobs were declined."""
     jobs = [job("1"), job("2", amount=500), job("3", currency="NOK"), job("4"), job("5"), job("6")]
     await ledger.plan("r", jobs)
-    failed = Ending(state=JobState.FAILED, error="no such subscription")
+    failed = JobOutcome(state=JobState.FAILED, error="no such subscription")
     await work(ledger, {"1": CHARGED, "2": CHARGED, "3": CHARGED, "4": POOR, "5": failed})
 
     summary = await ledger.summary("r")

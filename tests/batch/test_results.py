@@ -21,7 +21,7 @@ from nexi_async import (
     Unauthorized,
     UnexpectedResponse,
 )
-from nexi_async.batch._results import Ending, JobResult, JobState, ending_of
+from nexi_async.batch._results import JobOutcome, JobResult, JobState, outcome_of
 
 REJECTED, UNKNOWN, NOT_SENT = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SENT
 
@@ -49,14 +49,14 @@ REJECTED, UNKNOWN, NOT_SENT = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SEN
 )
 def test_an_error_becomes_a_state(error: NexiError, state: JobState) -> None:
     """What may have happened is unknown; what surely did not is sent later, unless it is refused for good."""
-    assert ending_of(error).state is state
+    assert outcome_of(error).state is state
 
 
 def test_only_load_and_broken_ways_are_trouble() -> None:
     """A decline is an answer like any other; it slows nobody down."""
-    assert not ending_of(ChargeDeclined("no", status=402, code="51", outcome=REJECTED)).in_trouble
-    assert ending_of(RateLimited("slow", status=429, outcome=REJECTED)).in_trouble
-    assert ending_of(ConnectionLost("gone", outcome=UNKNOWN)).in_trouble
+    assert not outcome_of(ChargeDeclined("no", status=402, code="51", outcome=REJECTED)).is_api_failure
+    assert outcome_of(RateLimited("slow", status=429, outcome=REJECTED)).is_api_failure
+    assert outcome_of(ConnectionLost("gone", outcome=UNKNOWN)).is_api_failure
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -64,19 +64,19 @@ def test_a_refused_key_is_refused_for_all(status: int) -> None:
     """There is no use in trying it a million times."""
     error = APIError("no", status=status, outcome=REJECTED)
 
-    assert ending_of(error).refused_for_all is error
+    assert outcome_of(error).refused_for_all is error
 
 
-def result(ending: Ending) -> JobResult:
+def result(outcome: JobOutcome) -> JobResult:
     """The result of a job that ended so."""
     return JobResult(
         reference="1",
-        state=ending.state,
+        state=outcome.state,
         subscription_id="s",
         amount=1,
         currency="SEK",
         attempts=1,
-        code=ending.code,
+        code=outcome.code,
         idempotency_key="k",
     )
 
@@ -84,9 +84,9 @@ def result(ending: Ending) -> JobResult:
 @pytest.mark.parametrize(("code", "advice"), [("51", "soft"), ("43", "never"), ("07", "hard"), (None, "unknown")])
 def test_a_decline_comes_with_advice(code: str | None, advice: str) -> None:
     """From the table of acquirer codes."""
-    assert result(Ending(state=JobState.DECLINED, code=code)).advice == advice
+    assert result(JobOutcome(state=JobState.DECLINED, code=code)).advice == advice
 
 
 def test_only_declines_come_with_advice() -> None:
     """There is nothing to try again after a charge, and no card to blame after a failure."""
-    assert result(Ending(state=JobState.FAILED, code="1000")).advice is None
+    assert result(JobOutcome(state=JobState.FAILED, code="1000")).advice is None

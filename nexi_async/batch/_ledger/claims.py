@@ -34,12 +34,12 @@ from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async._models.subscription import ChargeSubscription
-from nexi_async.batch._ledger_json import as_one_value, numbers_in, rows_in, text_of
-from nexi_async.batch._ledger_tables import IS_OPEN, JOBS, MEMBERS, PLANS, RUNS
-from nexi_async.batch._results import Ending, JobResult, JobState
+from nexi_async.batch._ledger.json_rows import as_one_value, numbers_in, rows_in, text_of
+from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS, RUNS
+from nexi_async.batch._results import JobOutcome, JobResult, JobState
 
 __all__ = [
-    "Assignment",
+    "ClaimedJob",
     "KindName",
     "Run",
     "Scope",
@@ -78,7 +78,7 @@ class Scope:
 
 
 @attrs.frozen(kw_only=True)
-class Assignment:
+class ClaimedJob:
     """A job that was taken to be worked on."""
 
     number: int
@@ -92,7 +92,7 @@ class Assignment:
     amount: int
     currency: str
     attempt: int
-    was: JobState
+    previous_state: JobState
     """Where it stood before; unless it was planned, it may have been sent."""
     fence: int
     """The number of the claim; a later one of the same job has a higher number."""
@@ -108,10 +108,10 @@ class Assignment:
     @property
     def may_have_been_sent(self) -> bool:
         """Whether to ask before sending."""
-        return self.was is not JobState.PLANNED
+        return self.previous_state is not JobState.PLANNED
 
     @property
-    def untouched(self) -> JobState:
+    def state_if_not_sent(self) -> JobState:
         """Where it stands when nothing has been done with it."""
         return JobState.UNKNOWN if self.may_have_been_sent else JobState.PLANNED
 
@@ -120,19 +120,19 @@ class Assignment:
         """What is sent, the same for every attempt, as a model."""
         return codec.decode(self.body, ChargeSubscription)
 
-    def result(self, ending: Ending) -> JobResult:
+    def result(self, outcome: JobOutcome) -> JobResult:
         """What became of it."""
         return JobResult(
             reference=self.reference,
-            state=ending.state,
+            state=outcome.state,
             subscription_id=self.subscription_id,
-            payment_id=ending.payment_id,
-            charge_id=ending.charge_id,
+            payment_id=outcome.payment_id,
+            charge_id=outcome.charge_id,
             amount=self.amount,
             currency=self.currency,
             attempts=self.attempt,
-            code=ending.code,
-            error=ending.error,
+            code=outcome.code,
+            error=outcome.error,
             idempotency_key=self.key,
         )
 
@@ -164,15 +164,15 @@ def count_open(connection: Connection, run: Run, scope: Scope) -> int:
 
 
 def claim(
-    connection: Connection, run: Run, *, scope: Scope, after: int, most: int, owner: str, now: float, bundled: bool
-) -> list[Assignment]:
+    connection: Connection, run: Run, *, scope: Scope, after: int, most: int, owner: str, now: float, in_bulk: bool
+) -> list[ClaimedJob]:
     """Take the next open jobs after a number, and mark them as sending; those that are in a bulk run only if wanted."""
-    chosen = _next_open(connection.dialect.name, bundled=bundled)
+    chosen = _next_open(connection.dialect.name, in_bulk=in_bulk)
     bounds = {"after": max(after, scope.first - 1), "last": scope.last}
     return _taken(connection, run, chosen, {"run": run.id, "most": most, **bounds}, owner, now)
 
 
-def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[Assignment]:
+def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[ClaimedJob]:
     """Take these jobs over."""
     chosen = _these(connection.dialect.name)
     return _taken(connection, run, chosen, {"numbers": codec.as_json(list(numbers)).decode()}, owner, now)
@@ -182,15 +182,15 @@ def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, n
 
 
 @functools.cache
-def _next_open(dialect: str, *, bundled: bool) -> Select[Any]:
+def _next_open(dialect: str, *, in_bulk: bool) -> Select[Any]:
     """The next open jobs, whose dates have come."""
     numbers = and_(JOBS.c.number > bindparam("after"), JOBS.c.number <= bindparam("last"))
     is_complete = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.run == bindparam("run"), PLANS.c.jobs.is_not(None)))
     ready = (JOBS.c.run == bindparam("run"), IS_OPEN, numbers, JOBS.c.due <= bindparam("now"), is_complete)
     statement = select(*_COLUMNS).where(*ready).order_by(JOBS.c.number).limit(bindparam("most", type_=Integer))
-    if not bundled:
-        in_bulk = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
-        statement = statement.where(~in_bulk.exists())
+    if not in_bulk:
+        membership = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
+        statement = statement.where(~membership.exists())
     return _locked(dialect, statement)
 
 
@@ -207,15 +207,15 @@ def _locked(dialect: str, statement: Select[Any]) -> Select[Any]:
 
 def _taken(
     connection: Connection, run: Run, chosen: Select[Any], values: dict[str, Any], owner: str, now: float
-) -> list[Assignment]:
+) -> list[ClaimedJob]:
     dialect = connection.dialect.name
     found = connection.execute(chosen, {"now": now, **values}).scalar() or "[]"
     rows = codec.read_json(found.encode())
-    assignments = [_assignment(run, row, now) for row in sorted(rows)]
-    if assignments:
-        numbers = codec.as_json([assignment.number for assignment in assignments]).decode()
+    jobs = [_claimed_job(run, row, now) for row in sorted(rows)]
+    if jobs:
+        numbers = codec.as_json([job.number for job in jobs]).decode()
         connection.execute(_marking(dialect), {"numbers": numbers, "now": now, "worker": owner})
-    return assignments
+    return jobs
 
 
 @functools.cache
@@ -227,10 +227,10 @@ def _marking(dialect: str) -> Update:
     return claimed.values(state="sending", owner=worker, fence=JOBS.c.fence + 1, sent_at=sent_at)
 
 
-def renew(connection: Connection, assignments: Iterable[Assignment], now: float) -> list[Assignment] | None:
+def renew(connection: Connection, jobs: Iterable[ClaimedJob], now: float) -> list[ClaimedJob] | None:
     """The claims made fresh, if nobody has claimed one of the jobs since; what was never sent is sent from now on."""
     renewed = []
-    for job in assignments:
+    for job in jobs:
         sent_at = job.sent_at if job.may_have_been_sent else now
         ours = and_(JOBS.c.number == job.number, JOBS.c.fence == job.fence, JOBS.c.state == "sending")
         if not connection.execute(update(JOBS).where(ours).values(sent_at=sent_at)).rowcount:
@@ -257,12 +257,12 @@ _COLUMNS = JOBS.c[
 _STATES = {state.value: state for state in JobState}
 
 
-def _assignment(run: Run, row: Sequence[Any], now: float) -> Assignment:
+def _claimed_job(run: Run, row: Sequence[Any], now: float) -> ClaimedJob:
     """A job of a row of `_COLUMNS` and its body."""
     number, reference, kind, subscription_id, external_reference, amount, currency = row[:7]
     attempt, state, fence, sent_at, body = row[7:]
-    was = _STATES[state]
-    return Assignment(
+    previous_state = _STATES[state]
+    return ClaimedJob(
         number=number,
         reference=reference,
         key=derive_key(run.name, reference, attempt),
@@ -273,10 +273,10 @@ def _assignment(run: Run, row: Sequence[Any], now: float) -> Assignment:
         amount=amount,
         currency=currency,
         attempt=attempt,
-        was=was,
+        previous_state=previous_state,
         fence=fence + 1,
         claimed_at=now,
-        sent_at=now if was is JobState.PLANNED else sent_at or 0.0,
+        sent_at=now if previous_state is JobState.PLANNED else sent_at or 0.0,
     )
 
 
@@ -285,32 +285,34 @@ def _open_in(run: Run, scope: Scope) -> tuple[Any, ...]:
     return (JOBS.c.run == run.id, IS_OPEN, *bounds)
 
 
-def note(connection: Connection, assignment: Assignment) -> None:
+def note(connection: Connection, job: ClaimedJob) -> None:
     """Keep which subscription an external reference stands for, so that no later attempt takes another."""
-    found = {"kind": assignment.kind, "subscription_id": assignment.subscription_id}
-    connection.execute(update(JOBS).where(JOBS.c.number == assignment.number).values(**found))
+    found = {"kind": job.kind, "subscription_id": job.subscription_id}
+    connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(**found))
 
 
-def release(connection: Connection, assignments: Iterable[Assignment], owner: str) -> None:
+def release(connection: Connection, jobs: Iterable[ClaimedJob], owner: str) -> None:
     """Give back what was taken and not touched."""
     by_state: dict[JobState, list[int]] = {}
-    for assignment in assignments:
-        by_state.setdefault(assignment.was, []).append(assignment.number)
+    for job in jobs:
+        by_state.setdefault(job.previous_state, []).append(job.number)
     for state, numbers in by_state.items():
         ours = and_(JOBS.c.number.in_(numbers), JOBS.c.owner == owner, JOBS.c.state == "sending")
         not_sent: dict[str, Any] = {"sent_at": None} if state is JobState.PLANNED else {}
         connection.execute(update(JOBS).where(ours).values(state=state.value, **not_sent))
 
 
-def record(connection: Connection, endings: Sequence[tuple[Assignment, Ending]], *, owner: str, now: float) -> None:
+def record(
+    connection: Connection, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], *, owner: str, now: float
+) -> None:
     """Write what became of jobs; what is final stays as it is.
 
     What is final holds whoever says it, also after the job was put up for review; all else is said by the last who
     claimed the job.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
-    for job, ending in endings:
-        rows.setdefault(_way_of(ending.state), []).append(_row(job, ending))
+    for job, outcome in outcomes:
+        rows.setdefault(_way_of(outcome.state), []).append(_row(job, outcome))
     statements = _statements(connection.dialect.name)
     for way, written in rows.items():
         values: dict[str, Any] = {"rows": codec.as_json(written).decode()}
@@ -329,16 +331,16 @@ def _way_of(state: JobState) -> str:
 _MEMBERS = ("payment_id", "charge_id", "code", "error", "state")
 
 
-def _row(job: Assignment, ending: Ending) -> dict[str, Any]:
+def _row(job: ClaimedJob, outcome: JobOutcome) -> dict[str, Any]:
     return {
         "number": job.number,
         "attempt": job.attempt,
         "fence": job.fence,
-        "state": ending.state.value,
-        "payment_id": ending.payment_id,
-        "charge_id": ending.charge_id,
-        "code": ending.code,
-        "error": ending.error,
+        "state": outcome.state.value,
+        "payment_id": outcome.payment_id,
+        "charge_id": outcome.charge_id,
+        "code": outcome.code,
+        "error": outcome.error,
     }
 
 

@@ -8,19 +8,19 @@ from typing import Protocol, TypeAlias
 import anyio
 from anyio import create_task_group
 
-from nexi_async.batch._gate import Gate
-from nexi_async.batch._ledger import Ledger
-from nexi_async.batch._ledger_claims import Run, Scope
+from nexi_async.batch._ledger.claims import Run, Scope
+from nexi_async.batch._ledger.ledger import Ledger
 from nexi_async.batch._progress import Progress, ProgressMeter
-from nexi_async.batch._result_writer import Done, Outbox
+from nexi_async.batch._result_writer import Done, ResultWriter
 from nexi_async.batch._results import JobResult
-from nexi_async.batch._worker_pool import RELEASE_SECONDS
+from nexi_async.batch._stop_signal import StopSignal
+from nexi_async.batch._worker_pool import RELEASE_TIMEOUT_SECONDS
 
-__all__ = ["PASSES", "Passes"]
+__all__ = ["MAX_PASSES", "RunExecution"]
 
 HandOut: TypeAlias = Callable[[list[JobResult]], Awaitable[None]]
 
-PASSES = 3
+MAX_PASSES = 3
 """How often a run is gone through for what was left open."""
 PAUSE_SECONDS = 2.0
 """Before the second pass; twice as long before the next."""
@@ -32,17 +32,17 @@ class Workers(Protocol):
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
         """Begin a pass over the open jobs."""
 
-    async def work(self, outbox: Outbox) -> bool:
-        """Go on with the pass until its end or until the gate is closed; returns whether it is at its end."""
+    async def work(self, result_writer: ResultWriter) -> bool:
+        """Go on with the pass until its end or until the stop_signal is closed; returns whether it is at its end."""
 
 
-class Passes:
+class RunExecution:
     """One charging of a run, which can be interrupted and gone on with.
 
     Args:
         ledger: where the run was planned.
         workers: who charge.
-        gate: closed while nothing more is to be begun.
+        stop_signal: closed while nothing more is to be begun.
         owner: in whose name jobs are taken.
         run: the run's name.
         strategy: which strategy the run is held to.
@@ -57,7 +57,7 @@ class Passes:
         self,
         ledger: Ledger,
         workers: Workers,
-        gate: Gate,
+        stop_signal: StopSignal,
         *,
         owner: str,
         run: str,
@@ -70,7 +70,7 @@ class Passes:
     ) -> None:
         self._ledger = ledger
         self._workers = workers
-        self._gate = gate
+        self._stop_signal = stop_signal
         self._owner = owner
         self._run_name = run
         self._strategy = strategy
@@ -86,7 +86,7 @@ class Passes:
         self._is_over = False
 
     async def work(self, hand_out: HandOut) -> bool:
-        """Go on until a pass is at its end or the gate is closed; returns whether there is more to do.
+        """Go on until a pass is at its end or the stop_signal is closed; returns whether there is more to do.
 
         When it returns or raises, nothing is under way, what was begun is written, and the rest is given back. After a
         cancellation charges that were under way stay as they are marked, so that they are asked for before anything.
@@ -95,7 +95,7 @@ class Passes:
             InvalidRequest: the run is not planned.
         """
         run = self._run or await self._begin()
-        if self._gate.is_open and not self._is_over and await self._go_on(hand_out):
+        if not self._stop_signal.is_set and not self._is_over and await self._go_on(hand_out):
             self._passes_ended += 1
             self._is_over = not self._left_open or self._passes_ended == self._passes
             self._is_pause_due = not self._is_over
@@ -107,7 +107,7 @@ class Passes:
         """Give the API time before another pass."""
         if self._is_pause_due:
             self._is_pause_due = False
-            await self._gate.pause(PAUSE_SECONDS * 2 ** (self._passes_ended - 1))
+            await self._stop_signal.sleep(PAUSE_SECONDS * 2 ** (self._passes_ended - 1))
 
     async def _begin(self) -> Run:
         run = await self._ledger.bind(self._run_name, self._strategy)
@@ -120,24 +120,24 @@ class Passes:
 
     async def _go_on(self, hand_out: HandOut) -> bool:
         async def tell(group: list[Done]) -> None:
-            await hand_out([job.result(ending) for job, ending in group])
+            await hand_out([job.result(outcome) for job, outcome in group])
 
-        outbox = Outbox(self._write, tell, sleep=self._sleep)
+        result_writer = ResultWriter(self._write, tell, sleep=self._sleep)
         is_at_end = False
         try:
             async with create_task_group() as tasks:
-                tasks.start_soon(outbox.empty)
+                tasks.start_soon(result_writer.run)
                 try:
-                    is_at_end = await self._workers.work(outbox)
+                    is_at_end = await self._workers.work(result_writer)
                 finally:
-                    outbox.close()
+                    result_writer.close()
         finally:  # after a cancellation some may wait still
-            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
-                await outbox.flush()
+            with anyio.move_on_after(RELEASE_TIMEOUT_SECONDS, shield=True):
+                await result_writer.flush()
         return is_at_end
 
     async def _write(self, group: list[Done]) -> None:
         await self._ledger.record(group, self._owner)
-        self._left_open += sum(ending.state.is_open for _, ending in group)
+        self._left_open += sum(outcome.state.is_open for _, outcome in group)
         if self._on_progress is not None:
-            self._on_progress(self._meter.note([ending.state for _, ending in group], self._now()))
+            self._on_progress(self._meter.note([outcome.state for _, outcome in group], self._now()))

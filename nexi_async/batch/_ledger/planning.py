@@ -13,7 +13,7 @@ from nexi_async._errors import Fault, InvalidRequest
 from nexi_async._storage import lock
 from nexi_async.batch._job import ChargeJob
 from nexi_async.batch._job_files import JobLine
-from nexi_async.batch._ledger_tables import JOBS, PLANS, RUNS
+from nexi_async.batch._ledger.tables import JOBS, PLANS, RUNS
 
 __all__ = ["AT_ONCE", "Plan", "add", "begin", "complete", "discard"]
 

@@ -124,7 +124,7 @@ BULK_LEASES = Table(
     Column("owner", Text, nullable=False),
     Column("until", Double, nullable=False),
 )
-"""Who bundles the jobs of a run, and until when nobody else may."""
+"""Who bulks the jobs of a run, and until when nobody else may."""
 
 
 def _create(connection: Connection) -> None:

@@ -14,44 +14,25 @@ import attrs
 from nexi_async._errors import ConfigurationError, Fault, InvalidRequest, StorageError, StorageUnavailable
 from nexi_async._idempotency import KEY_LIFETIME, is_remembered, seconds_of
 from nexi_async._storage import Database
-from nexi_async.batch import (
-    _ledger_bulks as ledger_bulks,
-)
-from nexi_async.batch import (
-    _ledger_claims as ledger_work,
-)
-from nexi_async.batch import (
-    _ledger_dunning as ledger_dunning,
-)
-from nexi_async.batch import (
-    _ledger_plan as ledger_plan,
-)
-from nexi_async.batch import (
-    _ledger_report as ledger_report,
-)
-from nexi_async.batch import (
-    _ledger_review as ledger_review,
-)
-from nexi_async.batch import (
-    _shards as shards,
-)
 from nexi_async.batch._dunning import Dunning
 from nexi_async.batch._job import ChargeJob, faults_of
 from nexi_async.batch._job_files import JobLine
-from nexi_async.batch._ledger_bulks import Bulk
-from nexi_async.batch._ledger_claims import Assignment, KindName, Run, Scope
-from nexi_async.batch._ledger_plan import Plan
-from nexi_async.batch._ledger_review import ReviewItem
-from nexi_async.batch._ledger_tables import migrate
-from nexi_async.batch._outage import Outage, PatientDatabase
-from nexi_async.batch._results import Ending, JobResult
+from nexi_async.batch._ledger import bulks, claims, planning, reading, review, shards
+from nexi_async.batch._ledger import dunning as dunning_plans
+from nexi_async.batch._ledger.bulks import Bulk
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
+from nexi_async.batch._ledger.planning import Plan
+from nexi_async.batch._ledger.review import ReviewItem
+from nexi_async.batch._ledger.tables import migrate
+from nexi_async.batch._outage import Outage, RetryingDatabase
+from nexi_async.batch._results import JobOutcome, JobResult
 from nexi_async.batch._summary import Summary
 
 __all__ = ["Ledger", "Planned"]
 
-MOST_FAULTS = 100
+MAX_FAULTS = 100
 """How many an exception lists."""
-TIDYING_SECONDS = 20.0
+CLEANUP_TIMEOUT_SECONDS = 20.0
 """How long to go on after a cancellation to take back what was half planned."""
 
 
@@ -77,7 +58,7 @@ class Ledger:
     """
 
     def __init__(
-        self, database: PatientDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
+        self, database: RetryingDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
     ) -> None:
         """Use a database whose tables are there; `open` sees to both."""
         self._database = database
@@ -111,7 +92,7 @@ class Ledger:
             StorageUnavailable: the database is away, and does not come back in time.
         """
         database, outage = Database(url), outage or Outage()
-        patient = PatientDatabase(database, outage)
+        patient = RetryingDatabase(database, outage)
         try:
             await _migrated(patient)
             yield cls(patient, key_lifetime=key_lifetime, now=now, outage=outage)
@@ -136,7 +117,7 @@ class Ledger:
         faults: list[Fault] = []
 
         def keep(line: JobLine) -> None:
-            if len(faults) < MOST_FAULTS:
+            if len(faults) < MAX_FAULTS:
                 faults.extend(Fault(f"jobs[{line.number}].{path}", text) for path, text in line.faults)
 
         planned = await self.plan_lines(run, _lines_of(jobs), strict=True, on_bad=keep)
@@ -165,24 +146,24 @@ class Ledger:
         """
         if not run or not run.isprintable() or len(run) > 128:
             raise InvalidRequest([("run", "must have 1 to 128 printable characters")])
-        plan, left_over = await self._database.run(ledger_plan.begin, run, self._now())
+        plan, left_over = await self._database.run(planning.begin, run, self._now())
         for other in left_over:
             await self._discard(other)
-        planning = _Planning(self._database, plan, on_bad)
+        writer = _PlanWriter(self._database, plan, on_bad)
         try:
-            await planning.add_all(lines)
-            if not (strict and planning.bad):
-                await self._database.run(ledger_plan.complete, plan, planning.jobs)
-                return Planned(planning.jobs, planning.already, planning.bad)
+            await writer.add_all(lines)
+            if not (strict and writer.bad):
+                await self._database.run(planning.complete, plan, writer.jobs)
+                return Planned(writer.jobs, writer.already, writer.bad)
         except BaseException:
-            with anyio.move_on_after(TIDYING_SECONDS, shield=True):
+            with anyio.move_on_after(CLEANUP_TIMEOUT_SECONDS, shield=True):
                 await self._discard(plan)
             raise
         await self._discard(plan)
-        return Planned(0, 0, planning.bad)
+        return Planned(0, 0, writer.bad)
 
     async def _discard(self, plan: Plan) -> None:
-        while not await self._database.run(ledger_plan.discard, plan):
+        while not await self._database.run(planning.discard, plan):
             pass
 
     # --- working -------------------------------------------------------------------------------------------------
@@ -193,15 +174,15 @@ class Ledger:
         Raises:
             InvalidRequest: there is no such run, or it was begun with another strategy.
         """
-        return await self._database.run(ledger_work.bind, run, strategy)
+        return await self._database.run(claims.bind, run, strategy)
 
     async def count_open(self, run: Run, scope: Scope) -> int:
         """How many jobs are neither charged nor declined nor failed."""
-        return await self._database.run(ledger_work.count_open, run, scope)
+        return await self._database.run(claims.count_open, run, scope)
 
     async def claim(
-        self, run: Run, *, scope: Scope, after: int, most: int, owner: str, bundled: bool = True
-    ) -> list[Assignment]:
+        self, run: Run, *, scope: Scope, after: int, most: int, owner: str, in_bulk: bool = True
+    ) -> list[ClaimedJob]:
         """Take the next open jobs after a number; when this returns they are marked as sending on disk.
 
         Args:
@@ -210,57 +191,57 @@ class Ledger:
             after: a job's number.
             most: how many.
             owner: in whose name.
-            bundled: also those that are in a bulk run already.
+            in_bulk: also those that are in a bulk run already.
         """
         return await self._database.run(
-            ledger_work.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now(), bundled=bundled
+            claims.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now(), in_bulk=in_bulk
         )
 
     async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
-        """Be the only one to bundle the run's jobs for so many seconds from now; False if somebody else is."""
-        return await self._database.run(ledger_bulks.lease, run, owner, self._now(), seconds)
+        """Be the only one to bulk the run's jobs for so many seconds from now; False if somebody else is."""
+        return await self._database.run(bulks.lease, run, owner, self._now(), seconds)
 
     async def end_bulk_lease(self, run: Run, owner: str) -> None:
-        """Let others bundle the run's jobs."""
-        await self._database.run(ledger_bulks.end_lease, run, owner)
+        """Let others bulk the run's jobs."""
+        await self._database.run(bulks.end_lease, run, owner)
 
-    async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[Assignment]) -> Bulk:
-        """Bundle jobs for a bulk run; when this returns the bundle is on disk."""
-        return await self._database.run(ledger_bulks.begin, run, kind, jobs, self._now())
+    async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk:
+        """Bundle jobs for a bulk run; when this returns the bulk is on disk."""
+        return await self._database.run(bulks.begin, run, kind, jobs, self._now())
 
     async def accept_bulk(self, bulk: Bulk, bulk_id: str) -> None:
         """Keep what Nexi calls a bulk run."""
-        await self._database.run(ledger_bulks.accept, bulk, bulk_id)
+        await self._database.run(bulks.accept, bulk, bulk_id)
 
     async def take_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
         """Take over the next bulk run that was left before all its outcomes were known."""
-        return await self._database.run(ledger_bulks.take_open, run, after, owner, self._now())
+        return await self._database.run(bulks.take_open, run, after, owner, self._now())
 
-    async def confirm(self, assignments: Sequence[Assignment]) -> list[Assignment] | None:
+    async def confirm(self, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob] | None:
         """See, right before jobs are sent, that nobody else has claimed them since; None if somebody has.
 
         A fresh claim is taken at its word; an older one, as of a machine that was suspended, is compared with the
         ledger and made fresh.
         """
-        if all(job.is_claim_fresh(self._now()) for job in assignments):
-            return list(assignments)
-        return await self._database.run(ledger_work.renew, assignments, self._now())
+        if all(job.is_claim_fresh(self._now()) for job in jobs):
+            return list(jobs)
+        return await self._database.run(claims.renew, jobs, self._now())
 
-    def may_send(self, assignment: Assignment) -> bool:
+    def may_send(self, job: ClaimedJob) -> bool:
         """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
-        return is_remembered(assignment.sent_at, self._now(), self._key_lifetime)
+        return is_remembered(job.sent_at, self._now(), self._key_lifetime)
 
-    async def note(self, assignment: Assignment) -> None:
+    async def note(self, job: ClaimedJob) -> None:
         """Keep which subscription an external reference stands for."""
-        await self._database.run(ledger_work.note, assignment)
+        await self._database.run(claims.note, job)
 
-    async def release(self, assignments: Iterable[Assignment], owner: str) -> None:
+    async def release(self, jobs: Iterable[ClaimedJob], owner: str) -> None:
         """Give back what was taken and not touched."""
-        await self._database.run(ledger_work.release, assignments, owner)
+        await self._database.run(claims.release, jobs, owner)
 
-    async def record(self, endings: Sequence[tuple[Assignment, Ending]], owner: str) -> None:
+    async def record(self, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], owner: str) -> None:
         """Write what became of jobs; when this returns it is on disk."""
-        await self._database.run(ledger_work.record, endings, owner=owner, now=self._now())
+        await self._database.run(claims.record, outcomes, owner=owner, now=self._now())
 
     async def open_shards(self, run: Run, size: int) -> list[Scope]:
         """The parts of so many job numbers that have jobs to be charged now."""
@@ -278,7 +259,7 @@ class Ledger:
         Raises:
             InvalidRequest: there is no such run.
         """
-        return await self._database.run(ledger_report.summarise, run, self._now())
+        return await self._database.run(reading.summarise, run, self._now())
 
     async def results(self, run: str) -> AsyncGenerator[JobResult, None]:
         """Every job of the run as it stands, in the order they were planned; in little memory.
@@ -288,7 +269,7 @@ class Ledger:
         """
         after: int | None = 0
         while after is not None:
-            after, results = await self._database.run(ledger_report.page, run, after)
+            after, results = await self._database.run(reading.page, run, after)
             for result in results:
                 yield result
 
@@ -302,7 +283,7 @@ class Ledger:
         """
         after: int | None = 0
         while after is not None:
-            after, items = await self._database.run(ledger_review.page, run, after)
+            after, items = await self._database.run(review.page, run, after)
             for item in items:
                 yield item
 
@@ -312,7 +293,7 @@ class Ledger:
         Raises:
             InvalidRequest: no such job is in review.
         """
-        return await self._database.run(ledger_review.find, run, reference)
+        return await self._database.run(review.find, run, reference)
 
     async def resolve_charged(self, run: str, reference: str, *, payment_id: str, charge_id: str) -> None:
         """Write that a job in review was charged, as somebody has found out.
@@ -327,7 +308,7 @@ class Ledger:
             InvalidRequest: no such job is in review, or the payment is another job's.
         """
         found = {"payment_id": payment_id, "charge_id": charge_id}
-        await self._database.run(ledger_review.mark_charged, run, reference, **found, now=self._now())
+        await self._database.run(review.mark_charged, run, reference, **found, now=self._now())
 
     async def resolve_not_charged(self, run: str, reference: str) -> None:
         """Plan a job in review again, with a new key, since somebody has made sure that it was not charged.
@@ -335,7 +316,7 @@ class Ledger:
         Raises:
             InvalidRequest: no such job is in review.
         """
-        await self._database.run(ledger_review.plan_again, run, reference)
+        await self._database.run(review.plan_again, run, reference)
 
     # --- dunning -------------------------------------------------------------------------------------------------
 
@@ -354,18 +335,18 @@ class Ledger:
         """
         if attempt < 2:
             raise InvalidRequest([("attempt", "must be at least 2; planning the run makes the first")])
-        run_id = await self._database.run(ledger_dunning.find_run, run)
+        run_id = await self._database.run(dunning_plans.find_run, run)
         planned = given_up = 0
         due: list[float] = []
         after: int | None = 0
         while after is not None:
-            after, gone, dates = await self._database.run(ledger_dunning.plan_again, run_id, attempt, after)
+            after, gone, dates = await self._database.run(dunning_plans.plan_again, run_id, attempt, after)
             planned, given_up = planned + len(dates), given_up + gone
             due = [min([*due, *dates]), max([*due, *dates])] if due or dates else []
         return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
 
 
-async def _migrated(database: PatientDatabase) -> None:
+async def _migrated(database: RetryingDatabase) -> None:
     try:
         await database.run(migrate)
     except StorageUnavailable:
@@ -374,10 +355,10 @@ async def _migrated(database: PatientDatabase) -> None:
         raise ConfigurationError([("ledger", f"can't be opened: {error}")]) from None
 
 
-class _Planning:
+class _PlanWriter:
     """Gathers lines into transactions, and counts."""
 
-    def __init__(self, database: PatientDatabase, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
+    def __init__(self, database: RetryingDatabase, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
         self._database = database
         self._plan = plan
         self._on_bad = on_bad
@@ -399,13 +380,13 @@ class _Planning:
             self._refuse(line)
             return
         self._gathered.append(line)
-        if len(self._gathered) == ledger_plan.AT_ONCE:
+        if len(self._gathered) == planning.AT_ONCE:
             await self._write()
 
     async def _write(self) -> None:
         gathered, self._gathered = self._gathered, []
         if gathered:
-            fresh, refused = await self._database.run(ledger_plan.add, self._plan, gathered)
+            fresh, refused = await self._database.run(planning.add, self._plan, gathered)
             self.jobs += fresh
             self.already += len(gathered) - fresh - len(refused)
             for line in refused:

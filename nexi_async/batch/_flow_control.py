@@ -12,30 +12,30 @@ import statistics
 from collections.abc import Callable
 
 from nexi_async._errors import NexiError
-from nexi_async.batch._results import Ending
+from nexi_async.batch._results import JobOutcome
 
-__all__ = ["Breaker", "Pace", "RateCap"]
+__all__ = ["CircuitBreaker", "ConcurrencyLimiter", "RateLimiter"]
 
-FIRST_LIMIT = 16
+INITIAL_LIMIT = 16
 """How many are under way at first."""
-SMALLEST_WINDOW = 10
+MIN_WINDOW = 10
 """How many answers it takes at least to judge."""
-MOST_OVERLOADED = 0.05
+MAX_OVERLOADED_SHARE = 0.05
 """The share of answers that tell of overload, above which the limit shrinks."""
-SHRINKING = 0.7
+DECREASE_FACTOR = 0.7
 
-SMALLEST_SAMPLE = 50
+MIN_SAMPLE = 50
 """How many answers of a kind it takes at least to judge how long they take."""
 TIMES_SLOWER = 3.0
 SECONDS_SLOWER = 0.25
 """Slow is both three times as long and a quarter of a second longer than usual."""
-NOTICEABLY_QUICKER = 0.9
+MIN_IMPROVEMENT = 0.9
 """What has to come of a smaller limit for it to go on shrinking."""
 
-MOST_TROUBLES_IN_A_ROW = 50
+MIN_FAILURES = 50
 
 
-class Latency:
+class LatencyMonitor:
     """Whether the answers of one kind have become slow, by the median of a sample."""
 
     def __init__(self) -> None:
@@ -53,19 +53,19 @@ class Latency:
 
     def is_slow(self) -> bool:
         """Judge the sample, if it is large enough, and begin another; the first says what is usual, however small."""
-        if not self._sample or (self._usual is not None and len(self._sample) < SMALLEST_SAMPLE):
+        if not self._sample or (self._usual is not None and len(self._sample) < MIN_SAMPLE):
             return False
         median = statistics.median(self._sample)
         self._sample.clear()
         usual = median if self._usual is None else min(median, self._usual)
         is_slow = median > usual * TIMES_SLOWER and median > usual + SECONDS_SLOWER
-        if is_slow and self._slow is not None and median > self._slow * NOTICEABLY_QUICKER:
+        if is_slow and self._slow is not None and median > self._slow * MIN_IMPROVEMENT:
             usual, is_slow = median, False  # a smaller limit did not help: this is how long it takes now
         self._usual, self._slow = usual, median if is_slow else None
         return is_slow
 
 
-class Pace:
+class ConcurrencyLimiter:
     """How many charges may be under way at once: more while all is well, fewer at once when it is not.
 
     Answers are judged by the window, as many as may be under way. The limit doubles until the first overload, then
@@ -77,11 +77,11 @@ class Pace:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.limit = min(most, FIRST_LIMIT)
+        self.limit = min(most, INITIAL_LIMIT)
         self._doubles_until = most
         self._is_shrinking = False
         self._begun_before = 0
-        self._latencies: dict[str, Latency] = {}
+        self._monitors: dict[str, LatencyMonitor] = {}
         self._begin_window()
 
     def note(self, seconds: float, *, kind: str | None, is_overloaded: bool) -> None:
@@ -98,8 +98,8 @@ class Pace:
         self._calls += 1
         self._overloaded += is_overloaded
         if kind is not None and not is_overloaded:
-            self._latencies.setdefault(kind, Latency()).note(seconds)
-        if self._calls >= max(self.limit, SMALLEST_WINDOW):
+            self._monitors.setdefault(kind, LatencyMonitor()).note(seconds)
+        if self._calls >= max(self.limit, MIN_WINDOW):
             self._judge()
             self._begin_window()
 
@@ -107,19 +107,19 @@ class Pace:
         self._calls = self._overloaded = 0
 
     def _judge(self) -> None:
-        slow = sum(latency.is_slow() for latency in self._latencies.values())
-        if slow or self._overloaded / self._calls > MOST_OVERLOADED:
+        slow = sum(latency.is_slow() for latency in self._monitors.values())
+        if slow or self._overloaded / self._calls > MAX_OVERLOADED_SHARE:
             self._shrink()
         else:
             self._grow()
 
     def _shrink(self) -> None:
         self._begun_before = self.limit
-        self.limit = max(1, int(self.limit * SHRINKING))
+        self.limit = max(1, int(self.limit * DECREASE_FACTOR))
         if not self._is_shrinking:
             self._doubles_until = self.limit
         self._is_shrinking = True
-        for latency in self._latencies.values():
+        for latency in self._monitors.values():
             latency.forget_sample()
 
     def _grow(self) -> None:
@@ -130,7 +130,7 @@ class Pace:
             self.limit = min(self._most, self.limit + max(1, self.limit // 20))
 
 
-class RateCap:
+class RateLimiter:
     """Spreads starts evenly: between any two is at least the time that the rate gives to one.
 
     So at most rate x seconds + 1 charges begin in any stretch of time, however long or short.
@@ -154,7 +154,7 @@ class RateCap:
         self._last = now
 
 
-class Breaker:
+class CircuitBreaker:
     """Ends a run: the API refuses the key, nothing but trouble comes back, or it was asked to stop.
 
     Args:
@@ -167,14 +167,14 @@ class Breaker:
         self.reason: str | None = None
         self.error: NexiError | None = None
 
-    def note(self, ending: Ending) -> None:
+    def note(self, outcome: JobOutcome) -> None:
         """Take in how a charge ended."""
-        self._in_a_row = self._in_a_row + 1 if ending.in_trouble else 0
-        if ending.refused_for_all is not None:
-            self.error = ending.refused_for_all
-            self.open(f"the API refuses the key: {ending.refused_for_all}")
-        elif self._in_a_row >= MOST_TROUBLES_IN_A_ROW:
-            self.open(f"{self._in_a_row} charges in a row came to nothing, the last: {ending.error}")
+        self._in_a_row = self._in_a_row + 1 if outcome.is_api_failure else 0
+        if outcome.refused_for_all is not None:
+            self.error = outcome.refused_for_all
+            self.open(f"the API refuses the key: {outcome.refused_for_all}")
+        elif self._in_a_row >= MIN_FAILURES:
+            self.open(f"{self._in_a_row} charges in a row came to nothing, the last: {outcome.error}")
 
     def open(self, reason: str) -> None:
         """Begin no more charges; the first reason is kept."""

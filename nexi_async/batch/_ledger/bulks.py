@@ -1,6 +1,6 @@
-"""Bulk runs in the ledger: which jobs were bundled, under which name, and what Nexi calls the bundle.
+"""Bulk runs in the ledger: which jobs are charged by which one, under which name, and its id at Nexi.
 
-A job that was bundled for an attempt is never bundled again for it: what became of it is asked of its bundle alone.
+A job is in one bulk for an attempt, never in a second one: its outcome is read from that bulk alone.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
 from nexi_async._storage import lock
-from nexi_async.batch._ledger_claims import Assignment, KindName, Run, take
-from nexi_async.batch._ledger_tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, take
+from nexi_async.batch._ledger.tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
 
 __all__ = ["Bulk", "accept", "begin", "end_lease", "lease", "take_open"]
 
@@ -25,20 +25,20 @@ class Bulk:
     Attributes:
         number: its row.
         kind: of which kind the subscriptions are.
-        external_id: our name of it, the same whenever the same jobs are bundled.
+        external_id: our name of it, the same whenever the same jobs are grouped.
         bulk_id: Nexi's name of it; None until Nexi has accepted it, as far as is known.
-        jobs: those that were bundled and are still open.
+        jobs: its jobs that are still open.
     """
 
     number: int
     kind: KindName
     external_id: str
     bulk_id: str | None
-    jobs: tuple[Assignment, ...]
+    jobs: tuple[ClaimedJob, ...]
 
 
 def lease(connection: Connection, run: Run, owner: str, now: float, seconds: float) -> bool:
-    """Be the only one to bundle the run's jobs for so many seconds; False if somebody else is."""
+    """Be the only one to bulk the run's jobs for so many seconds; False if somebody else is."""
     lock(connection, f"nexi_async.bulk.{run.id}")
     held = connection.execute(select(BULK_LEASES).where(BULK_LEASES.c.run == run.id)).first()
     if held is None:
@@ -52,11 +52,11 @@ def lease(connection: Connection, run: Run, owner: str, now: float, seconds: flo
 
 
 def end_lease(connection: Connection, run: Run, owner: str) -> None:
-    """Let others bundle the run's jobs."""
+    """Let others bulk the run's jobs."""
     connection.execute(delete(BULK_LEASES).where(BULK_LEASES.c.run == run.id, BULK_LEASES.c.owner == owner))
 
 
-def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Assignment], now: float) -> Bulk:
+def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk:
     """Bundle jobs, before anything of it is sent."""
     jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
     connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
@@ -76,7 +76,7 @@ def accept(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
 
 
 def take_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
-    """Take over the next bundle that has jobs whose outcome is not known."""
+    """Take over the next bulk that has jobs whose outcome is not known."""
     is_member = (MEMBERS.c.job == JOBS.c.number) & (MEMBERS.c.attempt == JOBS.c.attempt)
     open_jobs = select(MEMBERS.c.job).join(JOBS, is_member).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
     statement = select(BULKS).where(BULKS.c.run == run.id, BULKS.c.number > after, open_jobs.exists())

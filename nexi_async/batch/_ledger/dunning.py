@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from nexi_async._errors import InvalidRequest
 from nexi_async.batch._dunning import next_attempt
-from nexi_async.batch._ledger_tables import ATTEMPTS, JOBS, RUNS
+from nexi_async.batch._ledger.tables import ATTEMPTS, JOBS, RUNS
 
 __all__ = ["AT_ONCE", "begin_attempt", "find_run", "plan_again"]
 

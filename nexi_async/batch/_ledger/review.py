@@ -11,8 +11,8 @@ from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async._models.subscription import ChargeSubscription
-from nexi_async.batch._ledger_dunning import begin_attempt, find_run
-from nexi_async.batch._ledger_tables import JOBS
+from nexi_async.batch._ledger.dunning import begin_attempt, find_run
+from nexi_async.batch._ledger.tables import JOBS
 
 __all__ = ["ReviewItem", "find", "mark_charged", "page", "plan_again"]
 

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch._pacing."""
+"""Tests of nexi_async.batch._flow_control."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async import APIError, Outcome
-from nexi_async.batch._pacing import FIRST_LIMIT, MOST_TROUBLES_IN_A_ROW, Breaker, Pace, RateCap
-from nexi_async.batch._results import Ending, JobState, ending_of
+from nexi_async.batch._flow_control import INITIAL_LIMIT, MIN_FAILURES, CircuitBreaker, ConcurrencyLimiter, RateLimiter
+from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 
 
 def after(
-    pace: Pace, calls: int, *, seconds: float = 0.1, is_overloaded: bool = False, kind: str | None = "charge"
+    pace: ConcurrencyLimiter,
+    calls: int,
+    *,
+    seconds: float = 0.1,
+    is_overloaded: bool = False,
+    kind: str | None = "charge",
 ) -> int:
     """The limit after so many calls of one kind."""
     for _ in range(calls):
@@ -23,14 +28,14 @@ def after(
 
 def test_it_starts_small_and_doubles_until_the_first_overload() -> None:
     """A window of good answers doubles the limit, up to the most that is wanted."""
-    pace = Pace(100)
+    pace = ConcurrencyLimiter(100)
 
     assert [pace.limit, *(after(pace, pace.limit) for _ in range(4))] == [16, 32, 64, 100, 100]
 
 
 def test_overload_shrinks_it_at_once_and_growth_is_slow_then() -> None:
     """Three tenths less; then a twentieth more for every good window of charges that began since."""
-    pace = Pace(1000)
+    pace = ConcurrencyLimiter(1000)
     after(pace, 16 + 32 + 64)
 
     assert after(pace, 128, is_overloaded=True) == 89
@@ -40,7 +45,7 @@ def test_overload_shrinks_it_at_once_and_growth_is_slow_then() -> None:
 
 def test_a_little_overload_is_borne() -> None:
     """One answer in twenty may fail without slowing the run."""
-    pace = Pace(1000)
+    pace = ConcurrencyLimiter(1000)
     after(pace, 16 + 32 + 64)
     after(pace, 6, is_overloaded=True)
 
@@ -49,7 +54,7 @@ def test_a_little_overload_is_borne() -> None:
 
 def test_after_an_outage_it_is_soon_where_it_was() -> None:
     """It doubles up to where the overload began, however long that lasted."""
-    pace = Pace(200)
+    pace = ConcurrencyLimiter(200)
     after(pace, 16 + 32 + 64 + 128 + 200)
     assert after(pace, 5_000, is_overloaded=True) == 1
 
@@ -58,7 +63,7 @@ def test_after_an_outage_it_is_soon_where_it_was() -> None:
 
 def test_an_api_that_answers_ever_later_under_load_is_spared() -> None:
     """While fewer at once make it quicker, the limit goes on shrinking, until it is as quick as it was."""
-    pace = Pace(200)
+    pace = ConcurrencyLimiter(200)
     after(pace, 16, seconds=0.1)
     for _ in range(10_000):  # it works off a hundred a second
         pace.note(max(0.1, pace.limit / 100), kind="charge", is_overloaded=False)
@@ -68,7 +73,7 @@ def test_an_api_that_answers_ever_later_under_load_is_spared() -> None:
 
 def test_an_api_that_has_become_slower_for_good_is_not_starved() -> None:
     """Fewer at once did not help: after one step down the limit grows again."""
-    pace = Pace(200)
+    pace = ConcurrencyLimiter(200)
     after(pace, 2_000, seconds=0.1)
     limits = {after(pace, 1, seconds=1.0) for _ in range(5_000)}
 
@@ -78,7 +83,7 @@ def test_an_api_that_has_become_slower_for_good_is_not_starved() -> None:
 
 def test_quick_questions_do_not_make_charges_look_slow() -> None:
     """After a resume many are asked for in no time, and charges take three hundred milliseconds."""
-    pace = Pace(200)
+    pace = ConcurrencyLimiter(200)
     after(pace, 500, seconds=0.005, kind=None)
 
     assert after(pace, 1_000, seconds=0.3) == 200
@@ -86,7 +91,7 @@ def test_quick_questions_do_not_make_charges_look_slow() -> None:
 
 def test_a_few_late_answers_say_nothing_of_load() -> None:
     """A third of them a second late: the median knows."""
-    pace, chance = Pace(200), random.Random(1)
+    pace, chance = ConcurrencyLimiter(200), random.Random(1)
     for _ in range(20_000):
         pace.note(1.1 if chance.random() < 0.3 else 0.1, kind="charge", is_overloaded=False)
 
@@ -96,8 +101,8 @@ def test_a_few_late_answers_say_nothing_of_load() -> None:
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=500), st.integers(1, 300))
 def test_the_limit_stays_between_one_and_the_most(answers: list[tuple[float, bool]], most: int) -> None:
     """Whatever the API answers."""
-    pace = Pace(most)
-    assert pace.limit == min(most, FIRST_LIMIT)
+    pace = ConcurrencyLimiter(most)
+    assert pace.limit == min(most, INITIAL_LIMIT)
     for seconds, is_overloaded in answers:
         pace.note(seconds, kind="charge", is_overloaded=is_overloaded)
         assert 1 <= pace.limit <= most
@@ -105,19 +110,19 @@ def test_the_limit_stays_between_one_and_the_most(answers: list[tuple[float, boo
 
 def test_a_rate_spreads_starts_evenly() -> None:
     """Ten a second are a tenth of a second apart, also after a late start; a pause is not made up for."""
-    rate = RateCap(10)
+    rate = RateLimiter(10)
     assert rate.delay(5.0) == 0.0
     rate.begin(5.0)
     assert round(rate.delay(5.0), 6) == 0.1
     rate.begin(5.17)
     assert round(rate.delay(5.2), 6) == 0.07
     assert rate.delay(60.0) == 0.0
-    assert RateCap(None).delay(0.0) == 0.0
+    assert RateLimiter(None).delay(0.0) == 0.0
 
 
 def test_a_turn_that_was_not_used_is_not_counted() -> None:
     """Asking when the next may begin takes nothing."""
-    rate = RateCap(10)
+    rate = RateLimiter(10)
     rate.begin(5.0)
 
     assert {round(rate.delay(5.0), 6) for _ in range(3)} == {0.1}
@@ -125,21 +130,21 @@ def test_a_turn_that_was_not_used_is_not_counted() -> None:
 
 def test_a_changed_rate_counts_at_once() -> None:
     """Also for the start that is waited for."""
-    rate = RateCap(0.001)
+    rate = RateLimiter(0.001)
     rate.begin(5.0)
     rate.per_second = 2.0
 
     assert rate.delay(5.0) == 0.5
 
 
-FINE = Ending(state=JobState.CHARGED)
-TROUBLE = Ending(state=JobState.UNKNOWN, in_trouble=True, error="silence")
+FINE = JobOutcome(state=JobState.CHARGED)
+TROUBLE = JobOutcome(state=JobState.UNKNOWN, is_api_failure=True, error="silence")
 
 
 def test_the_breaker_opens_when_the_key_is_refused() -> None:
     """At once."""
-    breaker = Breaker(lambda: None)
-    breaker.note(ending_of(APIError("no", status=401, outcome=Outcome.REJECTED)))
+    breaker = CircuitBreaker(lambda: None)
+    breaker.note(outcome_of(APIError("no", status=401, outcome=Outcome.REJECTED)))
 
     assert breaker.is_open()
     assert "refuses the key" in str(breaker.reason)
@@ -147,9 +152,9 @@ def test_the_breaker_opens_when_the_key_is_refused() -> None:
 
 def test_the_breaker_opens_when_nothing_but_trouble_comes_back() -> None:
     """Any answer in between keeps it closed."""
-    breaker = Breaker(lambda: None)
-    for ending in [TROUBLE] * (MOST_TROUBLES_IN_A_ROW - 1) + [FINE] + [TROUBLE] * (MOST_TROUBLES_IN_A_ROW - 1):
-        breaker.note(ending)
+    breaker = CircuitBreaker(lambda: None)
+    for outcome in [TROUBLE] * (MIN_FAILURES - 1) + [FINE] + [TROUBLE] * (MIN_FAILURES - 1):
+        breaker.note(outcome)
     assert not breaker.is_open()
 
     breaker.note(TROUBLE)
@@ -159,14 +164,14 @@ def test_the_breaker_opens_when_nothing_but_trouble_comes_back() -> None:
 def test_it_tells_that_it_opened() -> None:
     """Whoever waits for the run is woken."""
     told: list[bool] = []
-    Breaker(lambda: told.append(True)).open("it was asked to stop")
+    CircuitBreaker(lambda: told.append(True)).open("it was asked to stop")
 
     assert told == [True]
 
 
 def test_the_first_reason_is_kept() -> None:
     """What follows from it would only distract."""
-    breaker = Breaker(lambda: None)
+    breaker = CircuitBreaker(lambda: None)
     breaker.open("it was asked to stop")
     breaker.open("something else")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, select
 
 from nexi_async._storage import lock
-from nexi_async.batch._ledger_claims import Run, Scope
-from nexi_async.batch._ledger_tables import IS_OPEN, JOBS
+from nexi_async.batch._ledger.claims import Run, Scope
+from nexi_async.batch._ledger.tables import IS_OPEN, JOBS
 
 __all__ = ["apply_schema", "open_shards"]
 

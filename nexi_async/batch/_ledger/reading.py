@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, func, sele
 
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import derive_key
-from nexi_async.batch._ledger_tables import JOBS, RUNS
+from nexi_async.batch._ledger.tables import JOBS, RUNS
 from nexi_async.batch._results import JobResult, JobState
 from nexi_async.batch._summary import Reason, Summary, Total
 
