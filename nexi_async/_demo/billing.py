@@ -26,7 +26,7 @@ from nexi_async._demo.listener import CHARGED
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.sources import PaymentRecord
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger
-from nexi_async.emulator import CheckoutEmulator, Fault
+from nexi_async.emulator import CheckoutEmulator, InjectedFault
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
 __all__ = ["LABEL", "BilledSubscription", "Billing"]
@@ -151,7 +151,7 @@ class Billing:
     async def _charge_with_lost_response(self, subscription: BilledSubscription) -> None:
         """Lose the response to a charge, look it up by its key, and send it again: the shopper pays once."""
         path = f"/v1/subscriptions/{subscription.subscription_id}/charges"
-        self._emulator.set_faults([Fault(fault="lose_answer", method="POST", path=path, times=1)])
+        self._emulator.set_faults([InjectedFault(fault="lose_response", method="POST", path=path, times=1)])
         try:
             receipt = await self._charge(self._checkout_without_retries, subscription)
         except TransportError as lost:

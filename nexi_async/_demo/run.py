@@ -128,7 +128,7 @@ async def _reconcile(
     return reconcile(
         sdk=by_sdk,
         webhooks={payment_id: from_events(events) for payment_id, events in services.listener.events.items()},
-        emulator={payment["paymentId"]: from_emulator(payment) for payment in emulator.books()["payments"]},
+        emulator={payment["paymentId"]: from_emulator(payment) for payment in emulator.state()["payments"]},
         labels={record.payment_id: record.label for record in records},
     )
 

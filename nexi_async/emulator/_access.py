@@ -14,10 +14,26 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from attrs import frozen
 from starlette.requests import Request
 from starlette.types import Scope
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@frozen
+class Access:
+    """What a request must show, and where the emulator can be reached.
+
+    Attributes:
+        secret_key: The `Authorization` of API requests.
+        public_url: Where shoppers reach the pages, without a slash at the end; None for where a request came in.
+        hosts: The names and addresses of the emulator besides those that it listens at.
+    """
+
+    secret_key: str
+    public_url: str | None
+    hosts: frozenset[str]
 
 
 def read_public_url(url: str) -> str:

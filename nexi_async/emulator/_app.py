@@ -1,9 +1,7 @@
-"""The ASGI side: routing, keys, JSON in and out, and the faults on the way."""
-
-from __future__ import annotations
+"""The ASGI app: routing, authentication, JSON in and out, and injected faults."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -11,19 +9,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nexi_async.emulator import _access as access
 from nexi_async.emulator import _control as control
 from nexi_async.emulator import _pages as pages
-from nexi_async.emulator._context import Call
-from nexi_async.emulator._faults import CutResponse, Fault, LostResponse
-from nexi_async.emulator._idempotency import Scope as KeyScope
-from nexi_async.emulator._operations import CALLS, WireCall
-from nexi_async.emulator._random_source import normal_id
-from nexi_async.emulator._responses import Answer
-from nexi_async.emulator._validation import EMPTY_BODY
-
-if TYPE_CHECKING:
-    from nexi_async.emulator._emulator import CheckoutEmulator
+from nexi_async.emulator._access import Access, base_url, is_json, may_be_called
+from nexi_async.emulator._broken_responses import CutResponse, LostResponse
+from nexi_async.emulator._engine.context import APIRequest
+from nexi_async.emulator._engine.endpoints import ENDPOINTS, Endpoint
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.faults import InjectedFault
+from nexi_async.emulator._engine.responses import APIResponse
+from nexi_async.emulator._engine.validation import EMPTY_BODY
 
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
@@ -32,20 +27,22 @@ _UNKNOWN_HOST = JSONResponse(
     status_code=421,
 )
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build(emulator: CheckoutEmulator) -> ASGIApp:
-    """The app of an emulator."""
-    calls = [Route(wire.path, _endpoint(emulator, wire), methods=[wire.method]) for wire in CALLS]
+def build(engine: Engine, access: Access) -> ASGIApp:
+    """The app of an engine: the API, the pages, and the control endpoints."""
+    api = [
+        Route(endpoint.path, _handler(engine, access, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
+    ]
     # The API answers 405 where a path lacks its id.
-    without_ids = sorted({wire.path.replace("{id}", "").rstrip("/") for wire in CALLS if "{id}" in wire.path})
-    lacking = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
-    extras = [*pages.routes(emulator), *control.routes(emulator)]
-    router = Router([*calls, *extras, *lacking], redirect_slashes=False)
+    without_ids = sorted({each.path.replace("{id}", "").rstrip("/") for each in ENDPOINTS if "{id}" in each.path})
+    not_allowed = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
+    extras = [*pages.routes(engine, access), *control.routes(engine)]
+    router = Router([*api, *extras, *not_allowed], redirect_slashes=False)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        is_known = scope["type"] != "http" or access.may_be_called(scope, emulator.hosts)
+        is_known = scope["type"] != "http" or may_be_called(scope, access.hosts)
         serve = router if is_known else _UNKNOWN_HOST
         await serve(_with_plain_path(scope), receive, send)
 
@@ -56,11 +53,6 @@ async def _method_not_allowed(_: Request) -> Response:
     return Response(status_code=405)
 
 
-def scope_of(wire: WireCall, call: Call) -> KeyScope:
-    """Within what an idempotency key counts: the call, the id in its path, and the key."""
-    return wire.path, normal_id(call.path.get("id", "")), call.key or ""
-
-
 def _with_plain_path(scope: Scope) -> Scope:
     """Paths match in any case, with and without a slash at the end."""
     root = scope.get("root_path", "")
@@ -68,81 +60,81 @@ def _with_plain_path(scope: Scope) -> Scope:
     return {**scope, "path": path or "/"}
 
 
-def _endpoint(emulator: CheckoutEmulator, wire: WireCall) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
+def _handler(engine: Engine, access: Access, endpoint: Endpoint) -> Handler:
+    async def handle(http_request: Request) -> Response:
         try:
-            body = await request.body()
+            body = await http_request.body()
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
-        if request.headers.get("authorization") != emulator.secret_key:
+            return Response(status_code=400)  # the client is gone and reads no response
+        if http_request.headers.get("authorization") != access.secret_key:
             return Response(status_code=401)
-        fault = emulator.strike(wire.method, request.scope["path"])
+        fault = engine.match_fault(endpoint.method, http_request.scope["path"])
         if fault is not None and fault.fault == "status":
-            return _response(fault.answer)
-        call, problem = _read(emulator, request, body)
-        answer = problem or emulator.answer(wire, call)
-        await _hold_back(emulator, wire, call, answer, fault)
-        return _spoilt(_response(answer), fault)
+            return _http_response(fault.response)
+        request, problem = _read(access, http_request, body)
+        response = problem or engine.handle(endpoint, request)
+        await _delay(engine, endpoint, request, response, fault)
+        return _with_fault(_http_response(response), fault)
 
-    return endpoint
+    return handle
 
 
-def _read(emulator: CheckoutEmulator, request: Request, body: bytes) -> tuple[Call, Answer | None]:
-    """The call a request makes, or why it cannot be read."""
+def _read(access: Access, http_request: Request, body: bytes) -> tuple[APIRequest, APIResponse | None]:
+    """The API request in an HTTP request, and the error response if its body cannot be read."""
     document: Any = None
     problem = None
-    if body and not access.is_json(request.headers.get("content-type", "application/json")):
-        problem = Answer(415)
+    if body and not is_json(http_request.headers.get("content-type", "application/json")):
+        problem = APIResponse(415)
     elif body:
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:
-            problem = Answer(400, {"errors": EMPTY_BODY})
-    call = Call(
-        path=request.path_params,
-        query=_query(request),
+            problem = APIResponse(400, {"errors": EMPTY_BODY})
+    request = APIRequest(
+        path=http_request.path_params,
+        query=_query(http_request),
         body=document,
-        key=request.headers.get("idempotency-key"),
-        base_url=access.base_url(request.scope, emulator.public_url),
+        key=http_request.headers.get("idempotency-key"),
+        base_url=base_url(http_request.scope, access.public_url),
     )
-    return call, problem
+    return request, problem
 
 
-def _query(request: Request) -> dict[str, str]:
+def _query(http_request: Request) -> dict[str, str]:
     """Query parameters by lower-case name; a repeated one counts as a list with commas."""
     query: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in http_request.query_params.multi_items():
         folded = name.lower()
         query[folded] = f"{query[folded]},{value}" if folded in query else value
     return query
 
 
-async def _hold_back(
-    emulator: CheckoutEmulator, wire: WireCall, call: Call, answer: Answer, fault: Fault | None
+async def _delay(
+    engine: Engine, endpoint: Endpoint, request: APIRequest, response: APIResponse, fault: InjectedFault | None
 ) -> None:
-    """Keep the answer for as long as it or a fault says; the call counts as running meanwhile."""
-    delay = answer.delay + (fault.seconds if fault is not None and fault.fault == "delay" else 0)
+    """Hold a response back for as long as it or a fault says; meanwhile its idempotency key is in progress."""
+    delay = response.delay + (fault.seconds if fault is not None and fault.fault == "delay" else 0)
     if not delay:
         return
-    is_running = wire.keyed and call.key is not None and answer.status != 409
-    if is_running:
-        emulator.mark_running(wire, call, running=True)
+    in_progress = endpoint.keyed and request.key is not None and response.status != 409
+    if in_progress:
+        engine.mark_in_progress(endpoint, request, in_progress=True)
     try:
-        await emulator.clock.sleep(delay)
+        await engine.clock.sleep(delay)
     finally:
-        if is_running:
-            emulator.mark_running(wire, call, running=False)
+        if in_progress:
+            engine.mark_in_progress(endpoint, request, in_progress=False)
 
 
-def _response(answer: Answer) -> Response:
-    if answer.body is None:
-        return Response(status_code=answer.status, headers=answer.headers)
-    content = orjson.dumps(answer.body)
-    return Response(content, answer.status, answer.headers, "application/json; charset=utf-8")
+def _http_response(response: APIResponse) -> Response:
+    if response.body is None:
+        return Response(status_code=response.status, headers=response.headers)
+    content = orjson.dumps(response.body)
+    return Response(content, response.status, response.headers, "application/json; charset=utf-8")
 
 
-def _spoilt(response: Response, fault: Fault | None) -> Response:
-    if fault is not None and fault.fault == "lose_answer":
+def _with_fault(response: Response, fault: InjectedFault | None) -> Response:
+    if fault is not None and fault.fault == "lose_response":
         return LostResponse()
     if fault is not None and fault.fault == "cut":
         return CutResponse(response, fault.after_bytes)

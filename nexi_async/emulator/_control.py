@@ -1,10 +1,8 @@
-"""The control endpoints: the emulator's Python methods over HTTP, for callers on this machine."""
-
-from __future__ import annotations
+"""The control endpoints: the emulator's Python methods over HTTP, for callers on this machine only."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from attrs import asdict
@@ -13,25 +11,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nexi_async.emulator import _access as access
-from nexi_async.emulator import _cards as cards
-from nexi_async.emulator import _settings as settings
-from nexi_async.emulator._checkout import Outcome
-from nexi_async.emulator._faults import read_fault
-from nexi_async.emulator._responses import Refusal
-from nexi_async.emulator._state import KINDS
-from nexi_async.emulator._wire import JSON
-
-if TYPE_CHECKING:
-    from nexi_async.emulator._emulator import CheckoutEmulator
+from nexi_async.emulator._engine import cards, settings
+from nexi_async.emulator._engine.checkout import ShopperOutcome
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.faults import read_fault
+from nexi_async.emulator._engine.responses import Refusal
+from nexi_async.emulator._engine.state import KINDS
+from nexi_async.emulator._engine.wire import JSON
 
 Act = Callable[[Request, JSON], Awaitable[JSON]]
 _MOST_SIGN_UPS = 1_000_000
 _READING = ("GET", "HEAD")
 
 
-def routes(emulator: CheckoutEmulator) -> list[Route]:
+def routes(engine: Engine) -> list[Route]:
     """All control endpoints."""
-    controls = _Controls(emulator)
+    controls = _Controls(engine)
     return [
         Route("/emulator/payments/{id}/pay", _endpoint(controls.pay), methods=["POST"]),
         Route("/emulator/payments/{id}/decline", _endpoint(controls.decline), methods=["POST"]),
@@ -41,32 +36,32 @@ def routes(emulator: CheckoutEmulator) -> list[Route]:
         Route("/emulator/settings", _endpoint(controls.set_settings), methods=["PUT"]),
         Route("/emulator/settings", _endpoint(controls.show_settings), methods=["GET"]),
         Route("/emulator/clock", _endpoint(controls.advance), methods=["POST"]),
-        Route("/emulator/books", _endpoint(controls.books), methods=["GET"]),
+        Route("/emulator/books", _endpoint(controls.state), methods=["GET"]),
         Route("/emulator/reset", _endpoint(controls.reset), methods=["POST"]),
     ]
 
 
 class _Controls:
-    """What each control endpoint does; what it returns is the JSON answer."""
+    """What each control endpoint does; it returns the JSON of the response."""
 
-    def __init__(self, emulator: CheckoutEmulator) -> None:
-        self._emulator = emulator
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
-    async def pay(self, request: Request, wishes: JSON) -> JSON:
-        outcome = self._emulator.pay(request.path_params["id"], **_only(wishes, card=str, method=str, consumer=dict))
-        await self._emulator.clock.sleep(outcome.delay)
+    async def pay(self, request: Request, body: JSON) -> JSON:
+        outcome = self._engine.pay(request.path_params["id"], **_only(body, card=str, method=str, consumer=dict))
+        await self._engine.clock.sleep(outcome.delay)
         return _outcome(request, outcome)
 
-    async def decline(self, request: Request, wishes: JSON) -> JSON:
-        outcome = self._emulator.decline(request.path_params["id"], **_only(wishes, code=str))
+    async def decline(self, request: Request, body: JSON) -> JSON:
+        outcome = self._engine.decline(request.path_params["id"], **_only(body, code=str))
         return _outcome(request, outcome)
 
-    async def cancel(self, request: Request, wishes: JSON) -> JSON:
-        _only(wishes)
-        return _outcome(request, self._emulator.cancel(request.path_params["id"]))
+    async def cancel(self, request: Request, body: JSON) -> JSON:
+        _only(body)
+        return _outcome(request, self._engine.cancel(request.path_params["id"]))
 
-    async def sign_up(self, _: Request, wishes: JSON) -> JSON:
-        wanted = _only(wishes, count=int, kind=str, card=str, external_references=bool)
+    async def sign_up(self, _: Request, body: JSON) -> JSON:
+        wanted = _only(body, count=int, kind=str, card=str, external_references=bool)
         count = wanted.pop("count", 1)
         kind = wanted.pop("kind", "scheduled")
         if not 0 <= count <= _MOST_SIGN_UPS:
@@ -76,36 +71,36 @@ class _Controls:
             msg = f"kind must be one of {', '.join(KINDS)}"
             raise ValueError(msg)
         card = wanted.pop("card", cards.DEFAULT_CARD)
-        return {"ids": self._emulator.sign_up(count, kind=kind, card=card, **wanted)}
+        return {"ids": self._engine.sign_up(count, kind=kind, card=card, **wanted)}
 
-    async def set_faults(self, _: Request, wishes: JSON) -> JSON:
-        if not isinstance(wishes, list):
+    async def set_faults(self, _: Request, body: JSON) -> JSON:
+        if not isinstance(body, list):
             msg = "faults must be a list of objects"
             raise ValueError(msg)
-        self._emulator.set_faults([read_fault(document) for document in wishes])
-        return {"faults": len(wishes)}
+        self._engine.set_faults([read_fault(document) for document in body])
+        return {"faults": len(body)}
 
-    async def set_settings(self, request: Request, wishes: JSON) -> JSON:
-        wishes = {} if wishes in (None, []) else wishes
-        if not isinstance(wishes, dict):
+    async def set_settings(self, request: Request, body: JSON) -> JSON:
+        body = {} if body in (None, []) else body
+        if not isinstance(body, dict):
             msg = 'the body must be an object of settings, e.g. {"refund_seconds": 0}'
             raise ValueError(msg)
-        self._emulator.settings = settings.changed(self._emulator.settings, wishes)
+        self._engine.settings = settings.changed(self._engine.settings, body)
         return await self.show_settings(request, None)
 
     async def show_settings(self, _: Request, __: JSON) -> JSON:
-        return asdict(self._emulator.settings)
+        return asdict(self._engine.settings)
 
-    async def advance(self, _: Request, wishes: JSON) -> JSON:
-        seconds = _only(wishes, advance=(int, float)).get("advance", 0)
-        self._emulator.advance(seconds)
-        return {"now": self._emulator.clock.now()}
+    async def advance(self, _: Request, body: JSON) -> JSON:
+        seconds = _only(body, advance=(int, float)).get("advance", 0)
+        self._engine.advance(seconds)
+        return {"now": self._engine.clock.now()}
 
-    async def books(self, _: Request, __: JSON) -> JSON:
-        return self._emulator.books()
+    async def state(self, _: Request, __: JSON) -> JSON:
+        return self._engine.state()
 
     async def reset(self, _: Request, __: JSON) -> JSON:
-        self._emulator.reset()
+        self._engine.reset()
         return {}
 
 
@@ -119,8 +114,8 @@ def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
             body = await request.body()
             result = await act(request, _read(body))
         except Refusal as refusal:
-            answer = refusal.answer
-            return _json(answer.status, answer.body or {"message": f"Answered {answer.status}"})
+            response = refusal.response
+            return _json(response.status, response.body or {"message": f"Answered {response.status}"})
         except ValueError as error:
             return _json(400, {"message": str(error)})
         return _json(200, result)
@@ -129,7 +124,7 @@ def _endpoint(act: Act) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _refusal(request: Request) -> Response | None:
-    """Why a caller is turned away, if so."""
+    """The error response for a caller without access, if so."""
     if not access.is_local(request):
         return _json(403, {"message": "The controls are for callers on this machine"})
     if not access.is_own_page(request):
@@ -147,18 +142,18 @@ def _read(body: bytes) -> JSON:
         raise ValueError(msg) from None
 
 
-def _only(wishes: JSON, **kinds: JSON) -> dict[str, Any]:
+def _only(body: JSON, **kinds: JSON) -> dict[str, Any]:
     """The members of a JSON object, checked; nulls are left out."""
-    if wishes is None or wishes == []:  # PHP writes an empty object so
+    if body is None or body == []:  # PHP encodes an empty object like this
         return {}
-    if not isinstance(wishes, dict):
-        msg = f"the body must be an object with {_listed(kinds)}, not {orjson.dumps(wishes).decode()[:40]}"
+    if not isinstance(body, dict):
+        msg = f"the body must be an object with {_listed(kinds)}, not {orjson.dumps(body).decode()[:40]}"
         raise ValueError(msg)
-    unknown = sorted(wishes.keys() - kinds.keys())
+    unknown = sorted(body.keys() - kinds.keys())
     if unknown:
         msg = f"unknown members: {', '.join(unknown)}; there is {_listed(kinds)}"
         raise ValueError(msg)
-    given = {name: value for name, value in wishes.items() if value is not None}
+    given = {name: value for name, value in body.items() if value is not None}
     for name, value in given.items():
         if not isinstance(value, kinds[name]) or (isinstance(value, bool) and kinds[name] is not bool):
             msg = f"{name} must be {_JSON_NAMES[kinds[name]]}, not {orjson.dumps(value).decode()[:40]}"
@@ -173,7 +168,7 @@ def _listed(kinds: dict[str, Any]) -> str:
 _JSON_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", (int, float): "a number"}
 
 
-def _outcome(request: Request, outcome: Outcome) -> dict[str, Any]:
+def _outcome(request: Request, outcome: ShopperOutcome) -> dict[str, Any]:
     document = {"paymentId": request.path_params["id"], "result": outcome.result}
     members = {"code": outcome.code, "redirect": outcome.redirect}
     return document | {name: value for name, value in members.items() if value is not None}

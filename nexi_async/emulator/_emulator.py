@@ -1,36 +1,25 @@
-"""`CheckoutEmulator`: the emulator as one object, an ASGI app that is also steered from Python."""
+"""`CheckoutEmulator`: an engine with its ASGI app and its webhook dispatcher, controlled from Python."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import anyio
 import httpx
 from anyio.from_thread import BlockingPortal
-from attrs import evolve
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nexi_async.emulator import _access as access
 from nexi_async.emulator import _app as app
-from nexi_async.emulator import _cards as cards
-from nexi_async.emulator import _checkout as checkout
-from nexi_async.emulator import _idempotency as idempotency
-from nexi_async.emulator import _refunds as refunds
-from nexi_async.emulator import _statement as statement
-from nexi_async.emulator import _subscriptions as subscriptions
-from nexi_async.emulator import _validation as validation
+from nexi_async.emulator._access import Access, own_hosts, read_public_url
 from nexi_async.emulator._background import BackgroundTask
-from nexi_async.emulator._checkout import Outcome
-from nexi_async.emulator._clock import Clock
-from nexi_async.emulator._context import Call, Moment, catch_up
-from nexi_async.emulator._faults import Fault, FaultPlan
-from nexi_async.emulator._operations import WireCall
-from nexi_async.emulator._random_source import Dice, normal_id
-from nexi_async.emulator._responses import Answer, Refusal, not_found
-from nexi_async.emulator._settings import STRICT, Settings, changed
-from nexi_async.emulator._state import KINDS, Books, Payment
-from nexi_async.emulator._webhook_dispatcher import Courier
+from nexi_async.emulator._engine.cards import DEFAULT_CARD
+from nexi_async.emulator._engine.checkout import ShopperOutcome
+from nexi_async.emulator._engine.clock import Clock
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.faults import InjectedFault
+from nexi_async.emulator._engine.settings import STRICT, Settings, changed
+from nexi_async.emulator._webhook_dispatcher import WebhookDispatcher
 
 
 class CheckoutEmulator:
@@ -72,15 +61,12 @@ class CheckoutEmulator:
     ) -> None:
         self.secret_key = secret_key
         self.checkout_key = checkout_key
-        self.public_url = None if public_url is None else access.read_public_url(public_url)
-        self.hosts = access.own_hosts(public_url, hosts)
         self.clock = clock or Clock(time_scale=time_scale)
-        self._first_settings = self._settings = changed(settings, dict(STRICT)) if strict else settings
-        self._dice = Dice(seed)
-        self._books = Books()
-        self._faults = FaultPlan()
-        self._courier = Courier(self.clock, self.present, webhook_transport)
-        self._app: ASGIApp = app.build(self)
+        settings = changed(settings, dict(STRICT)) if strict else settings
+        self._engine = Engine(settings, seed=seed, clock=self.clock, checkout_key=checkout_key)
+        self._dispatcher = WebhookDispatcher(self._engine, webhook_transport)
+        public_url = None if public_url is None else read_public_url(public_url)
+        self._app: ASGIApp = app.build(self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)))
         self._running: BackgroundTask | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +80,7 @@ class CheckoutEmulator:
         if self._running is not None:
             msg = "the emulator is already running"
             raise RuntimeError(msg)
-        self._running = BackgroundTask(self._courier.run)
+        self._running = BackgroundTask(self._dispatcher.run)
         return self
 
     async def __aexit__(
@@ -107,14 +93,11 @@ class CheckoutEmulator:
     @property
     def settings(self) -> Settings:
         """The switches; replace them at any time."""
-        return self._settings
+        return self._engine.settings
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
-        self._settings = settings
-        if not settings.low_balance:
-            refunds.settle_waiting(self.present())
-        self._courier.look_again()
+        self._engine.settings = settings
 
     @property
     def is_running(self) -> bool:
@@ -128,7 +111,7 @@ class CheckoutEmulator:
         card: str | None = None,
         method: str | None = None,
         consumer: Mapping[str, Any] | None = None,
-    ) -> Outcome:
+    ) -> ShopperOutcome:
         """Pay as the shopper, with a card number or another payment method (`Swish`, `EasyInvoice` …).
 
         Args:
@@ -142,35 +125,30 @@ class CheckoutEmulator:
             Refusal: The payment is unknown, closed, or cannot be paid like this.
             ValueError: The card number is not valid.
         """
-        chosen = cards.read_card(card) if card is not None else None
-        with self._acting() as moment:
-            details = None if consumer is None else validation.read(validation.CONSUMER, consumer, self._settings)
-            return checkout.pay(moment, self._payment(payment_id), card=chosen, method=method, details=details)
+        return self._engine.pay(payment_id, card=card, method=method, consumer=consumer)
 
-    def decline(self, payment_id: str, *, code: str = "05") -> Outcome:
+    def decline(self, payment_id: str, *, code: str = "05") -> ShopperOutcome:
         """Press Pay as the shopper and be declined with this acquirer code; the payment stays open.
 
         Raises:
             Refusal: The payment is unknown or closed.
         """
-        with self._acting() as moment:
-            return checkout.decline(moment, self._payment(payment_id), code)
+        return self._engine.decline(payment_id, code=code)
 
-    def cancel(self, payment_id: str) -> Outcome:
+    def cancel(self, payment_id: str) -> ShopperOutcome:
         """Walk away as the shopper; the payment stays open.
 
         Raises:
             Refusal: The payment is unknown or closed.
         """
-        with self._acting() as moment:
-            return checkout.cancel(moment, self._payment(payment_id))
+        return self._engine.cancel(payment_id)
 
     def sign_up(
         self,
         count: int,
         *,
         kind: Literal["scheduled", "unscheduled"] = "scheduled",
-        card: str = cards.DEFAULT_CARD,
+        card: str = DEFAULT_CARD,
         external_references: bool = False,
     ) -> list[str]:
         """Sign up many subscriptions at once, as if imported; returns their ids.
@@ -180,30 +158,23 @@ class CheckoutEmulator:
         Raises:
             ValueError: The card number is not valid.
         """
-        return subscriptions.sign_up(
-            self.present(), KINDS[kind], count, cards.read_card(card), external_references=external_references
-        )
+        return self._engine.sign_up(count, kind=kind, card=card, external_references=external_references)
 
-    def set_faults(self, faults: Iterable[Fault]) -> None:
+    def set_faults(self, faults: Iterable[InjectedFault]) -> None:
         """Replace the faults in force; an empty list makes everything work again."""
-        self._faults = FaultPlan(faults)
+        self._engine.set_faults(faults)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward and do what has become due."""
-        self.clock.advance(seconds)
-        self.present()
-        self._courier.look_again()
+        self._engine.advance(seconds)
 
-    def books(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Everything the emulator knows as one JSON document."""
-        return statement.books(self.present())
+        return self._engine.state()
 
     def reset(self) -> None:
         """Forget everything, faults and changed settings too; the clock goes on."""
-        self._books = Books()
-        self._faults = FaultPlan()
-        self._settings = self._first_settings
-        self._courier.look_again()
+        self._engine.reset()
 
     async def wait_delivered(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109  the limit is the point
         """Wait until no event is on its way to a webhook any more: each is delivered or given up.
@@ -214,7 +185,7 @@ class CheckoutEmulator:
         Raises:
             NotDelivered: Something was still on its way, a `TimeoutError`; it says what, and what was answered.
         """
-        await self._courier.wait_delivered(timeout, self._why_nothing_is_sent)
+        await self._dispatcher.wait_delivered(timeout, self._why_nothing_is_sent)
 
     def deliver_all(self, portal: BlockingPortal | None = None) -> int:
         """Deliver what is due now, from synchronous code; returns how many events were delivered.
@@ -231,62 +202,8 @@ class CheckoutEmulator:
             NotDelivered: Some were not answered 200; they are sent again when they are due.
         """
         if portal is not None:
-            return portal.call(self._courier.deliver_due)
-        return anyio.run(self._courier.deliver_due)
-
-    def present(self) -> Moment:
-        """The moment that is now, with everything done that was due."""
-        moment = Moment(self._books, self._settings, self._dice, self.clock.now(), self.checkout_key)
-        catch_up(moment)
-        return moment
-
-    def answer(self, wire: WireCall, call: Call) -> Answer:
-        """Answer a call of the API."""
-        with self._acting() as moment:
-            try:
-                answer = self._answer_once(moment, wire, call) if wire.keyed else wire.operate(moment, call)
-            except Refusal as refusal:
-                answer = refusal.answer
-        if answer.status == 402 and not wire.documents_402:
-            return evolve(answer, status=self._settings.undocumented_402_as)
-        return answer
-
-    def strike(self, method: str, path: str) -> Fault | None:
-        """The fault that hits a call, if any."""
-        return self._faults.strike(method, path, self._dice)
-
-    def mark_running(self, wire: WireCall, call: Call, *, running: bool) -> None:
-        """Say whether the answer to a keyed call is still on its way."""
-        self._books.memory.mark_running(app.scope_of(wire, call), running=running)
-
-    @contextmanager
-    def _acting(self) -> Iterator[Moment]:
-        moment = self.present()
-        planned = len(moment.books.outbox), len(moment.books.agenda)
-        try:
-            yield moment
-        finally:
-            if planned != (len(moment.books.outbox), len(moment.books.agenda)):
-                self._courier.look_again()
-
-    def _payment(self, payment_id: str) -> Payment:
-        payment = self._books.payments.get(normal_id(payment_id))
-        if payment is None:
-            raise not_found()
-        return payment
-
-    def _answer_once(self, moment: Moment, wire: WireCall, call: Call) -> Answer:
-        if call.key is None:
-            return wire.operate(moment, call)
-        return idempotency.answer_once(
-            self._books.memory,
-            app.scope_of(wire, call),
-            call.body,
-            lambda: wire.operate(moment, call),
-            now=moment.now,
-            lifetime_hours=self._settings.key_lifetime_hours,
-            replay_rejections=self._settings.replay_rejections,
-        )
+            return portal.call(self._dispatcher.deliver_due)
+        return anyio.run(self._dispatcher.deliver_due)
 
     def _why_nothing_is_sent(self) -> str:
         return "" if self.is_running else ", for nothing is sent outside `async with emulator`"

@@ -1,10 +1,8 @@
 """What a browser sees: the hosted page, the embedded checkout with its checkout.js, and the portal."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import jinja2
@@ -13,20 +11,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from nexi_async.emulator import _access as access
-from nexi_async.emulator import _cards as cards
-from nexi_async.emulator import _checkout as checkout
-from nexi_async.emulator import _shopper as shopper
-from nexi_async.emulator import _timestamps as timestamps
-from nexi_async.emulator import _views as views
-from nexi_async.emulator._checkout import Outcome
-from nexi_async.emulator._random_source import normal_id
-from nexi_async.emulator._responses import Refusal
-from nexi_async.emulator._state import Payment
-from nexi_async.emulator._wire import Document
-
-if TYPE_CHECKING:
-    from nexi_async.emulator._emulator import CheckoutEmulator
+from nexi_async.emulator._access import Access, base_url, is_local, is_own_page
+from nexi_async.emulator._engine import cards, checkout, shopper, timestamps, views
+from nexi_async.emulator._engine.checkout import ShopperOutcome
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.random_source import normal_id
+from nexi_async.emulator._engine.responses import Refusal
+from nexi_async.emulator._engine.state import Payment
+from nexi_async.emulator._engine.wire import Document
 
 _TEXTS = {
     "completed": "Thank you, the payment is completed.",
@@ -40,9 +32,9 @@ _SHOWN_IN_PORTAL = 100
 _SCRIPTS = files("nexi_async.emulator") / "scripts"
 
 
-def routes(emulator: CheckoutEmulator) -> list[Route]:
+def routes(engine: Engine, access: Access) -> list[Route]:
     """All pages and scripts."""
-    pages = _Pages(emulator)
+    pages = _Pages(engine, access)
     return [
         Route("/hostedpaymentpage", pages.show_hosted, methods=["GET"]),
         Route("/hostedpaymentpage", pages.act_hosted, methods=["POST"]),
@@ -58,8 +50,9 @@ def routes(emulator: CheckoutEmulator) -> list[Route]:
 class _Pages:
     """The pages of one emulator."""
 
-    def __init__(self, emulator: CheckoutEmulator) -> None:
-        self._emulator = emulator
+    def __init__(self, engine: Engine, access: Access) -> None:
+        self._engine = engine
+        self._public_url = access.public_url
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("nexi_async.emulator"), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -76,7 +69,7 @@ class _Pages:
 
     async def act_hosted(self, request: Request) -> Response:
         """The shopper pressed a button: on to the shop, or the form again."""
-        if not access.is_own_page(request):
+        if not is_own_page(request):
             return self._notice(_FOREIGN, 403)
         payment = self._payment(request, "pid")
         if payment is None:
@@ -90,7 +83,7 @@ class _Pages:
 
     async def act_embedded(self, request: Request) -> Response:
         """The shopper pressed a button inside the iframe, whose script wants JSON."""
-        if not access.is_own_page(request):
+        if not is_own_page(request):
             return _json({"result": "refused", "message": _FOREIGN}, 403)
         payment = self._payment(request, "paymentId")
         if payment is None:
@@ -112,15 +105,15 @@ class _Pages:
 
     async def show_portal(self, request: Request) -> Response:
         """The newest payments, events and deliveries, for this machine only."""
-        if not (access.is_local(request) and access.is_own_page(request)):
+        if not (is_local(request) and is_own_page(request)):
             return Response(status_code=403)
-        moment = self._emulator.present()
-        kept = moment.books
+        context = self._engine.context()
+        kept = context.state
         payments = [self._portal_row(request, kept.payments[key]) for key in _newest(kept.payments)]
         return self._page(
             "portal.html",
             200,
-            now=moment.now,
+            now=context.now,
             shown=_SHOWN_IN_PORTAL,
             payments=payments,
             payment_count=len(kept.payments),
@@ -130,7 +123,7 @@ class _Pages:
             delivery_count=len(kept.deliveries),
         )
 
-    async def _press(self, payment: Payment, request: Request) -> tuple[Outcome | None, str, int]:
+    async def _press(self, payment: Payment, request: Request) -> tuple[ShopperOutcome | None, str, int]:
         """What came of a button, what to tell the shopper, and the status for it."""
         form = {name: values[-1] for name, values in parse_qs((await request.body()).decode(errors="replace")).items()}
         try:
@@ -138,29 +131,29 @@ class _Pages:
         except ValueError as error:
             return None, str(error).capitalize() + ".", 400
         except Refusal as refusal:
-            return None, _text_of(refusal), refusal.answer.status
-        await self._emulator.clock.sleep(outcome.delay)
+            return None, _text_of(refusal), refusal.response.status
+        await self._engine.clock.sleep(outcome.delay)
         return outcome, _TEXTS[outcome.result], 402 if outcome.result == "declined" else 200
 
-    def _do(self, payment: Payment, form: dict[str, str]) -> Outcome:
+    def _do(self, payment: Payment, form: dict[str, str]) -> ShopperOutcome:
         button = form.get("action", "pay")
         if button == "cancel":
-            return self._emulator.cancel(payment.id)
+            return self._engine.cancel(payment.id)
         if button == "decline":
-            return self._emulator.decline(payment.id)
+            return self._engine.decline(payment.id)
         method, consumer = form.get("method", "card"), shopper.from_form(form)
         if method == "card":
-            return self._emulator.pay(payment.id, card=form.get("card", cards.DEFAULT_CARD), consumer=consumer)
-        return self._emulator.pay(payment.id, method=method, consumer=consumer)
+            return self._engine.pay(payment.id, card=form.get("card", cards.DEFAULT_CARD), consumer=consumer)
+        return self._engine.pay(payment.id, method=method, consumer=consumer)
 
     def _payment(self, request: Request, id_name: str) -> Payment | None:
-        if request.query_params.get("checkoutKey") != self._emulator.checkout_key:
+        if request.query_params.get("checkoutKey") != self._engine.checkout_key:
             return None
         payment_id = normal_id(request.query_params.get(id_name, ""))
-        return self._emulator.present().books.payments.get(payment_id)
+        return self._engine.context().state.payments.get(payment_id)
 
     def _is_closed(self, payment: Payment) -> bool:
-        return checkout.is_closed(self._emulator.present(), payment)
+        return checkout.is_closed(self._engine.context(), payment)
 
     def _show(self, template: str, payment: Payment | None) -> Response:
         if payment is None:
@@ -170,8 +163,8 @@ class _Pages:
         return self._form(template, payment, "", 200)
 
     def _form(self, template: str, payment: Payment, problem: str, status: int) -> Response:
-        methods = checkout.methods(self._emulator.present(), payment)
-        others = [] if payment.wish else [method.name for method in methods if method.type != "CARD"]
+        methods = checkout.methods(self._engine.context(), payment)
+        others = [] if payment.agreement_request else [method.name for method in methods if method.type != "CARD"]
         return self._page(
             template,
             status,
@@ -181,11 +174,10 @@ class _Pages:
             methods=others,
             test_cards=cards.TEST_CARDS,
             default_card=cards.DEFAULT_CARD,
-            shopper=shopper.shown(payment) if shopper.is_asked(payment, self._emulator.settings) else {},
+            shopper=shopper.shown(payment) if shopper.is_asked(payment, self._engine.settings) else {},
         )
 
     def _portal_row(self, request: Request, payment: Payment) -> Document:
-        base_url = access.base_url(request.scope, self._emulator.public_url)
         return {
             "id": payment.id,
             "created": payment.created,
@@ -198,7 +190,7 @@ class _Pages:
             "refunded": payment.refunded,
             "cancelled": payment.cancelled + payment.released,
             "open": not self._is_closed(payment),
-            "page": views.hosted_url(base_url, self._emulator.present(), payment.id),
+            "page": views.hosted_url(base_url(request.scope, self._public_url), self._engine.context(), payment.id),
         }
 
     def _notice(self, text: str, status: int) -> Response:
@@ -218,7 +210,7 @@ def _newest(entries: dict[str, Payment]) -> list[str]:
 
 
 def _text_of(refusal: Refusal) -> str:
-    body = refusal.answer.body or {}
+    body = refusal.response.body or {}
     texts = [text for texts in body.get("errors", {}).values() for text in texts]
     return str(body.get("message") or " ".join(texts))
 

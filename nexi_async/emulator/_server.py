@@ -17,8 +17,8 @@ from anyio.abc import TaskStatus
 from attrs import frozen
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from nexi_async.emulator._broken_responses import BREAK_CONNECTION
 from nexi_async.emulator._emulator import CheckoutEmulator
-from nexi_async.emulator._faults import BREAK_CONNECTION
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
 _GRACE = 2

@@ -1,4 +1,4 @@
-"""Delivering events: ten attempts with growing delays, and only a 200 counts."""
+"""The webhook dispatcher: sends pending deliveries over HTTP when they are due, several at a time."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,84 +7,28 @@ import anyio
 import httpx
 from attrs import evolve
 
-from nexi_async.emulator._clock import Bell, Clock
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._state import Attempt, Delivery
+from nexi_async.emulator._engine.clock import Wakeup
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.deliveries import NotDelivered, described, record
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.state import Delivery
 
-AT_ONCE = 16
-_MOST_NAMED = 10
-_HINTS = {
-    401: "another Authorization than the receiver accepts",
-    403: "the receiver takes nothing from the sender's address, see its networks=",
-    500: "the handler failed, or there is none for the event: see the receiver's log",
-}
+MOST_CONCURRENT_ATTEMPTS = 16
 
 
-class NotDelivered(TimeoutError):
-    """Webhooks are still pending; the text names each with what its receiver answered.
-
-    Attributes:
-        deliveries: A line for each of them.
-    """
-
-    def __init__(self, why: str, deliveries: list[str]) -> None:
-        super().__init__(why, deliveries)
-        self.deliveries = deliveries
-
-    def __str__(self) -> str:
-        why, lines = self.args
-        more = len(lines) - _MOST_NAMED
-        return "\n  ".join([why, *lines[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
-
-
-def described(moment: Moment, delivery: Delivery) -> str:
-    """What is on its way where, what was answered so far, and what happens next."""
-    event, results = delivery.event, [attempt.result for attempt in delivery.attempts]
-    answered = "answered " + ", ".join(map(str, results)) if results else "not sent yet"
-    hint = f" ({_HINTS[results[-1]]})" if results and results[-1] in _HINTS else ""
-    seconds = max(0.0, delivery.due - moment.now)
-    then = f"sent again in {seconds:.1f} s of the emulator's clock" if delivery.state == "pending" else delivery.state
-    return f"{event.name} of payment {event.payment_id} to {delivery.hook.url}: {answered}{hint}, {then}"
-
-
-def record(moment: Moment, delivery: Delivery, result: int | str) -> None:
-    """Note an attempt: delivered after a 200, else due again after the schedule's delay, dropped at its end."""
-    delivery.attempts.append(Attempt(moment.now, result))
-    delays = moment.settings.delivery_retry_delays
-    if result == httpx.codes.OK:
-        _close(moment, delivery, "delivered")
-    elif len(delivery.attempts) > len(delays):
-        _close(moment, delivery, "dropped")
-    else:
-        delivery.due = moment.now + delays[len(delivery.attempts) - 1]
-        moment.books.outbox.add(delivery.due, delivery)
-
-
-def _close(moment: Moment, delivery: Delivery, state: str) -> None:
-    delivery.state = state
-    moment.books.undelivered -= 1
-
-
-class Courier:
-    """Takes due deliveries out of the books and sends them, as long as `run` runs.
+class WebhookDispatcher:
+    """Sends the pending deliveries of an engine, as long as `run` runs.
 
     Args:
-        clock: The emulator's clock.
-        present: The moment that is now, with all that was due done.
+        engine: Whose deliveries; its `on_change` wakes the dispatcher.
         transport: How requests are sent; the network by default.
     """
 
-    def __init__(self, clock: Clock, present: Callable[[], Moment], transport: httpx.AsyncBaseTransport | None) -> None:
-        self._clock = clock
-        self._present = present
+    def __init__(self, engine: Engine, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._engine = engine
         self._transport = transport
-        self._news = Bell()
-        self._progress = Bell()
-
-    def look_again(self) -> None:
-        """Something may have become due, or everything may be gone."""
-        self._news.ring()
-        self._progress.ring()
+        self._changed = Wakeup()
+        engine.on_change = self._changed.notify
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -99,34 +43,34 @@ class Courier:
         """
         tried: list[Delivery] = []
         async with self._sending() as transport:
-            while (moment := self._present()).books.outbox.is_due(moment.now):
-                _, delivery = moment.books.outbox.take()
+            while (context := self._engine.context()).state.pending_deliveries.is_due(context.now):
+                _, delivery = context.state.pending_deliveries.take()
                 await self._send(transport, delivery)
                 tried.append(delivery)
-        moment = self._present()
-        missed = [described(moment, delivery) for delivery in dict.fromkeys(tried) if delivery.state != "delivered"]
+        context = self._engine.context()
+        missed = [described(context, delivery) for delivery in dict.fromkeys(tried) if delivery.state != "delivered"]
         if missed:
             raise NotDelivered("not delivered:", missed)
         return len(tried)
 
     async def wait_delivered(self, seconds: float, hint: Callable[[], str]) -> None:
-        """Wait until nothing is on its way.
+        """Wait until no delivery is pending.
 
         Raises:
-            NotDelivered: Something still was after so many real seconds; `hint` says what may be missing.
+            NotDelivered: A delivery was still pending after so many real seconds; `hint` says what may be missing.
         """
         with anyio.move_on_after(seconds):
-            while self._present().books.undelivered:
-                await self._progress.wait()
-        moment = self._present()
-        if moment.books.undelivered:
-            pending = [entry for entry in moment.books.deliveries if entry.state == "pending"]
+            while self._engine.context().state.undelivered:
+                await self._changed.wait()
+        context = self._engine.context()
+        if context.state.undelivered:
+            pending = [entry for entry in context.state.deliveries if entry.state == "pending"]
             why = f"still pending after {seconds:g} s{hint()}:"
-            raise NotDelivered(why, [described(moment, delivery) for delivery in pending])
+            raise NotDelivered(why, [described(context, delivery) for delivery in pending])
 
     @asynccontextmanager
     async def _sending(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """The transport, which is only closed afterwards if it is the courier's own."""
+        """The transport, which is only closed afterwards if the dispatcher opened it."""
         if self._transport is not None:
             yield self._transport
             return
@@ -137,20 +81,20 @@ class Courier:
             await transport.aclose()
 
     async def _deliver_with(self, transport: httpx.AsyncBaseTransport) -> None:
-        free = anyio.Semaphore(AT_ONCE)
+        free = anyio.Semaphore(MOST_CONCURRENT_ATTEMPTS)
         async with anyio.create_task_group() as attempts:
             while True:
-                moment = self._present()
-                while moment.books.outbox.is_due(moment.now):
+                context = self._engine.context()
+                while context.state.pending_deliveries.is_due(context.now):
                     await free.acquire()
-                    _, delivery = moment.books.outbox.take()
+                    _, delivery = context.state.pending_deliveries.take()
                     attempts.start_soon(self._attempt, transport, delivery, free)
-                await self._news.wait(self._seconds_until_next(self._present()))
+                await self._changed.wait(self._seconds_until_next(self._engine.context()))
 
-    def _seconds_until_next(self, moment: Moment) -> float | None:
-        books = moment.books
-        times = [due for due in (books.outbox.next_due(), books.agenda.next_due()) if due is not None]
-        return self._clock.real_seconds_until(min(times)) if times else None
+    def _seconds_until_next(self, context: Context) -> float | None:
+        state = context.state
+        times = [due for due in (state.pending_deliveries.next_due(), state.schedule.next_due()) if due is not None]
+        return self._engine.clock.real_seconds_until(min(times)) if times else None
 
     async def _attempt(self, transport: httpx.AsyncBaseTransport, delivery: Delivery, free: anyio.Semaphore) -> None:
         try:
@@ -159,14 +103,14 @@ class Courier:
             free.release()
 
     async def _send(self, transport: httpx.AsyncBaseTransport, delivery: Delivery) -> None:
-        moment = self._present()
+        context = self._engine.context()
         try:
-            result = await _post(transport, delivery, moment.settings.delivery_timeout)
+            result = await _post(transport, delivery, context.settings.delivery_timeout)
         except anyio.get_cancelled_exc_class():
-            moment.books.outbox.add(delivery.due, delivery)  # for whoever delivers next
+            context.state.pending_deliveries.add(delivery.due, delivery)  # for whoever delivers next
             raise
-        record(evolve(self._present(), books=moment.books), delivery, result)
-        self.look_again()
+        record(evolve(self._engine.context(), state=context.state), delivery, result)
+        self._changed.notify()
 
 
 async def _post(transport: httpx.AsyncBaseTransport, delivery: Delivery, seconds: float) -> int | str:
@@ -184,8 +128,8 @@ async def _post(transport: httpx.AsyncBaseTransport, delivery: Delivery, seconds
 
 
 def _request(delivery: Delivery) -> httpx.Request:
-    hook = delivery.hook
-    headers = [("Content-Type", "application/json"), *hook.headers]
-    if hook.authorization is not None:
-        headers.append(("Authorization", hook.authorization))
-    return httpx.Request("POST", hook.url, headers=headers, content=delivery.body)
+    webhook = delivery.webhook
+    headers = [("Content-Type", "application/json"), *webhook.headers]
+    if webhook.authorization is not None:
+        headers.append(("Authorization", webhook.authorization))
+    return httpx.Request("POST", webhook.url, headers=headers, content=delivery.body)

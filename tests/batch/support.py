@@ -56,7 +56,7 @@ class Shop:
 
     def charged(self) -> Counter[str]:
         """How often each job was charged, as the emulator's books have it."""
-        return charges_in(self.emulator.books()["payments"])
+        return charges_in(self.emulator.state()["payments"])
 
 
 def charges_in(payments: Iterable[dict[str, object]]) -> Counter[str]:

@@ -11,7 +11,7 @@ import pytest
 from nexi_async import InvalidRequest, Poll, Unauthorized
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, JobState, Ledger, Scope
 from nexi_async.batch._bulk_worker_pool import BULK_SIZE
-from nexi_async.emulator import Fault
+from nexi_async.emulator import InjectedFault
 from tests.batch.support import Shop, job, no_time, order
 from tests.scripted import ScriptedAPI, answer, client
 
@@ -36,7 +36,7 @@ async def charge(shop: Shop) -> list[JobResult]:
 
 def bulk_runs(shop: Shop) -> int:
     """How many bulk runs the emulator has."""
-    return len(shop.emulator.books()["bulkRuns"])
+    return len(shop.emulator.state()["bulkRuns"])
 
 
 async def test_bundles_charge_everybody_once(shop: Shop) -> None:
@@ -86,7 +86,7 @@ async def test_kinds_and_second_charges_go_into_bundles_of_their_own(shop: Shop)
 async def test_lost_answers_start_no_second_run(shop: Shop, path: str) -> None:
     """Whether that of the request or of a question gets lost: the bulk is found again by its name."""
     await shop.ledger.plan("r", shop.jobs(30))
-    shop.emulator.set_faults([Fault(fault="lose_answer", path=path)])
+    shop.emulator.set_faults([InjectedFault(fault="lose_response", path=path)])
     assert {result.state for result in await charge(shop)} == {JobState.UNKNOWN}
     shop.emulator.set_faults([])
 

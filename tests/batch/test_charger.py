@@ -26,7 +26,7 @@ from nexi_async import (
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
 from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._results import JobOutcome
-from nexi_async.emulator import Fault, Settings
+from nexi_async.emulator import InjectedFault, Settings
 from tests.batch.support import Shop, job, no_time, open_shop, order
 from tests.scripted import ScriptedAPI, answer, client
 
@@ -40,7 +40,7 @@ async def test_everybody_is_charged_once(shop: Shop) -> None:
 
     results = await shop.charge()
 
-    booked = {payment["paymentId"]: payment for payment in shop.emulator.books()["payments"]}
+    booked = {payment["paymentId"]: payment for payment in shop.emulator.state()["payments"]}
     assert {result.reference for result in results} == {f"job-{n}" for n in range(60)}
     assert all(result.state is JobState.CHARGED for result in results)
     assert all(booked[str(r.payment_id)]["charges"][0]["chargeId"] == r.charge_id for r in results)
@@ -140,11 +140,11 @@ async def test_external_references_are_looked_up(shop: Shop, kind: str) -> None:
 
 
 FAULTS = [
-    Fault(fault="lose_answer", method="POST", path=CHARGE, rate=0.2),
-    Fault(fault="status", method="POST", path=CHARGE, status=500, rate=0.2),
-    Fault(fault="status", method="POST", path=CHARGE, status=429, rate=0.1),
-    Fault(fault="cut", method="POST", path=CHARGE, after_bytes=10, rate=0.1),
-    Fault(fault="status", method="GET", status=500, rate=0.2),
+    InjectedFault(fault="lose_response", method="POST", path=CHARGE, rate=0.2),
+    InjectedFault(fault="status", method="POST", path=CHARGE, status=500, rate=0.2),
+    InjectedFault(fault="status", method="POST", path=CHARGE, status=429, rate=0.1),
+    InjectedFault(fault="cut", method="POST", path=CHARGE, after_bytes=10, rate=0.1),
+    InjectedFault(fault="status", method="GET", status=500, rate=0.2),
 ]
 
 
@@ -304,7 +304,7 @@ async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
 async def test_a_dead_api_stops_the_run(shop: Shop) -> None:
     """Nothing but trouble ends it long before everybody was tried."""
     await shop.ledger.plan("r", shop.jobs(300))
-    shop.emulator.set_faults([Fault(fault="status", status=500)])
+    shop.emulator.set_faults([InjectedFault(fault="status", status=500)])
     charger = shop.charger()
 
     results = [result async for result in charger]

@@ -13,7 +13,7 @@ from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
 from nexi_async.batch._distributed import SHARD_SIZE, ShardWorker
 from nexi_async.batch._ledger.claims import Scope
-from nexi_async.emulator import Fault
+from nexi_async.emulator import InjectedFault
 from tests.batch.support import Shop, job, no_time, open_shop
 
 
@@ -34,7 +34,7 @@ async def test_a_shard_that_two_have_is_charged_once(postgres_shop: Shop, postgr
     """Both take the same jobs at the same time, and answers get lost: every job is charged once, and both agree."""
     shop = postgres_shop
     await shop.ledger.plan("r", shop.jobs(150))
-    shop.emulator.set_faults([Fault(fault="lose_answer", method="POST", rate=0.1)])
+    shop.emulator.set_faults([InjectedFault(fault="lose_response", method="POST", rate=0.1)])
 
     async def charge() -> None:
         async with Ledger.open(postgres_url) as ledger:

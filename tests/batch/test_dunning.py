@@ -84,7 +84,7 @@ async def test_an_attempt_waits_for_its_date_and_has_a_key_of_its_own(shop: Shop
 
     assert [(result.state, result.attempts) for result in results] == [("declined", 2), ("declined", 3)]
     assert [result.idempotency_key for result in results] == [derive_key("r", "1", 2), derive_key("r", "1", 3)]
-    assert len(shop.emulator.books()["payments"]) == 3
+    assert len(shop.emulator.state()["payments"]) == 3
     assert shop.charged() == Counter()
 
 

@@ -17,7 +17,7 @@ from nexi_async._idempotency import is_remembered
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
 from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._results import JobOutcome
-from nexi_async.emulator import CheckoutEmulator, Clock, Fault
+from nexi_async.emulator import CheckoutEmulator, Clock, InjectedFault
 from tests.batch.support import START, SWIFT, Shop, charges_in, job, no_time
 
 DAY = 86_400.0
@@ -123,7 +123,7 @@ async def test_a_machine_that_wakes_up_days_later_charges_nobody_twice(sqlite_ur
         await other.work()
         days.pass_by(25 * 3600)
         network.wakes.set()
-    assert charges_in(days.emulator.books()["payments"]) == Counter({f"job-{n}": 1 for n in range(600)})
+    assert charges_in(days.emulator.state()["payments"]) == Counter({f"job-{n}": 1 for n in range(600)})
 
 
 async def test_a_machine_that_sleeps_alone_goes_on(sqlite_url: str, days: Days) -> None:
@@ -139,7 +139,7 @@ async def test_a_machine_that_sleeps_alone_goes_on(sqlite_url: str, days: Days) 
             network.wakes.set()
         summary = await sleeper.ledger.summary("r")
         in_review = [item.reference async for item in sleeper.ledger.in_review("r")]
-    charged = charges_in(days.emulator.books()["payments"])
+    charged = charges_in(days.emulator.state()["payments"])
     assert max(charged.values()) == 1
     assert 0 < len(in_review) <= 64
     assert summary.count(JobState.CHARGED) + len(in_review) == 150
@@ -152,7 +152,7 @@ async def test_a_machine_that_sleeps_alone_goes_on(sqlite_url: str, days: Days) 
 async def left_unknown(shop: Shop) -> None:
     """A run of one job whose charge got lost with its answer, a day ago."""
     await shop.ledger.plan("r", shop.jobs(1))
-    shop.emulator.set_faults([Fault(fault="lose_answer")])
+    shop.emulator.set_faults([InjectedFault(fault="lose_response")])
     await shop.charge()
     shop.emulator.set_faults([])
 

@@ -28,7 +28,7 @@ DECLINED = 0.05
 
 CHARGES = {"method": "POST", "path": "/v1/subscriptions/*/charges"}
 FAULTS = [
-    {"fault": "lose_answer", "rate": 0.03, **CHARGES},
+    {"fault": "lose_response", "rate": 0.03, **CHARGES},
     {"fault": "status", "status": 500, "rate": 0.02, **CHARGES},
     {"fault": "status", "status": 429, "rate": 0.02, **CHARGES},
 ]

@@ -20,7 +20,7 @@ import pytest
 
 from nexi_async import AsyncCheckout
 from nexi_async.batch import BatchCharger, JobResult, JobState
-from nexi_async.emulator import Fault
+from nexi_async.emulator import InjectedFault
 from tests.batch.processes import batch, running_emulator
 from tests.batch.support import SWIFT, Shop, open_shop
 
@@ -171,7 +171,9 @@ async def test_leaving_a_block_does_not_wait_for_ever(shop: Shop, monkeypatch: p
     """What is still under way then is broken off, and asked for when the run is gone on with."""
     monkeypatch.setattr("nexi_async.batch._charger.EXIT_TIMEOUT_SECONDS", 0.2)
     await shop.ledger.plan("r", shop.jobs(20))
-    shop.emulator.set_faults([Fault(fault="delay", seconds=60, method="POST", rate=0.2)])  # its clock stands still
+    shop.emulator.set_faults(
+        [InjectedFault(fault="delay", seconds=60, method="POST", rate=0.2)]
+    )  # its clock stands still
     with anyio.fail_after(10):
         async with shop.charger(concurrency=5) as results:
             async for _ in results:

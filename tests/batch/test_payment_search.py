@@ -139,7 +139,7 @@ async def paid_out(shop: Shop) -> Shop:
 
 async def test_payouts_are_read_since_the_job_was_sent(paid_out: Shop) -> None:
     """The emulator's reports name the payment, the charge and the subscription."""
-    (payment, _) = paid_out.emulator.books()["payments"]
+    (payment, _) = paid_out.emulator.state()["payments"]
     item = attrs.evolve(ITEM, subscription_id=payment["subscription"]["id"])
     search = await PaymentSearch.run(paid_out.checkout, [item], today=TODAY)
     ((charge,),) = search.found.values()

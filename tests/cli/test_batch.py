@@ -266,7 +266,7 @@ def test_reports_are_for_their_owner_and_follow_no_link(at: Path, emulator: Emul
 def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: EmulatorProcess) -> None:
     """The charge happened, its answer got lost, and the key is too old to ask by."""
     run("plan", jobs(at, emulator, 2), "--run", "r")
-    lose_answers_of_old(at, emulator)
+    lose_responses_of_old(at, emulator)
     assert emulator.charged() == {"job-0": 1, "job-1": 1}
     listed = run("review", "--run", "r")
     assert (listed.exit_code, "2 jobs are in review." in listed.stdout) == (1, True)
@@ -280,10 +280,10 @@ def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: Emul
     assert run("status", "--run", "r").exit_code == 1
 
 
-def lose_answers_of_old(at: Path, emulator: EmulatorProcess) -> None:
+def lose_responses_of_old(at: Path, emulator: EmulatorProcess) -> None:
     """Charge the run, lose every answer, and let a day pass; what was charged is paid out meanwhile."""
     emulator.control("PUT", "settings", {"payout_days": 0})
-    emulator.control("PUT", "faults", [{"fault": "lose_answer"}])
+    emulator.control("PUT", "faults", [{"fault": "lose_response"}])
     assert run("run", "--run", "r").exit_code != 0
     emulator.control("PUT", "faults", [])
     emulator.control("POST", "clock", {"advance": 25 * 3600})
@@ -307,7 +307,7 @@ def test_what_is_paid_out_is_found_and_checked(
     """The payouts name the payment of each job; another job's is refused."""
     monkeypatch.setenv("NEXI_BASE_URL", punctual.url)
     run("plan", jobs(at, punctual, 2), "--run", "r")
-    lose_answers_of_old(at, punctual)
+    lose_responses_of_old(at, punctual)
     lines = run("review", "--run", "r", "--look-up").stdout.splitlines()
     first, second = (line.split()[1:5] for line in lines if line.startswith("    fits: "))
 
@@ -329,7 +329,7 @@ def test_what_is_paid_out_is_found_and_checked(
 def test_what_is_not_paid_out_may_have_happened(at: Path, emulator: EmulatorProcess) -> None:
     """Not to be found is no proof, and the review says so; an unknown payment is refused."""
     run("plan", jobs(at, emulator, 2), "--run", "r")
-    lose_answers_of_old(at, emulator)
+    lose_responses_of_old(at, emulator)
     with sqlite3.connect(at / "ledger.db") as ledger:
         ledger.execute("UPDATE nexi_batch_jobs SET amount = 1")
     ledger.close()

@@ -14,9 +14,9 @@ from nexi_async._models.charge import ChargePayment
 from nexi_async._models.create_payment import CreatePayment
 from nexi_async._models.refund import RefundRequest
 from nexi_async._models.subscription import ChargeSubscription
-from nexi_async.emulator import _validation as validation
-from nexi_async.emulator._fields import Table
-from nexi_async.emulator._state import KINDS
+from nexi_async.emulator._engine import validation
+from nexi_async.emulator._engine.fields import Object
+from nexi_async.emulator._engine.state import KINDS
 from tests.contract import shapes
 from tests.contract.catalogue import CATALOGUE, VARIANTS
 from tests.contract.examples import Document
@@ -34,7 +34,7 @@ class Request:
     operation: str
     shape: Shape
     model: Model
-    table: Table
+    table: Object
 
     def examples(self) -> Iterator[Document]:
         """The bodies of the catalogue."""

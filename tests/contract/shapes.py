@@ -52,7 +52,7 @@ def flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def moment(value: Any) -> bool:
+def context(value: Any) -> bool:
     """RFC 3339 with 0 to 7 digits of fraction."""
     pattern = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?(Z|[+-]\d\d:\d\d)"
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None
@@ -131,7 +131,7 @@ _CHECKOUT: Shape = {
         "textOptions?": {"completePaymentButtonText?": text},
     },
     "countryCode?": text,
-    "expiresAt?": moment,
+    "expiresAt?": context,
 }
 _FEES: Shape = [{"name?": text, "fee?": ORDER_ITEM}]
 
@@ -142,7 +142,7 @@ CREATE_PAYMENT: Shape = {
     "notifications?": NOTIFICATIONS,
     "subscription?": {
         "subscriptionId?": text,
-        "endDate?": moment,
+        "endDate?": context,
         "interval?": money,
         "allowVariableAmount?": flag,
     },
@@ -202,7 +202,7 @@ CARD_PAYMENT: Shape = {
 
 # --- answers about payments -------------------------------------------------------------------------------------------
 
-CREATED_PAYMENT: Shape = {"paymentId": identifier, "expiresAt?": moment, "hostedPaymentPageUrl?": text}
+CREATED_PAYMENT: Shape = {"paymentId": identifier, "expiresAt?": context, "hostedPaymentPageUrl?": text}
 CHARGE_RECEIPT: Shape = {"chargeId": identifier, "invoice?": {"invoiceNumber?": text}}
 REFUND_RECEIPT: Shape = {"refundId": identifier}
 CARD_PAYMENT_RECEIPT: Shape = {"paymentId": identifier, "idempotencyKey?": text}
@@ -276,15 +276,15 @@ RETRIEVED_PAYMENT: Shape = {
         "paymentDetails?": _PAYMENT_DETAILS,
         "orderDetails": {"amount": money, "currency": text, "reference?": text},
         "checkout": {"url": text, "cancelUrl?": text},
-        "created": moment,
-        "expiresAt?": moment,
+        "created": context,
+        "expiresAt?": context,
         "refunds?": [
             {
                 "refundId": identifier,
                 "amount": money,
                 "surchargeAmount?": money,
                 "state": one_of("Pending", "Cancelled", "Failed", "Completed", "Expired"),
-                "lastUpdated?": moment,
+                "lastUpdated?": context,
                 "orderItems?": [ORDER_ITEM],
             }
         ],
@@ -293,11 +293,11 @@ RETRIEVED_PAYMENT: Shape = {
                 "chargeId": identifier,
                 "amount": money,
                 "surchargeAmount?": money,
-                "created?": moment,
+                "created?": context,
                 "orderItems?": [ORDER_ITEM],
             }
         ],
-        "terminated?": moment,
+        "terminated?": context,
         "subscription?": {"id": identifier},
         "unscheduledSubscription?": {"unscheduledSubscriptionId": identifier},
         "myReference?": text,
@@ -317,7 +317,7 @@ SUBSCRIPTION: Shape = {
     "subscriptionId": identifier,
     "frequency?": money,
     "interval": money,
-    "endDate": moment,
+    "endDate": context,
     "paymentDetails": _STORED_CARD,
     "importError?": {
         "importStepsResponseCode?": text,
@@ -386,7 +386,7 @@ _PAYMENT_ACTION: Shape = {
     "paymentAction": one_of("CHARGE", "REFUND", "DEPOSIT"),
     "paymentMethod?": or_null(text),
     "paymentType?": or_null(text),
-    "timestamp?": or_null(moment),
+    "timestamp?": or_null(context),
     "reference?": or_null(text),
     "invoiceNumber?": or_null(text),
     "amount": money,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexi_async.emulator import _cards as cards
+from nexi_async.emulator._engine import cards
 from tests.contract.examples import AMOUNT, EMBEDDED_JSON, ITEM_JSON, KEY, ORDER_JSON
 from tests.contract.world import Change, World
 
@@ -43,7 +43,7 @@ async def paid_out(world: World) -> None:
     """The charge has reached the merchant's bank account."""
     await charged(world)
     world.emulator.advance(4 * DAY)
-    (payout,) = world.emulator.books()["payouts"]
+    (payout,) = world.emulator.state()["payouts"]
     world.ids["id"] = payout["id"]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pytest
 
 from nexi_async import AsyncCheckout
-from nexi_async.emulator._operations import CALLS
+from nexi_async.emulator._engine.endpoints import ENDPOINTS
 from tests.contract.catalogue import CARD_PAYMENTS, CATALOGUE, PAYMENTS, REPORTS, SUBSCRIPTIONS
 from tests.contract.refusals import USUAL
 from tests.contract.row import Row
@@ -51,13 +51,13 @@ def in_the_emulators_words(rows: Iterable[Row]) -> set[tuple[str, str]]:
 
 def test_emulator_has_the_same_calls() -> None:
     """The emulator takes the calls of the table and no others."""
-    assert {(wire.method, wire.path) for wire in CALLS} == in_the_emulators_words(CATALOGUE)
+    assert {(wire.method, wire.path) for wire in ENDPOINTS} == in_the_emulators_words(CATALOGUE)
 
 
 def test_emulator_remembers_the_same_keys() -> None:
     """A POST takes a key in the table exactly if the emulator remembers it."""
     keyed = in_the_emulators_words(row for row in CATALOGUE if row.keyed and row.method == "POST")
-    assert {(wire.method, wire.path) for wire in CALLS if wire.keyed} == keyed
+    assert {(wire.method, wire.path) for wire in ENDPOINTS if wire.keyed} == keyed
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.call)

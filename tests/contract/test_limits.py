@@ -10,10 +10,11 @@ import pytest
 
 from nexi_async import _codec as codec
 from nexi_async._models import rules
-from nexi_async.emulator import CheckoutEmulator, Refusal, Settings
-from nexi_async.emulator import _validation as validation
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._notifications import hooks_of
+from nexi_async.emulator import Clock, Refusal, Settings
+from nexi_async.emulator._engine import validation
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.webhooks import webhooks_of
 from tests.contract.examples import Document
 from tests.contract.requests import REQUESTS, Request
 
@@ -62,10 +63,10 @@ def judged_by_sdk(request: Request, body: Document) -> bool:
         return False
 
 
-def judged_by_emulator(moment: Moment, request: Request, body: Document) -> bool:
+def judged_by_emulator(context: Context, request: Request, body: Document) -> bool:
     """Whether the emulator would take it."""
     try:
-        hooks_of(moment, validation.read(request.table, body, moment.settings))
+        webhooks_of(context, validation.read(request.table, body, context.settings))
     except Refusal:
         return False
     return True
@@ -109,13 +110,13 @@ def name_of(path: Path) -> str:
 
 def differences(request: Request) -> Iterator[tuple[str, bool]]:
     """Each place where the two judge differently, and whether it is the SDK that would send."""
-    moment = CheckoutEmulator(settings=TO_THE_LETTER).present()
+    context = Engine(TO_THE_LETTER, clock=Clock()).context()
     for body in request.examples():
         for path, value in places(body):
             for other in others(value):
                 spoilt = changed(body, path, other)
                 would_send = judged_by_sdk(request, spoilt)
-                if would_send != judged_by_emulator(moment, request, spoilt):
+                if would_send != judged_by_emulator(context, request, spoilt):
                     yield name_of(path), would_send
 
 

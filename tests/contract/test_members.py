@@ -25,7 +25,7 @@ from nexi_async._models.subscription import (
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
 )
-from nexi_async.emulator._fields import Many, Table
+from nexi_async.emulator._engine.fields import Array, Object
 from tests.contract import shapes
 from tests.contract.requests import REQUESTS, Model, Request
 from tests.contract.shapes import Shape
@@ -105,12 +105,12 @@ def members(hint: Any, path: str = "") -> Iterator[str]:
 
 def members_of_table(kind: object, path: str = "") -> Iterator[str]:
     """The same of a table of the emulator."""
-    if isinstance(kind, Many):
+    if isinstance(kind, Array):
         yield from members_of_table(kind.kind, f"{path}[]")
-    elif isinstance(kind, Table):
+    elif isinstance(kind, Object):
         for name, inner in kind.members.values():
             here = shapes.join(path, name)
-            yield here if name in kind.needed else f"{here}?"
+            yield here if name in kind.required else f"{here}?"
             yield from members_of_table(inner, here)
 
 

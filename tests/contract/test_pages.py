@@ -109,13 +109,13 @@ async def test_waiting_for_a_run(kind: Kind, group: Group) -> None:
     """While a run goes on, each item comes once, in its final state, and every charge is real."""
     async with started(kind, count=7, seconds=0.3) as run:
         found = await listed(group(run.checkout).bulk_charges(run.bulk_id, page_size=3, poll=SOON))
-        books = run.world.emulator.books()
+        state = run.world.emulator.state()
     assert run.asked > 3
     assert Counter(item.subscription_id for item in found) == Counter([*run.charged, run.declined])
     assert {item.subscription_id: item.status for item in found} == dict.fromkeys(
         run.charged, BulkItemStatus.SUCCEEDED
     ) | {run.declined: BulkItemStatus.FAILED}
-    charges = {charge["chargeId"] for payment in books["payments"] for charge in payment.get("charges", ())}
+    charges = {charge["chargeId"] for payment in state["payments"] for charge in payment.get("charges", ())}
     assert {item.charge_id for item in found if item.charge_id} == charges
     assert len(charges) == len(run.charged)
 
@@ -127,7 +127,7 @@ async def test_items_come_as_soon_as_they_are_final(kind: Kind, group: Group) ->
         items = group(run.checkout).bulk_charges(run.bulk_id, poll=SOON)
         async with aclosing(items):
             first = await anext(items)
-            (document,) = run.world.emulator.books()["bulkRuns"]
+            (document,) = run.world.emulator.state()["bulkRuns"]
     assert (first.subscription_id, first.status, first.code) == (run.declined, BulkItemStatus.FAILED, "05")
     assert document["status"] == "Processing"
 
@@ -173,7 +173,7 @@ async def test_waiting_for_a_verification(kind: Kind, group: Group) -> None:
             checks = [SubscriptionToVerify(external_reference=f"imported-{number}") for number in (1, 2, 3, 4)]
             receipt = await group(checkout).verify_bulk(subscriptions=checks)
             found = await listed(group(checkout).bulk_verifications(receipt.bulk_id, page_size=2, poll=SOON))
-        assert world.emulator.books()["payments"] == []
+        assert world.emulator.state()["payments"] == []
     states = {item.external_reference: item.status.value for item in found}
     assert len(found) == 4
     assert states == dict.fromkeys(["imported-1", "imported-2", "imported-3"], "Succeeded") | {"imported-4": "Failed"}

@@ -37,13 +37,13 @@ ERRORS: dict[int, tuple[type[APIError], Outcome]] = {
 }
 PARTNER = "100512877"
 
-CALLS = [(row, name, ask) for row in CATALOGUE for name, ask in row.through.items()]
+ENDPOINTS = [(row, name, ask) for row in CATALOGUE for name, ask in row.through.items()]
 EXAMPLES = [(row, ask) for row in [*CATALOGUE, *VARIANTS] for ask in row.through.values()]
-REFUSALS = [(row, status, ask) for row, _, ask in CALLS for status in row.error_statuses]
+REFUSALS = [(row, status, ask) for row, _, ask in ENDPOINTS for status in row.error_statuses]
 
-NAMES = [name for _, name, _ in CALLS]
+NAMES = [name for _, name, _ in ENDPOINTS]
 
-each_call = pytest.mark.parametrize(("row", "ask"), [(row, ask) for row, _, ask in CALLS], ids=NAMES)
+each_call = pytest.mark.parametrize(("row", "ask"), [(row, ask) for row, _, ask in ENDPOINTS], ids=NAMES)
 
 
 def only_request(world: World) -> httpx.Request:
@@ -80,7 +80,7 @@ async def test_gives_a_model(row: Row, ask: Ask) -> None:
     assert getattr(found, "idempotency_key", KEY) == KEY
 
 
-@pytest.mark.parametrize(("row", "name", "ask"), CALLS, ids=NAMES)
+@pytest.mark.parametrize(("row", "name", "ask"), ENDPOINTS, ids=NAMES)
 async def test_tells_hooks_its_name(row: Row, name: str, ask: Ask) -> None:
     """Hooks are told the operation by the name of the method that the user called."""
     attempts: list[Attempt] = []
@@ -107,7 +107,7 @@ async def test_names_the_partners_merchant(row: Row, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("row", "status", "ask"),
     REFUSALS,
-    ids=[f"{name} {status}" for row, name, _ in CALLS for status in row.error_statuses],
+    ids=[f"{name} {status}" for row, name, _ in ENDPOINTS for status in row.error_statuses],
 )
 async def test_refusal(row: Row, status: int, ask: Ask) -> None:
     """Each documented error is raised as its class, with its outcome, its key and what the API said."""

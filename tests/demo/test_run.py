@@ -67,7 +67,7 @@ def test_a_lost_response_charges_nobody_twice() -> None:
 
 def test_a_difference_is_exit_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If the emulator reports another amount than the SDK and the webhooks, the command says where, and fails."""
-    actual = CheckoutEmulator.books
+    actual = CheckoutEmulator.state
 
     def altered(emulator: CheckoutEmulator) -> dict[str, Any]:
         state = actual(emulator)
@@ -76,7 +76,7 @@ def test_a_difference_is_exit_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path
                 charge["amount"] += 1
         return state
 
-    monkeypatch.setattr(CheckoutEmulator, "books", altered)
+    monkeypatch.setattr(CheckoutEmulator, "state", altered)
     file = tmp_path / "orders.jsonl"
     file.write_text(json.dumps(ODD_ORDERS[1]))
     result = CliRunner().invoke(app, ["demo", "--orders", str(file), "--subscriptions", "0"])

@@ -42,7 +42,7 @@ class Visitor:
     @property
     def paid_with(self) -> str | None:
         """The method that the payment was paid with."""
-        (payment,) = self.emulator.books()["payments"]
+        (payment,) = self.emulator.state()["payments"]
         method: str | None = payment["paymentDetails"].get("paymentMethod")
         return method
 

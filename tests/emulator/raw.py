@@ -32,7 +32,7 @@ def order(amount: int = 12500, **changes: object) -> Document:
     return {"items": items, "amount": amount, "currency": "SEK", "reference": "order-77"} | changes
 
 
-def hooks(*names: str, url: str = "https://shop.test/hooks", **changes: object) -> Document:
+def webhooks(*names: str, url: str = "https://shop.test/hooks", **changes: object) -> Document:
     """Notifications for these events."""
     entries = [{"eventName": name, "url": url, "authorization": "q7Lw2ZtB9fKx4RdN"} | changes for name in names]
     return {"webHooks": entries}
@@ -71,29 +71,29 @@ class Wire:
 
     async def create(self, amount: int = 12500, **changes: object) -> str:
         """Create a hosted payment and return its id."""
-        answer = await self.post("/v1/payments", hosted(amount, **changes))
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["paymentId"])
+        response = await self.post("/v1/payments", hosted(amount, **changes))
+        assert response.status_code == 201, response.text
+        return str(response.json()["paymentId"])
 
     async def reserved(self, amount: int = 12500, *, pay: Document | None = None, **changes: object) -> str:
         """Create a payment and pay it as the shopper."""
         payment_id = await self.create(amount, **changes)
-        answer = await self.post(f"/emulator/payments/{payment_id}/pay", pay or {})
-        assert answer.status_code == 200, answer.text
+        response = await self.post(f"/emulator/payments/{payment_id}/pay", pay or {})
+        assert response.status_code == 200, response.text
         return payment_id
 
     async def charged(self, amount: int = 12500, **changes: Any) -> tuple[str, str]:
         """Create, pay and charge; returns the ids of the payment and of the charge."""
         payment_id = await self.reserved(amount, **changes)
-        answer = await self.post(f"/v1/payments/{payment_id}/charges", {"amount": amount})
-        assert answer.status_code == 201, answer.text
-        return payment_id, str(answer.json()["chargeId"])
+        response = await self.post(f"/v1/payments/{payment_id}/charges", {"amount": amount})
+        assert response.status_code == 201, response.text
+        return payment_id, str(response.json()["chargeId"])
 
     async def payment(self, payment_id: str) -> Document:
         """The payment object."""
-        answer = await self.get(f"/v1/payments/{payment_id}")
-        assert answer.status_code == 200, answer.text
-        found: Document = answer.json()["payment"]
+        response = await self.get(f"/v1/payments/{payment_id}")
+        assert response.status_code == 200, response.text
+        found: Document = response.json()["payment"]
         return found
 
     async def summary(self, payment_id: str) -> Document:

@@ -34,7 +34,7 @@ def send(request: pytest.FixtureRequest, served: CheckoutEmulator) -> Iterator[S
 
 def signed_up(emulator: CheckoutEmulator) -> int:
     """How many subscriptions there are: none after a reset."""
-    return len(emulator.books()["subscriptions"])
+    return len(emulator.state()["subscriptions"])
 
 
 FOREIGN = ("evil.example", "evil.example:8400", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.7")
@@ -44,9 +44,9 @@ FOREIGN = ("evil.example", "evil.example:8400", "localhost.evil.example", "127.0
 def test_foreign_hosts_are_refused(send: Send, path: str) -> None:
     """A name that somebody else has pointed at this machine (DNS rebinding) reads nothing."""
     for host in FOREIGN:
-        answer = send("GET", path, headers={"Host": host, "Authorization": "emulator-secret-key"})
-        assert answer.status_code == 421, host
-        assert "--allow-host" in answer.json()["message"]
+        response = send("GET", path, headers={"Host": host, "Authorization": "emulator-secret-key"})
+        assert response.status_code == 421, host
+        assert "--allow-host" in response.json()["message"]
 
 
 def test_own_hosts_are_served(send: Send) -> None:
@@ -72,9 +72,9 @@ def test_own_hosts_are_served(send: Send) -> None:
 )
 def test_cross_site_posts_change_nothing(send: Send, served: CheckoutEmulator, headers: dict[str, str]) -> None:
     """What a page of another site can send without asking: another Origin, or a type that a form can have."""
-    answer = send("POST", "/emulator/reset", headers=headers, content=b"{}")
-    assert answer.status_code == (403 if "Origin" in headers else 415)
-    assert answer.json()["message"]
+    response = send("POST", "/emulator/reset", headers=headers, content=b"{}")
+    assert response.status_code == (403 if "Origin" in headers else 415)
+    assert response.json()["message"]
     assert signed_up(served) == 1
 
 
@@ -128,22 +128,22 @@ async def created(emulator: CheckoutEmulator, base_url: str, app: Any = None, **
 )
 async def test_in_process_every_address_is_its_own(base_url: str) -> None:
     """A transport into the app knows no other address than that of the request."""
-    answer = await created(CheckoutEmulator(), base_url)
-    assert answer.json()["hostedPaymentPageUrl"].startswith(base_url.removesuffix(":443") + "/hostedpaymentpage/?")
+    response = await created(CheckoutEmulator(), base_url)
+    assert response.json()["hostedPaymentPageUrl"].startswith(base_url.removesuffix(":443") + "/hostedpaymentpage/?")
 
 
 async def test_mounted_in_another_app() -> None:
     """The addresses of pages begin with where it is mounted."""
     emulator = CheckoutEmulator()
-    answer = await created(emulator, "https://shop.test/nexi/", Starlette(routes=[Mount("/nexi", emulator)]))
-    assert answer.json()["hostedPaymentPageUrl"].startswith("https://shop.test/nexi/hostedpaymentpage/?")
+    response = await created(emulator, "https://shop.test/nexi/", Starlette(routes=[Mount("/nexi", emulator)]))
+    assert response.json()["hostedPaymentPageUrl"].startswith("https://shop.test/nexi/hostedpaymentpage/?")
 
 
 async def test_a_public_url_of_its_own() -> None:
     """What shoppers are sent to can be said, and is then an address of its own too."""
     emulator = CheckoutEmulator(public_url="https://pay.example:8443/nexi/")
-    answer = await created(emulator, "https://emulator.test", Host="pay.example:8443")
-    assert answer.json()["hostedPaymentPageUrl"].startswith("https://pay.example:8443/nexi/hostedpaymentpage/?")
+    response = await created(emulator, "https://emulator.test", Host="pay.example:8443")
+    assert response.json()["hostedPaymentPageUrl"].startswith("https://pay.example:8443/nexi/hostedpaymentpage/?")
     assert (await created(emulator, "https://emulator.test", Host="evil.example")).status_code == 421
 
 
@@ -193,6 +193,6 @@ async def test_shoppers_are_sent_to_http_only(member: str, url: str) -> None:
     body = hosted() | {"checkout": hosted()["checkout"] | {member: url}}
     transport = httpx.ASGITransport(CheckoutEmulator())
     async with httpx.AsyncClient(transport=transport, base_url="https://emulator.test") as client:
-        answer = await client.post("/v1/payments", json=body, headers={"Authorization": "emulator-secret-key"})
-    assert answer.status_code == 400
-    assert list(answer.json()["errors"]) == [f"checkout.{member}"]
+        response = await client.post("/v1/payments", json=body, headers={"Authorization": "emulator-secret-key"})
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == [f"checkout.{member}"]

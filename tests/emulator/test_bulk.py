@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator, Settings
-from tests.emulator.raw import Wire, hooks, order
+from tests.emulator.raw import Wire, order, webhooks
 
 KINDS = [
     ("subscriptions", "subscriptionId", "subscriptions", "scheduled"),
@@ -16,9 +16,9 @@ each_kind = pytest.mark.parametrize(("name", "id_member", "list_member", "kind")
 
 async def run(wire: Wire, path: str, body: dict[str, Any]) -> str:
     """Start a run; returns its id."""
-    answer = await wire.post(path, body)
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["bulkId"])
+    response = await wire.post(path, body)
+    assert response.status_code == 202, response.text
+    return str(response.json()["bulkId"])
 
 
 @each_kind
@@ -89,7 +89,7 @@ async def test_verifications(
         "more": False,
         "status": "Done",
     }
-    assert emulator.books()["payments"] == []
+    assert emulator.state()["payments"] == []
 
 
 async def test_external_id_makes_a_repeat_safe(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -101,7 +101,7 @@ async def test_external_id_makes_a_repeat_safe(wire: Wire, emulator: CheckoutEmu
     emulator.advance(2)
     assert await run(wire, "/v1/subscriptions/charges", body) == first
     emulator.advance(2)
-    assert len(emulator.books()["payments"]) == 1
+    assert len(emulator.state()["payments"]) == 1
 
 
 async def test_runs_without_external_id_are_separate(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -134,9 +134,9 @@ async def test_runs_without_external_id_are_separate(wire: Wire, emulator: Check
 )
 async def test_bad_requests_name_the_place(wire: Wire, body: dict[str, Any], path: str) -> None:
     """What is wrong is told under its path."""
-    answer = await wire.post("/v1/subscriptions/charges", body)
-    assert answer.status_code == 400
-    assert path in answer.json()["errors"]
+    response = await wire.post("/v1/subscriptions/charges", body)
+    assert response.status_code == 400
+    assert path in response.json()["errors"]
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ async def test_pages(wire: Wire, emulator: CheckoutEmulator, query: str, places:
     ids = emulator.sign_up(5)
     items = [{"subscriptionId": agreement} for agreement in ids]
     bulk_id = await run(wire, "/v1/subscriptions/verifications", {"subscriptions": items})
-    answer = (await wire.get(f"/v1/subscriptions/verifications/{bulk_id}?{query}")).json()
-    assert [entry["subscriptionId"] for entry in answer["page"]] == [ids[place] for place in places]
-    assert answer["more"] is more
+    response = (await wire.get(f"/v1/subscriptions/verifications/{bulk_id}?{query}")).json()
+    assert [entry["subscriptionId"] for entry in response["page"]] == [ids[place] for place in places]
+    assert response["more"] is more
 
 
 @pytest.mark.parametrize("query", ["skip=-1", "take=0", "take=x", "pageNumber=-1", "pageSize=0"])
@@ -164,8 +164,8 @@ async def test_bad_pages_are_400(wire: Wire, emulator: CheckoutEmulator, query: 
     """Values that are no such numbers are refused."""
     items = [{"subscriptionId": agreement} for agreement in emulator.sign_up(1)]
     bulk_id = await run(wire, "/v1/subscriptions/verifications", {"subscriptions": items})
-    answer = await wire.get(f"/v1/subscriptions/verifications/{bulk_id}?{query}")
-    assert answer.status_code == 400
+    response = await wire.get(f"/v1/subscriptions/verifications/{bulk_id}?{query}")
+    assert response.status_code == 400
 
 
 async def test_page_numbers_from_one_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -193,14 +193,14 @@ async def test_webhooks_of_a_bulk_tell_each_payment(wire: Wire, emulator: Checko
     body = {
         "externalBulkChargeId": "run-1",
         "subscriptions": items,
-        "notifications": hooks("payment.charge.created.v2"),
+        "notifications": webhooks("payment.charge.created.v2"),
     }
     await run(wire, "/v1/subscriptions/charges", body)
     emulator.advance(2)
-    books = emulator.books()
-    charged = [event for event in books["events"] if event["event"] == "payment.charge.created.v2"]
+    state = emulator.state()
+    charged = [event for event in state["events"] if event["event"] == "payment.charge.created.v2"]
     assert [event["data"]["subscriptionId"] for event in charged] == ids
-    assert len(books["deliveries"]) == 2
+    assert len(state["deliveries"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_webhooks_of_a_bulk_tell_each_payment(wire: Wire, emulator: Checko
 async def test_find_by_external_reference(wire: Wire, emulator: CheckoutEmulator, name: str, kind: Any) -> None:
     """Imported agreements are found by their reference, as a single object."""
     _, second = emulator.sign_up(2, kind=kind, external_references=True)
-    answer = await wire.get(f"/v1/{name}?externalReference=imported-2")
-    assert second in answer.json().values()
+    response = await wire.get(f"/v1/{name}?externalReference=imported-2")
+    assert second in response.json().values()
     assert (await wire.get(f"/v1/{name}?externalreference=imported-3")).status_code == 404
     assert (await wire.get(f"/v1/{name}")).status_code == 400

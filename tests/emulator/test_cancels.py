@@ -14,12 +14,12 @@ def part(amount: int) -> dict[str, object]:
 async def test_full_cancel(wire: Wire) -> None:
     """A full cancel answers 204 without a body and is final."""
     payment_id = await wire.reserved()
-    answer = await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})
+    assert (response.status_code, response.content) == (204, b"")
     assert await wire.summary(payment_id) == {"reservedAmount": 12500, "cancelledAmount": 12500}
     for operation in ("cancels", "charges"):
-        answer = await wire.post(f"/v1/payments/{payment_id}/{operation}", {"amount": 12500})
-        assert (answer.status_code, answer.json()["code"]) == (402, "1019")
+        response = await wire.post(f"/v1/payments/{payment_id}/{operation}", {"amount": 12500})
+        assert (response.status_code, response.json()["code"]) == (402, "1019")
 
 
 async def test_partial_cancel_leaves_the_rest(wire: Wire) -> None:
@@ -44,17 +44,17 @@ async def test_rest_of_a_partial_charge_can_be_cancelled(wire: Wire) -> None:
 )
 async def test_refusals(wire: Wire, body: dict[str, object], code: str) -> None:
     """A part needs items and cannot be more than there is."""
-    answer = await wire.post(f"/v1/payments/{await wire.reserved()}/cancels", body)
-    assert (answer.status_code, answer.json()["code"]) == (402, code)
+    response = await wire.post(f"/v1/payments/{await wire.reserved()}/cancels", body)
+    assert (response.status_code, response.json()["code"]) == (402, code)
 
 
 async def test_unpaid_and_charged_payments_cannot_be_cancelled(wire: Wire) -> None:
     """Nothing reserved is 1003, everything charged is 1008."""
-    answer = await wire.post(f"/v1/payments/{await wire.create()}/cancels", {"amount": 12500})
-    assert answer.json()["code"] == "1003"
+    response = await wire.post(f"/v1/payments/{await wire.create()}/cancels", {"amount": 12500})
+    assert response.json()["code"] == "1003"
     payment_id, _ = await wire.charged()
-    answer = await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})
-    assert answer.json()["code"] == "1008"
+    response = await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})
+    assert response.json()["code"] == "1008"
 
 
 async def test_invoices_are_cancelled_in_full_only(wire: Wire) -> None:
@@ -85,6 +85,6 @@ async def test_status_of_a_refusal_is_a_switch(wire: Wire, emulator: CheckoutEmu
     """No reference says with which status a cancel is refused; for charges 402 is documented."""
     emulator.settings = Settings(undocumented_402_as=status)
     payment_id = await wire.create()
-    answer = await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})
-    assert (answer.status_code, answer.json()["code"]) == (status, "1003")
+    response = await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})
+    assert (response.status_code, response.json()["code"]) == (status, "1003")
     assert (await wire.post(f"/v1/payments/{payment_id}/charges", {"amount": 12500})).status_code == 402

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator, Settings
-from tests.emulator.raw import Wire, hooks, order
+from tests.emulator.raw import Wire, order, webhooks
 
 PATH = "/v1/cardpayments"
 
@@ -18,11 +18,11 @@ def card_payment(number: str = "4268270087374847", amount: int = 12500, **change
 
 async def test_reserves_and_echoes_the_key(wire: Wire) -> None:
     """The answer names the payment and the key; the payment is reserved with the given card."""
-    answer = await wire.post(PATH, card_payment(), Idempotency_Key="k")
-    assert answer.status_code == 201
-    payment_id = answer.json()["paymentId"]
-    assert answer.json() == {"paymentId": payment_id, "idempotencyKey": "k"}
-    assert (await wire.post(PATH, card_payment(), Idempotency_Key="k")).json() == answer.json()
+    response = await wire.post(PATH, card_payment(), Idempotency_Key="k")
+    assert response.status_code == 201
+    payment_id = response.json()["paymentId"]
+    assert response.json() == {"paymentId": payment_id, "idempotencyKey": "k"}
+    assert (await wire.post(PATH, card_payment(), Idempotency_Key="k")).json() == response.json()
     payment = await wire.payment(payment_id)
     assert payment["summary"] == {"reservedAmount": 12500}
     assert payment["paymentDetails"]["cardDetails"] == {"expiryDate": "1233", "maskedPan": "426827******4847"}
@@ -30,17 +30,17 @@ async def test_reserves_and_echoes_the_key(wire: Wire) -> None:
 
 async def test_charges_on_demand(wire: Wire) -> None:
     """With `charge` the money is taken at once."""
-    answer = await wire.post(PATH, card_payment(paymentInfo={"charge": True}))
-    assert await wire.summary(answer.json()["paymentId"]) == {"reservedAmount": 12500, "chargedAmount": 12500}
+    response = await wire.post(PATH, card_payment(paymentInfo={"charge": True}))
+    assert await wire.summary(response.json()["paymentId"]) == {"reservedAmount": 12500, "chargedAmount": 12500}
 
 
 async def test_declined_card(wire: Wire, emulator: CheckoutEmulator) -> None:
     """A declined card is refused with the acquirer's code and told to the webhooks; the status is a switch."""
-    body = card_payment("4925000000000087", notifications=hooks("payment.reservation.failed"))
-    answer = await wire.post(PATH, body)
-    assert answer.status_code == 402
-    assert (answer.json()["code"], answer.json()["source"]) == ("05", "Issuer")
-    assert len(emulator.books()["deliveries"]) == 1
+    body = card_payment("4925000000000087", notifications=webhooks("payment.reservation.failed"))
+    response = await wire.post(PATH, body)
+    assert response.status_code == 402
+    assert (response.json()["code"], response.json()["source"]) == ("05", "Issuer")
+    assert len(emulator.state()["deliveries"]) == 1
     emulator.settings = Settings(undocumented_402_as=400)
     assert (await wire.post(PATH, body)).status_code == 400
 
@@ -59,20 +59,20 @@ async def test_expired_card(wire: Wire) -> None:
         ({"paymentInfo": None}, "paymentInfo"),
         ({"paymentInfo": {"consumer": {"privatePerson": {}}}}, "paymentInfo.consumer.privatePerson.firstName"),
         ({"order": order(0)}, "order.amount"),
-        ({"notifications": hooks("payment.created", url="http://shop.test")}, "notifications.webHooks[0].url"),
+        ({"notifications": webhooks("payment.created", url="http://shop.test")}, "notifications.webHooks[0].url"),
     ],
 )
 async def test_bad_requests_name_the_place(wire: Wire, changes: dict[str, Any], path: str) -> None:
     """What is wrong is told under its path."""
-    answer = await wire.post(PATH, card_payment() | changes)
-    assert answer.status_code == 400
-    assert path in answer.json()["errors"]
+    response = await wire.post(PATH, card_payment() | changes)
+    assert response.status_code == 400
+    assert path in response.json()["errors"]
 
 
 async def test_number_that_is_no_card(wire: Wire) -> None:
     """A number with a wrong check digit is a 400 that does not repeat it."""
-    answer = await wire.post(PATH, card_payment("4268270087374848"))
-    assert answer.json() == {"errors": {"cardDetails": ["The card number is not valid"]}}
+    response = await wire.post(PATH, card_payment("4268270087374848"))
+    assert response.json() == {"errors": {"cardDetails": ["The card number is not valid"]}}
 
 
 async def test_payment_methods(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -91,5 +91,5 @@ async def test_payment_methods(wire: Wire, emulator: CheckoutEmulator) -> None:
 async def test_disabled_methods_are_not_offered(wire: Wire, emulator: CheckoutEmulator) -> None:
     """What is not configured for the merchant cannot be chosen."""
     emulator.settings = Settings(disabled_methods=("Swish",))
-    answer = await wire.post(f"/emulator/payments/{await wire.create()}/pay", {"method": "Swish"})
-    assert answer.status_code == 400
+    response = await wire.post(f"/emulator/payments/{await wire.create()}/pay", {"method": "Swish"})
+    assert response.status_code == 400

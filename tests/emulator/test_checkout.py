@@ -2,17 +2,17 @@
 
 import pytest
 
-from nexi_async.emulator import CheckoutEmulator, Outcome, Refusal
+from nexi_async.emulator import CheckoutEmulator, Refusal, ShopperOutcome
 from tests.emulator.raw import Wire, item, order
 
 
 async def test_outcomes(wire: Wire, emulator: CheckoutEmulator) -> None:
     """Each visit tells what came of it and where the shopper goes."""
     payment_id = await wire.create()
-    assert emulator.cancel(payment_id) == Outcome("cancelled", redirect="https://shop.test/no")
-    assert emulator.decline(payment_id, code="51") == Outcome("declined", code="51")
+    assert emulator.cancel(payment_id) == ShopperOutcome("cancelled", redirect="https://shop.test/no")
+    assert emulator.decline(payment_id, code="51") == ShopperOutcome("declined", code="51")
     redirect = f"https://shop.test/ok?paymentid={payment_id}"
-    assert emulator.pay(payment_id) == Outcome("completed", redirect=redirect)
+    assert emulator.pay(payment_id) == ShopperOutcome("completed", redirect=redirect)
 
 
 async def test_closed_payments_refuse(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -21,10 +21,10 @@ async def test_closed_payments_refuse(wire: Wire, emulator: CheckoutEmulator) ->
     for act in (emulator.pay, emulator.decline, emulator.cancel):
         with pytest.raises(Refusal) as caught:
             act(payment_id)
-        assert caught.value.answer.status == 409
+        assert caught.value.response.status == 409
     with pytest.raises(Refusal) as caught:
         emulator.pay("0" * 32)
-    assert caught.value.answer.status == 404
+    assert caught.value.response.status == 404
 
 
 @pytest.mark.parametrize(("amount", "code"), [(133, "33"), (51, "51"), (105, "05")])
@@ -36,12 +36,12 @@ async def test_magic_amounts_decline(wire: Wire, emulator: CheckoutEmulator, amo
 @pytest.mark.parametrize("amount", [100, 200, 299, 400])
 async def test_other_small_amounts_work(wire: Wire, emulator: CheckoutEmulator, amount: int) -> None:
     """1.00, 2.XX and 4.00 have no meaning."""
-    assert emulator.pay(await wire.create(amount)) == Outcome("completed", redirect=emulator_redirect(emulator))
+    assert emulator.pay(await wire.create(amount)) == ShopperOutcome("completed", redirect=emulator_redirect(emulator))
 
 
 def emulator_redirect(emulator: CheckoutEmulator) -> str:
     """Where the shopper of the only payment goes."""
-    (payment,) = emulator.books()["payments"]
+    (payment,) = emulator.state()["payments"]
     return f"https://shop.test/ok?paymentid={payment['paymentId']}"
 
 
@@ -77,7 +77,7 @@ async def test_numbers_that_are_no_cards(wire: Wire, emulator: CheckoutEmulator,
     payment_id = await wire.create()
     with pytest.raises(ValueError, match="card number is not valid"):
         emulator.pay(payment_id, card=card)
-    assert emulator.books()["events"] == []
+    assert emulator.state()["events"] == []
 
 
 async def test_klarna_needs_a_country(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -110,7 +110,7 @@ async def test_shipping_cost_must_be_told(wire: Wire, emulator: CheckoutEmulator
     payment_id = await wire.create(checkout_shipping={"merchantHandlesShippingCost": True})
     with pytest.raises(Refusal) as caught:
         emulator.pay(payment_id)
-    assert caught.value.answer.body["code"] == "1021"
+    assert caught.value.response.body["code"] == "1021"
     update = {"amount": 12500, "items": order()["items"], "shipping": {"costSpecified": True}}
     assert (await wire.put(f"/v1/payments/{payment_id}/orderitems", update)).status_code == 204
     assert emulator.pay(payment_id).result == "completed"

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from nexi_async.emulator._clock import Bell, Clock
+from nexi_async.emulator._engine.clock import Clock, Wakeup
 
 
 def test_scale() -> None:
@@ -64,11 +64,11 @@ async def test_fast_clock_really_sleeps_less() -> None:
 
 async def test_bell_rings_all_who_wait() -> None:
     """Everybody who waits is woken, a wait with a limit ends by itself."""
-    bell = Bell()
-    bell.ring()
-    await bell.wait(0.001)
+    wakeup = Wakeup()
+    wakeup.notify()
+    await wakeup.wait(0.001)
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
-            tasks.start_soon(bell.wait)
+            tasks.start_soon(wakeup.wait)
         await anyio.wait_all_tasks_blocked()
-        bell.ring()
+        wakeup.notify()

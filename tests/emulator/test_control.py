@@ -6,19 +6,19 @@ import httpx
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator
-from tests.emulator.raw import START, Wire, hooks
+from tests.emulator.raw import START, Wire, webhooks
 
 
 async def test_shopper_over_http(wire: Wire) -> None:
     """Pay, decline and cancel answer with what came of it."""
     payment_id = await wire.create()
     path = f"/emulator/payments/{payment_id}"
-    answer = await wire.post(f"{path}/cancel")
-    assert answer.json() == {"paymentId": payment_id, "result": "cancelled", "redirect": "https://shop.test/no"}
-    answer = await wire.post(f"{path}/decline", {"code": "51"})
-    assert answer.json() == {"paymentId": payment_id, "result": "declined", "code": "51"}
-    answer = await wire.post(f"{path}/pay", {"card": "4925000000000004", "method": None})
-    assert answer.json()["result"] == "completed"
+    response = await wire.post(f"{path}/cancel")
+    assert response.json() == {"paymentId": payment_id, "result": "cancelled", "redirect": "https://shop.test/no"}
+    response = await wire.post(f"{path}/decline", {"code": "51"})
+    assert response.json() == {"paymentId": payment_id, "result": "declined", "code": "51"}
+    response = await wire.post(f"{path}/pay", {"card": "4925000000000004", "method": None})
+    assert response.json()["result"] == "completed"
     assert (await wire.post(f"{path}/pay")).status_code == 409
     assert (await wire.post(f"/emulator/payments/{'0' * 32}/pay")).status_code == 404
 
@@ -87,33 +87,33 @@ async def test_clock_over_http(wire: Wire) -> None:
 
 async def test_books_tell_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
     """The books have payments with their operations, agreements, runs, payouts, events and deliveries, no secret."""
-    _, charge_id = await wire.charged(notifications=hooks("payment.created"))
+    _, charge_id = await wire.charged(notifications=webhooks("payment.created"))
     await wire.post(f"/v1/charges/{charge_id}/refunds", {"amount": 12500})
     other = await wire.reserved()
     await wire.post(f"/v1/payments/{other}/cancels", {"amount": 12500})
     (agreement,) = emulator.sign_up(1, external_references=True)
     items = [{"subscriptionId": agreement}]
     await wire.post("/v1/subscriptions/verifications", {"externalBulkVerificationId": "v", "subscriptions": items})
-    answer = await wire.get("/emulator/books")
-    books = answer.json()
-    first, second = books["payments"]
+    response = await wire.get("/emulator/books")
+    state = response.json()
+    first, second = state["payments"]
     assert (len(first["charges"]), len(first["refunds"]), len(second["cancels"])) == (1, 1, 1)
-    assert books["subscriptions"][0]["externalReference"] == "imported-1"
-    assert books["bulkRuns"][0]["externalId"] == "v"
-    assert books["payouts"][0]["chargedAmount"] == 12500
-    assert [event["event"] for event in books["events"]][:2] == ["payment.created", "payment.reservation.created"]
-    assert books["deliveries"][0]["due"] == books["now"]
-    assert "q7Lw2ZtB9fKx4RdN" not in answer.text
+    assert state["subscriptions"][0]["externalReference"] == "imported-1"
+    assert state["bulkRuns"][0]["externalId"] == "v"
+    assert state["payouts"][0]["chargedAmount"] == 12500
+    assert [event["event"] for event in state["events"]][:2] == ["payment.created", "payment.reservation.created"]
+    assert state["deliveries"][0]["due"] == state["now"]
+    assert "q7Lw2ZtB9fKx4RdN" not in response.text
 
 
 async def test_reset_forgets_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
     """After a reset books, faults and settings are as at the start."""
-    fresh = emulator.books()
+    fresh = emulator.state()
     await wire.charged()
     await wire.put("/emulator/settings", {"refund_seconds": 60})
     await wire.put("/emulator/faults", [{"fault": "status"}])
     await wire.post("/emulator/reset")
-    assert emulator.books() == fresh
+    assert emulator.state() == fresh
     assert emulator.settings.refund_seconds == 2
     await wire.create()
 
@@ -147,9 +147,9 @@ async def test_reset_forgets_everything(wire: Wire, emulator: CheckoutEmulator) 
 )
 async def test_bad_controls_say_why(wire: Wire, method: str, path: str, body: Any, word: str) -> None:
     """What cannot be done is a 400 that names it."""
-    answer = await wire.client.request(method, path, json=body)
-    assert answer.status_code == 400
-    assert word in answer.json()["message"]
+    response = await wire.client.request(method, path, json=body)
+    assert response.status_code == 400
+    assert word in response.json()["message"]
 
 
 async def test_broken_json_is_400(wire: Wire) -> None:

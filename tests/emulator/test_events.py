@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator, Settings
-from nexi_async.emulator._validation import EVENT_NAMES
+from nexi_async.emulator._engine.validation import EVENT_NAMES
 from tests.emulator.raw import Wire, hosted, item, order
 
 CONSUMER = {
@@ -20,12 +20,12 @@ MONEY = {"amount": {"amount": 12500, "currency": "SEK"}, "surchargeAmount": 0}
 
 def names(emulator: CheckoutEmulator) -> list[str]:
     """The names of all events so far."""
-    return [event["event"] for event in emulator.books()["events"]]
+    return [event["event"] for event in emulator.state()["events"]]
 
 
 def the(emulator: CheckoutEmulator, name: str) -> dict[str, Any]:
     """The only event of this name."""
-    (found,) = [event for event in emulator.books()["events"] if event["event"] == name]
+    (found,) = [event for event in emulator.state()["events"] if event["event"] == name]
     return dict(found)
 
 
@@ -69,7 +69,7 @@ async def test_decline_script(wire: Wire, emulator: CheckoutEmulator) -> None:
     emulator.decline(payment_id)
     emulator.decline(payment_id, code="51")
     assert names(emulator) == ["payment.created", "payment.reservation.failed", "payment.reservation.failed"]
-    error = emulator.books()["events"][-1]["data"]["error"]
+    error = emulator.state()["events"][-1]["data"]["error"]
     assert error == {"code": "51", "message": "Reservation declined, not sufficient funds", "source": "Issuer"}
 
 
@@ -150,7 +150,7 @@ async def test_charge_events(wire: Wire, emulator: CheckoutEmulator) -> None:
     v1, v2 = the(emulator, "payment.charge.created")["data"], the(emulator, "payment.charge.created.v2")["data"]
     common = MONEY | {"chargeId": charge_id, "orderItems": [item() | {"quantity": 1.0}], "paymentId": payment_id}
     common["reconciliationReference"] = v1["reconciliationReference"]
-    reserve_id = emulator.books()["payments"][0]["reserveId"]
+    reserve_id = emulator.state()["payments"][0]["reserveId"]
     assert v1 == common | {"reservationId": reserve_id}
     assert v2 == common | {"paymentMethod": "Visa", "paymentType": "CARD"}
 
@@ -268,11 +268,11 @@ async def test_every_event_can_be_subscribed_to(wire: Wire) -> None:
     entries = [
         {"eventName": name, "url": "https://shop.test/hooks", "authorization": "abcdefgh"} for name in EVENT_NAMES
     ]
-    answer = await wire.post("/v1/payments", hosted(notifications={"webhooks": entries}))
-    assert answer.status_code == 201
+    response = await wire.post("/v1/payments", hosted(notifications={"webhooks": entries}))
+    assert response.status_code == 201
     entries[3]["eventName"] = "payment.forgotten"
-    answer = await wire.post("/v1/payments", hosted(notifications={"webHooks": entries}))
-    assert list(answer.json()["errors"]) == ["notifications.webHooks[3].eventName"]
+    response = await wire.post("/v1/payments", hosted(notifications={"webHooks": entries}))
+    assert list(response.json()["errors"]) == ["notifications.webHooks[3].eventName"]
 
 
 @pytest.mark.parametrize("structured", [False, True])

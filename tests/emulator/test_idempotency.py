@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from nexi_async.emulator import CheckoutEmulator, Fault, Settings
+from nexi_async.emulator import CheckoutEmulator, InjectedFault, Settings
 from tests.emulator.raw import Wire, item, order
 
 
@@ -22,8 +22,8 @@ async def test_other_amount_is_1026(wire: Wire) -> None:
     payment_id = await wire.reserved()
     for amount in (5000, 6000):
         body = {"amount": amount, "orderItems": [item(amount)]}
-        answer = await wire.post(f"/v1/payments/{payment_id}/charges", body, Idempotency_Key="k")
-    assert (answer.status_code, answer.json()["code"]) == (402, "1026")
+        response = await wire.post(f"/v1/payments/{payment_id}/charges", body, Idempotency_Key="k")
+    assert (response.status_code, response.json()["code"]) == (402, "1026")
 
 
 async def test_other_refund_amount_is_1027(wire: Wire) -> None:
@@ -31,15 +31,15 @@ async def test_other_refund_amount_is_1027(wire: Wire) -> None:
     _, charge_id = await wire.charged()
     for amount in (5000, 6000):
         body = {"amount": amount, "orderItems": [item(amount)]}
-        answer = await wire.post(f"/v1/charges/{charge_id}/refunds", body, Idempotency_Key="k")
-    assert (answer.status_code, answer.json()["code"]) == (402, "1027")
+        response = await wire.post(f"/v1/charges/{charge_id}/refunds", body, Idempotency_Key="k")
+    assert (response.status_code, response.json()["code"]) == (402, "1027")
 
 
 async def test_keys_count_within_one_path(wire: Wire) -> None:
     """The same key for two payments is two charges."""
     for payment_id in (await wire.reserved(), await wire.reserved()):
-        answer = await wire.post(f"/v1/payments/{payment_id}/charges", {"amount": 12500}, Idempotency_Key="k")
-        assert answer.status_code == 201
+        response = await wire.post(f"/v1/payments/{payment_id}/charges", {"amount": 12500}, Idempotency_Key="k")
+        assert response.status_code == 201
 
 
 async def test_rejection_is_replayed(wire: Wire) -> None:
@@ -55,15 +55,15 @@ async def test_rejection_is_replayed(wire: Wire) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 65])
 async def test_key_length(wire: Wire, key: str) -> None:
     """Keys have 1 to 64 characters."""
-    answer = await wire.post(f"/v1/payments/{'0' * 32}/charges", {"amount": 1}, Idempotency_Key=key)
-    assert answer.status_code == 400
-    assert "Idempotency-Key" in answer.json()["errors"]
+    response = await wire.post(f"/v1/payments/{'0' * 32}/charges", {"amount": 1}, Idempotency_Key=key)
+    assert response.status_code == 400
+    assert "Idempotency-Key" in response.json()["errors"]
 
 
 async def test_concurrent_repeat_is_409(wire: Wire, emulator: CheckoutEmulator) -> None:
     """While the first answer is on its way a repeat is 409 and the status says not completed."""
     (subscription,) = emulator.sign_up(1)
-    emulator.set_faults([Fault(fault="delay", path="*/charges", seconds=10, times=1)])
+    emulator.set_faults([InjectedFault(fault="delay", path="*/charges", seconds=10, times=1)])
     path, body = f"/v1/subscriptions/{subscription}/charges", {"order": order()}
     answers = []
 
@@ -100,10 +100,10 @@ async def test_keys_are_forgotten_on_demand(wire: Wire, emulator: CheckoutEmulat
     path = f"/v1/subscriptions/{subscription}/charges"
     for _ in range(2):
         await wire.post(path, {"order": order()}, Idempotency_Key="k")
-    assert len(emulator.books()["payments"]) == 1
+    assert len(emulator.state()["payments"]) == 1
     emulator.advance(3600)
     await wire.post(path, {"order": order()}, Idempotency_Key="k")
-    assert len(emulator.books()["payments"]) == 2
+    assert len(emulator.state()["payments"]) == 2
 
 
 async def test_a_charge_is_forgotten_with_its_key(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -119,5 +119,5 @@ async def test_a_charge_is_forgotten_with_its_key(wire: Wire, emulator: Checkout
 
 async def test_a_key_does_not_help_a_broken_body(wire: Wire) -> None:
     """A body that is no object is a 400, with a key too."""
-    answer = await wire.post(f"/v1/payments/{'0' * 32}/charges", [1], Idempotency_Key="k")
-    assert answer.status_code == 400
+    response = await wire.post(f"/v1/payments/{'0' * 32}/charges", [1], Idempotency_Key="k")
+    assert response.status_code == 400

@@ -8,13 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
-from nexi_async.emulator import CheckoutEmulator, Clock, Refusal, Settings
-from nexi_async.emulator._context import Call
-from nexi_async.emulator._operations import CALLS
-from nexi_async.emulator._responses import Answer
+from nexi_async.emulator import Clock, Refusal, Settings
+from nexi_async.emulator._engine.context import APIRequest
+from nexi_async.emulator._engine.endpoints import ENDPOINTS
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.responses import APIResponse
 from tests.emulator.raw import START, hosted, item
 
-OPERATIONS = {(wire.method, wire.path): wire for wire in CALLS}
+OPERATIONS = {(wire.method, wire.path): wire for wire in ENDPOINTS}
 TOTAL = 10000
 amounts = st.sampled_from([TOTAL, TOTAL + 1, TOTAL // 2, TOTAL // 2 + 1, TOTAL // 4, 1]) | st.integers(1, TOTAL)
 rarely = st.sampled_from([False, False, False, True])
@@ -34,26 +35,26 @@ class Money(RuleBasedStateMachine):
         super().__init__()
         self.used: set[tuple[str, str, str]] = set()
         remembering = Settings(key_lifetime_hours=None)  # a key that was forgotten may be used for another amount
-        self.emulator = CheckoutEmulator(settings=remembering, seed=1, clock=Clock(time_scale=0, start=START))
+        self.engine = Engine(remembering, seed=1, clock=Clock(time_scale=0, start=START))
 
     def create(self, *, charge: bool = False) -> str:
         """Create a payment."""
-        answer = self.call("POST", "/v1/payments", body=hosted(TOTAL, checkout_charge=charge))
-        return str(answer.body["paymentId"])
+        response = self.call("POST", "/v1/payments", body=hosted(TOTAL, checkout_charge=charge))
+        return str(response.body["paymentId"])
 
-    def call(self, method: str, path: str, place: str = "", body: Any = None, key: str | None = None) -> Answer:
+    def call(self, method: str, path: str, place: str = "", body: Any = None, key: str | None = None) -> APIResponse:
         """Call the API; a key that was used before in this place has no effect any more."""
         effects = self.effects()
-        answer = self.emulator.answer(OPERATIONS[method, path], Call(path={"id": place}, body=body, key=key))
+        response = self.engine.handle(OPERATIONS[method, path], APIRequest(path={"id": place}, body=body, key=key))
         if key is not None:
             assert (path, place, key) not in self.used or self.effects() == effects
             self.used.add((path, place, key))
-        return answer
+        return response
 
     def effects(self) -> tuple[int, int]:
         """How many charges and refunds there are."""
-        books = self.emulator.present().books
-        return len(books.charges), len(books.refunds)
+        state = self.engine.context().state
+        return len(state.charges), len(state.refunds)
 
     @initialize(target=payments, card=cards)
     def begin(self, card: str) -> Any:
@@ -65,7 +66,7 @@ class Money(RuleBasedStateMachine):
         self.first_charge = self.call("POST", "/v1/payments/{id}/charges", by_wallet, body).body["chargeId"]
         return multiple(by_card, by_wallet)
 
-    @precondition(lambda self: len(self.emulator.present().books.payments) < 4)
+    @precondition(lambda self: len(self.engine.context().state.payments) < 4)
     @rule(target=payments, charge=st.booleans())
     def another(self, charge: bool) -> str:
         """Another payment is created, with or without auto-charge."""
@@ -75,20 +76,20 @@ class Money(RuleBasedStateMachine):
     def pay(self, payment: str, card: str) -> None:
         """The shopper pays by card."""
         with suppress(Refusal):
-            self.emulator.pay(payment, card=card)
+            self.engine.pay(payment, card=card)
 
     @rule(payment=payments, method=methods)
     def pay_otherwise(self, payment: str, method: str) -> None:
         """The shopper pays with another method."""
         with suppress(Refusal):
-            self.emulator.pay(payment, method=method)
+            self.engine.pay(payment, method=method)
 
     @rule(target=charges, payment=payments, amount=amounts, final=rarely, key=keys)
     def charge(self, payment: str, amount: int, final: bool, key: str | None) -> Any:
         """The merchant charges."""
         body = {"amount": amount, "orderItems": [item(amount)], "finalCharge": final}
-        answer = self.call("POST", "/v1/payments/{id}/charges", payment, body, key)
-        return answer.body["chargeId"] if answer.status == 201 else multiple()
+        response = self.call("POST", "/v1/payments/{id}/charges", payment, body, key)
+        return response.body["chargeId"] if response.status == 201 else multiple()
 
     @rule(payment=payments, amount=amounts)
     def cancel(self, payment: str, amount: int) -> None:
@@ -100,8 +101,8 @@ class Money(RuleBasedStateMachine):
     def refund_charge(self, charge: str, amount: int, key: str | None) -> Any:
         """The merchant refunds a charge."""
         body = {"amount": amount, "orderItems": [item(amount)]}
-        answer = self.call("POST", "/v1/charges/{id}/refunds", charge, body, key)
-        return answer.body["refundId"] if answer.status == 201 else multiple()
+        response = self.call("POST", "/v1/charges/{id}/refunds", charge, body, key)
+        return response.body["refundId"] if response.status == 201 else multiple()
 
     @rule(target=refunds, amount=amounts)
     def refund_first_charge(self, amount: int) -> Any:
@@ -112,8 +113,8 @@ class Money(RuleBasedStateMachine):
     def refund_payment(self, payment: str, amount: int, key: str | None) -> Any:
         """The merchant refunds a payment."""
         body = {"amount": amount, "orderItems": [item(amount)]}
-        answer = self.call("POST", "/v1/payments/{id}/refunds", payment, body, key)
-        return answer.body["refundId"] if answer.status == 201 else multiple()
+        response = self.call("POST", "/v1/payments/{id}/refunds", payment, body, key)
+        return response.body["refundId"] if response.status == 201 else multiple()
 
     @rule(refund=refunds)
     def cancel_refund(self, refund: str) -> None:
@@ -128,17 +129,17 @@ class Money(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 3, 3, 3600, 86400, 31 * 86400]))
     def wait(self, seconds: int) -> None:
         """Time passes."""
-        self.emulator.advance(seconds)
+        self.engine.advance(seconds)
 
     @rule(low=st.booleans())
     def balance(self, low: bool) -> None:
         """The merchant's balance changes."""
-        self.emulator.settings = evolve(self.emulator.settings, low_balance=low)
+        self.engine.settings = evolve(self.engine.settings, low_balance=low)
 
     @invariant()
     def nothing_is_taken_twice(self) -> None:
         """Charged + cancelled <= reserved, refunded <= charged, in total, by payment and by charge."""
-        for payment in self.emulator.present().books.payments.values():
+        for payment in self.engine.context().state.payments.values():
             reserved = payment.reserved or (payment.amount if payment.method and payment.method.direct else 0)
             assert payment.charged + payment.cancelled + payment.released <= reserved <= TOTAL
             assert payment.refunded <= payment.charged == sum(charge.amount for charge in payment.charges)
@@ -156,13 +157,13 @@ class Money(RuleBasedStateMachine):
     @invariant()
     def events_tell_the_same_story(self) -> None:
         """The amounts of the charge, cancel and refund events add up to what the books say."""
-        books = self.emulator.present().books
+        state = self.engine.context().state
         told: dict[tuple[str, str], int] = {}
-        for event in books.events:
+        for event in state.events:
             if event.name in ("payment.charge.created", "payment.cancel.created", "payment.refund.completed"):
                 told_key = (event.payment_id, event.name)
                 told[told_key] = told.get(told_key, 0) + event.data["amount"]["amount"]
-        for payment in books.payments.values():
+        for payment in state.payments.values():
             assert told.get((payment.id, "payment.charge.created"), 0) == payment.charged
             assert told.get((payment.id, "payment.cancel.created"), 0) == payment.cancelled
             assert told.get((payment.id, "payment.refund.completed"), 0) == payment.refunded

@@ -6,15 +6,15 @@ import httpx
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator
-from tests.emulator.raw import Wire, hooks, hosted, item
+from tests.emulator.raw import Wire, hosted, item, webhooks
 
 EMBEDDED = {"url": "https://shop.test/pay", "termsUrl": "https://shop.test/terms"}
 
 
 async def page_of(wire: Wire, **changes: Any) -> tuple[str, str]:
     """A new payment's id and the address of its page."""
-    answer = (await wire.post("/v1/payments", hosted(**changes))).json()
-    return answer["paymentId"], answer["hostedPaymentPageUrl"]
+    response = (await wire.post("/v1/payments", hosted(**changes))).json()
+    return response["paymentId"], response["hostedPaymentPageUrl"]
 
 
 async def press(wire: Wire, url: str, **form: str) -> httpx.Response:
@@ -41,9 +41,9 @@ async def test_order_texts_are_escaped(wire: Wire) -> None:
 async def test_paying_returns_to_the_shop_with_the_id(wire: Wire) -> None:
     """After success the shopper lands on returnUrl with `paymentid` appended to its query."""
     payment_id, url = await page_of(wire, checkout_returnUrl="https://shop.test/ok?cart=7#top")
-    answer = await press(wire, url, action="pay", method="card", card="5213 1998 0345 3465")
-    assert answer.status_code == 303
-    assert answer.headers["location"] == f"https://shop.test/ok?cart=7&paymentid={payment_id}#top"
+    response = await press(wire, url, action="pay", method="card", card="5213 1998 0345 3465")
+    assert response.status_code == 303
+    assert response.headers["location"] == f"https://shop.test/ok?cart=7&paymentid={payment_id}#top"
     assert (await wire.payment(payment_id))["paymentDetails"]["paymentMethod"] == "MasterCard"
 
 
@@ -61,8 +61,8 @@ async def test_declined_shopper_stays_and_can_retry(wire: Wire) -> None:
 async def test_cancel_goes_to_the_cancel_url(wire: Wire) -> None:
     """Walking away leads to cancelUrl and leaves the payment as it was."""
     payment_id, url = await page_of(wire)
-    answer = await press(wire, url, action="cancel")
-    assert (answer.status_code, answer.headers["location"]) == (303, "https://shop.test/no")
+    response = await press(wire, url, action="cancel")
+    assert (response.status_code, response.headers["location"]) == (303, "https://shop.test/no")
     assert await wire.summary(payment_id) == {}
 
 
@@ -76,9 +76,9 @@ async def test_other_methods_can_be_chosen(wire: Wire) -> None:
 async def test_bad_card_number_is_explained(wire: Wire) -> None:
     """A number that is no card number is a 400 with the form."""
     _, url = await page_of(wire)
-    answer = await press(wire, url, card="4925000000000005")
-    assert answer.status_code == 400
-    assert "card number is not valid" in answer.text
+    response = await press(wire, url, card="4925000000000005")
+    assert response.status_code == 400
+    assert "card number is not valid" in response.text
 
 
 async def test_method_outside_the_whitelist_is_refused(wire: Wire) -> None:
@@ -92,8 +92,8 @@ async def test_method_outside_the_whitelist_is_refused(wire: Wire) -> None:
 async def test_wrong_checkout_key_finds_nothing(wire: Wire) -> None:
     """Without the public key there is no page."""
     payment_id, _ = await page_of(wire)
-    answer = await wire.client.get(f"/hostedpaymentpage/?checkoutKey=other&pid={payment_id}")
-    assert answer.status_code == 404
+    response = await wire.client.get(f"/hostedpaymentpage/?checkoutKey=other&pid={payment_id}")
+    assert response.status_code == 404
     assert (await wire.client.post(f"/hostedpaymentpage/?checkoutKey=other&pid={payment_id}")).status_code == 404
 
 
@@ -111,9 +111,9 @@ async def test_closed_payments_have_no_form(wire: Wire, emulator: CheckoutEmulat
 async def test_embedded_page_for_the_iframe(wire: Wire) -> None:
     """An embedded payment has its form at the iframe's address, and its buttons answer with JSON."""
     body = hosted(checkout=EMBEDDED)
-    answer = (await wire.post("/v1/payments", body)).json()
-    assert "hostedPaymentPageUrl" not in answer
-    url = f"/v1/?checkoutKey=emulator-checkout-key&paymentId={answer['paymentId']}"
+    response = (await wire.post("/v1/payments", body)).json()
+    assert "hostedPaymentPageUrl" not in response
+    url = f"/v1/?checkoutKey=emulator-checkout-key&paymentId={response['paymentId']}"
     assert "iframe.js" in (await wire.client.get(url)).text
     declined = await press(wire, url, action="decline")
     assert declined.json() == {"result": "declined", "message": "The payment was declined. Try another card."}
@@ -136,14 +136,14 @@ async def test_payment_without_return_says_thanks(wire: Wire, emulator: Checkout
 @pytest.mark.parametrize("path", ["/v1/checkout.js?v=1", "/emulator/iframe.js"])
 async def test_scripts(wire: Wire, path: str) -> None:
     """The scripts are served as JavaScript, without a key."""
-    answer = await wire.get(path, Authorization="")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/javascript")
+    response = await wire.get(path, Authorization="")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/javascript")
 
 
 async def test_portal_shows_payments_events_and_deliveries(wire: Wire) -> None:
     """The front door leads to a page with the newest of everything."""
-    payment_id, _ = await wire.charged(notifications=hooks("payment.created"))
+    payment_id, _ = await wire.charged(notifications=webhooks("payment.created"))
     assert (await wire.get("/")).headers["location"] == "/portal"
     page = (await wire.get("/portal")).text
     for text in (payment_id, "order-77", "payment.charge.created.v2", "https://shop.test/hooks", "pending"):

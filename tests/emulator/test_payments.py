@@ -10,9 +10,9 @@ UNKNOWN = "0" * 32
 
 async def test_create_answers_with_the_hosted_page(wire: Wire) -> None:
     """A hosted payment has a 32 hex id, the end of its session, and a page on the host that was called."""
-    answer = await wire.post("/v1/payments", hosted())
-    document = answer.json()
-    assert answer.status_code == 201
+    response = await wire.post("/v1/payments", hosted())
+    document = response.json()
+    assert response.status_code == 201
     assert re.fullmatch(r"[0-9a-f]{32}", document["paymentId"])
     page = f"https://emulator.test/hostedpaymentpage/?checkoutKey=emulator-checkout-key&pid={document['paymentId']}"
     assert document == {
@@ -53,14 +53,14 @@ async def test_reserved_payment_shows_the_card(wire: Wire) -> None:
 
 async def test_wrong_key_is_401_without_body(wire: Wire) -> None:
     """Any key but the emulator's gets 401."""
-    answer = await wire.get(f"/v1/payments/{UNKNOWN}", Authorization="other")
-    assert (answer.status_code, answer.content) == (401, b"")
+    response = await wire.get(f"/v1/payments/{UNKNOWN}", Authorization="other")
+    assert (response.status_code, response.content) == (401, b"")
 
 
 async def test_unknown_payment_is_404_without_body(wire: Wire) -> None:
     """An unknown id gets an empty 404."""
-    answer = await wire.get(f"/v1/payments/{UNKNOWN}")
-    assert (answer.status_code, answer.content) == (404, b"")
+    response = await wire.get(f"/v1/payments/{UNKNOWN}")
+    assert (response.status_code, response.content) == (404, b"")
 
 
 async def test_empty_id_is_405(wire: Wire) -> None:
@@ -70,8 +70,8 @@ async def test_empty_id_is_405(wire: Wire) -> None:
 
 async def test_paths_and_ids_are_lenient(wire: Wire) -> None:
     """Paths match in any case and with a slash at the end, ids with dashes and in capitals."""
-    answer = await wire.post("/V1/Payments/", hosted())
-    hex_id = answer.json()["paymentId"].upper()
+    response = await wire.post("/V1/Payments/", hosted())
+    hex_id = response.json()["paymentId"].upper()
     dashed = f"{hex_id[:8]}-{hex_id[8:12]}-{hex_id[12:16]}-{hex_id[16:20]}-{hex_id[20:]}"
     body = {"amount": 100, "items": order(100)["items"]}
     assert (await wire.put(f"/v1/payments/{dashed}/orderItems/", body)).status_code == 204
@@ -106,8 +106,8 @@ async def test_checkout_url_stays_on_its_host(wire: Wire) -> None:
     """Moving the checkout to another host is refused with 1017."""
     payment_id = await wire.create()
     body = {"checkoutUrl": "https://other.test/", "reference": "A-1"}
-    answer = await wire.put(f"/v1/payments/{payment_id}/referenceinformation", body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "1017")
+    response = await wire.put(f"/v1/payments/{payment_id}/referenceinformation", body)
+    assert (response.status_code, response.json()["code"]) == (400, "1017")
 
 
 async def test_terminate_ends_an_unpaid_payment(wire: Wire) -> None:
@@ -137,9 +137,9 @@ async def test_thirty_one_retrievals_in_an_hour_are_too_many(wire: Wire, emulato
     payment_id = await wire.create()
     for _ in range(30):
         await wire.payment(payment_id)
-    answer = await wire.get(f"/v1/payments/{payment_id}")
-    assert answer.status_code == 429
-    emulator.advance(int(answer.headers["Retry-After"]))
+    response = await wire.get(f"/v1/payments/{payment_id}")
+    assert response.status_code == 429
+    emulator.advance(int(response.headers["Retry-After"]))
     assert (await wire.get(f"/v1/payments/{payment_id}")).status_code == 200
 
 
@@ -171,8 +171,8 @@ async def test_reference_can_be_final_on_demand(wire: Wire, emulator: CheckoutEm
     path = f"/v1/payments/{await wire.create()}/referenceinformation"
     same = {"checkoutUrl": "https://other.test/", "reference": "order-77"}
     assert (await wire.put(path, same)).status_code == 204
-    answer = await wire.put(path, same | {"reference": "order-78"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "1016")
+    response = await wire.put(path, same | {"reference": "order-78"})
+    assert (response.status_code, response.json()["code"]) == (400, "1016")
 
 
 async def test_terminating_again_is_409_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -190,8 +190,8 @@ async def test_order_updates_are_checked(wire: Wire) -> None:
     payment_id = await wire.create()
     path = f"/v1/payments/{payment_id}/orderitems"
     for body in ({"amount": 1}, {"items": order(100)["items"]}, {"amount": 0, "items": order(0)["items"]}):
-        answer = await wire.put(path, body)
-        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["amount"])
+        response = await wire.put(path, body)
+        assert (response.status_code, list(response.json()["errors"])) == (400, ["amount"])
     assert (await wire.payment(payment_id))["orderDetails"]["amount"] == 12500
 
 

@@ -17,9 +17,9 @@ async def test_payout_of_a_charge_and_a_refund(wire: Wire, emulator: CheckoutEmu
     emulator.advance(3)
     assert (await wire.get(f"/report/v1/payouts?{PERIOD}")).json() == {"numberOfPayouts": 0, "payouts": []}
     emulator.advance(3 * DAY)
-    answer = (await wire.get(f"/report/v1/payouts?{PERIOD}")).json()
-    assert answer["numberOfPayouts"] == 1
-    (payout,) = answer["payouts"]
+    response = (await wire.get(f"/report/v1/payouts?{PERIOD}")).json()
+    assert response["numberOfPayouts"] == 1
+    (payout,) = response["payouts"]
     fees = 12500 * 140 // 10000 + 200 + 100
     assert payout["date"] == "2027-01-18"
     assert (payout["chargedAmount"], payout["refundedAmount"], payout["fees"]) == (12500, 5000, fees)
@@ -41,9 +41,9 @@ async def test_payouts_are_paged_from_zero(wire: Wire, emulator: CheckoutEmulato
     emulator.advance(3 * DAY)
     pages = []
     for number in range(3):
-        answer = (await wire.get(f"/report/v1/payouts?{PERIOD}&pageNumber={number}&pageSize=2")).json()
-        assert answer["numberOfPayouts"] == 3
-        pages.append([payout["date"] for payout in answer["payouts"]])
+        response = (await wire.get(f"/report/v1/payouts?{PERIOD}&pageNumber={number}&pageSize=2")).json()
+        assert response["numberOfPayouts"] == 3
+        pages.append([payout["date"] for payout in response["payouts"]])
     assert pages == [["2027-01-18", "2027-01-19"], ["2027-01-20"], []]
 
 
@@ -103,9 +103,9 @@ async def test_balances_show_what_is_not_paid_out(wire: Wire, emulator: Checkout
 )
 async def test_bad_queries_are_400(wire: Wire, query: str, name: str) -> None:
     """Missing and impossible dates and pages are told under their names."""
-    answer = await wire.get(f"/report/v1/payouts?{query}")
-    assert answer.status_code == 400
-    assert name in answer.json()["errors"]
+    response = await wire.get(f"/report/v1/payouts?{query}")
+    assert response.status_code == 400
+    assert name in response.json()["errors"]
 
 
 async def test_unknown_payout_is_404_and_a_malformed_id_400(wire: Wire) -> None:

@@ -17,9 +17,9 @@ def part(amount: int) -> dict[str, Any]:
 
 async def refund_of(wire: Wire, charge_id: str, body: dict[str, Any]) -> str:
     """Refund a charge; returns the refund's id."""
-    answer = await wire.post(f"/v1/charges/{charge_id}/refunds", body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["refundId"])
+    response = await wire.post(f"/v1/charges/{charge_id}/refunds", body)
+    assert response.status_code == 201, response.text
+    return str(response.json()["refundId"])
 
 
 async def state(wire: Wire, payment_id: str) -> str:
@@ -51,16 +51,16 @@ async def test_refund_is_pending_then_completed(wire: Wire, emulator: CheckoutEm
 async def test_refusals(wire: Wire, body: dict[str, Any], code: str) -> None:
     """More than the charge is 1009, a part without items 1015."""
     _, charge_id = await wire.charged()
-    answer = await wire.post(f"/v1/charges/{charge_id}/refunds", body)
-    assert (answer.status_code, answer.json()["code"]) == (402, code)
+    response = await wire.post(f"/v1/charges/{charge_id}/refunds", body)
+    assert (response.status_code, response.json()["code"]) == (402, code)
 
 
 async def test_pending_refunds_count_as_gone(wire: Wire) -> None:
     """What is pending cannot be refunded again; nothing left is 1023."""
     _, charge_id = await wire.charged()
     await refund_of(wire, charge_id, {"amount": 12500})
-    answer = await wire.post(f"/v1/charges/{charge_id}/refunds", part(1))
-    assert answer.json()["code"] == "1023"
+    response = await wire.post(f"/v1/charges/{charge_id}/refunds", part(1))
+    assert response.json()["code"] == "1023"
 
 
 async def test_payment_refund_spreads_over_charges(wire: Wire, emulator: CheckoutEmulator) -> None:
@@ -68,11 +68,11 @@ async def test_payment_refund_spreads_over_charges(wire: Wire, emulator: Checkou
     payment_id = await wire.reserved()
     charges = []
     for amount in (5000, 7500):
-        answer = await wire.post(f"/v1/payments/{payment_id}/charges", part(amount))
-        charges.append(answer.json()["chargeId"])
-    answer = await wire.post(f"/v1/payments/{payment_id}/refunds", part(6000))
-    assert answer.status_code == 201
-    (refund,) = emulator.books()["payments"][0]["refunds"]
+        response = await wire.post(f"/v1/payments/{payment_id}/charges", part(amount))
+        charges.append(response.json()["chargeId"])
+    response = await wire.post(f"/v1/payments/{payment_id}/refunds", part(6000))
+    assert response.status_code == 201
+    (refund,) = emulator.state()["payments"][0]["refunds"]
     assert refund["charges"] == [
         {"chargeId": charges[0], "amount": 5000},
         {"chargeId": charges[1], "amount": 1000},
@@ -83,8 +83,8 @@ async def test_payment_refund_spreads_over_charges(wire: Wire, emulator: Checkou
 
 async def test_payment_refund_needs_a_charge(wire: Wire) -> None:
     """Without a charge a refund of the payment is 1011."""
-    answer = await wire.post(f"/v1/payments/{await wire.reserved()}/refunds", {"amount": 12500})
-    assert answer.json()["code"] == "1011"
+    response = await wire.post(f"/v1/payments/{await wire.reserved()}/refunds", {"amount": 12500})
+    assert response.json()["code"] == "1011"
 
 
 async def test_payment_refund_is_not_for_every_method(wire: Wire) -> None:

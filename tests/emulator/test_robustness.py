@@ -6,17 +6,18 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexi_async.emulator import CheckoutEmulator, Clock
-from nexi_async.emulator._context import Call
-from nexi_async.emulator._operations import CALLS, WireCall
-from tests.emulator.raw import START, hooks, hosted, item, order
+from nexi_async.emulator import Clock, Settings
+from nexi_async.emulator._engine.context import APIRequest
+from nexi_async.emulator._engine.endpoints import ENDPOINTS, Endpoint
+from nexi_async.emulator._engine.engine import Engine
+from tests.emulator.raw import START, hosted, item, order, webhooks
 
 PARTIAL = {"amount": 500, "orderItems": [item(500)], "finalCharge": True, "myReference": "m"}
 CARD = {"cardNumber": "4268270087374847", "expiryMonth": "12", "expiryYear": "33", "cvc": "123"}
 ENTRIES = [{"externalReference": "imported-1", "order": order()}]
 BODIES: list[Any] = [
-    hosted(notifications=hooks("payment.created", headers=[{"X-A": "b"}]), subscription={"interval": 0}),
-    {"order": order(), "notifications": hooks("payment.charge.created.v2"), "myReference": "m"},
+    hosted(notifications=webhooks("payment.created", headers=[{"X-A": "b"}]), subscription={"interval": 0}),
+    {"order": order(), "notifications": webhooks("payment.charge.created.v2"), "myReference": "m"},
     {"order": order(), "paymentInfo": {"charge": True}, "cardDetails": CARD},
     {"externalBulkChargeId": "b", "subscriptions": ENTRIES, "unscheduledSubscriptions": ENTRIES},
     {"checkoutUrl": "https://emulator.test/x", "reference": "r"},
@@ -48,37 +49,37 @@ def changed(data: st.DataObject, body: Any) -> Any:
         place = inner
 
 
-def prepared() -> tuple[CheckoutEmulator, list[str]]:
+def prepared() -> tuple[Engine, list[str]]:
     """An emulator with something of everything, and the ids in it."""
-    emulator = CheckoutEmulator(seed=1, clock=Clock(time_scale=0, start=START))
-    calls = {(wire.method, wire.path): wire for wire in CALLS}
+    engine = Engine(Settings(), seed=1, clock=Clock(time_scale=0, start=START))
+    calls = {(wire.method, wire.path): wire for wire in ENDPOINTS}
 
     def call(path: str, place: str = "", body: Any = None) -> Any:
-        return emulator.answer(calls["POST", path], Call(path={"id": place}, body=body)).body
+        return engine.handle(calls["POST", path], APIRequest(path={"id": place}, body=body)).body
 
     open_payment = call("/v1/payments", body=hosted())["paymentId"]
     payment = call("/v1/payments", body=hosted())["paymentId"]
-    emulator.pay(payment)
+    engine.pay(payment)
     charge = call("/v1/payments/{id}/charges", payment, {"amount": 5000, "orderItems": [item(5000)]})["chargeId"]
     refund = call("/v1/charges/{id}/refunds", charge, {"amount": 1000, "orderItems": [item(1000)]})["refundId"]
-    scheduled = emulator.sign_up(1, external_references=True)
-    unscheduled = emulator.sign_up(1, kind="unscheduled", external_references=True)
+    scheduled = engine.sign_up(1, external_references=True)
+    unscheduled = engine.sign_up(1, kind="unscheduled", external_references=True)
     run = call("/v1/subscriptions/charges", body=BODIES[3])["bulkId"]
-    return emulator, [open_payment, payment, charge, refund, *scheduled, *unscheduled, run, "0" * 32, "x"]
+    return engine, [open_payment, payment, charge, refund, *scheduled, *unscheduled, run, "0" * 32, "x"]
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.data(), st.sampled_from(CALLS), queries, st.sampled_from([None, "k", "", "x" * 65]))
-def test_no_call_ever_crashes(data: st.DataObject, wire: WireCall, query: dict[str, str], key: str | None) -> None:
+@given(st.data(), st.sampled_from(ENDPOINTS), queries, st.sampled_from([None, "k", "", "x" * 65]))
+def test_no_call_ever_crashes(data: st.DataObject, wire: Endpoint, query: dict[str, str], key: str | None) -> None:
     """Any call with any id and a broken body has a status of the reference, and leaves books that can be shown."""
-    emulator, ids = prepared()
+    engine, ids = prepared()
     body = data.draw(st.sampled_from(BODIES))
     if data.draw(st.booleans()):
         body = changed(data, body)
-    call = Call(path={"id": data.draw(st.sampled_from(ids))}, query=query, body=body, key=key)
+    call = APIRequest(path={"id": data.draw(st.sampled_from(ids))}, query=query, body=body, key=key)
     for _ in range(2):
-        answer = emulator.answer(wire, call)
-        assert answer.status in {200, 201, 202, 204, 400, 402, 404, 409, 429}
-        orjson.dumps(answer.body)
-        emulator.advance(7 * 86400)
-    orjson.dumps(emulator.books())
+        response = engine.handle(wire, call)
+        assert response.status in {200, 201, 202, 204, 400, 402, 404, 409, 429}
+        orjson.dumps(response.body)
+        engine.advance(7 * 86400)
+    orjson.dumps(engine.state())

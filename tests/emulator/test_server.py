@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from nexi_async.emulator import CheckoutEmulator, Fault
+from nexi_async.emulator import CheckoutEmulator, InjectedFault
 from nexi_async.emulator._server import _listen, serve
 from tests.emulator.raw import order
 
@@ -30,8 +30,8 @@ async def test_tls_with_its_own_authority(tmp_path: Path) -> None:
         assert listening.url.startswith("https://127.0.0.1:")
         trusted = ssl.create_default_context(cafile=listening.ca_file)
         async with httpx.AsyncClient(verify=trusted, headers={"Authorization": emulator.secret_key}) as client:
-            answer = await client.get(f"{listening.url}/v1/payments/{'0' * 32}")
-        assert answer.status_code == 404
+            response = await client.get(f"{listening.url}/v1/payments/{'0' * 32}")
+        assert response.status_code == 404
         tasks.cancel_scope.cancel()
     assert not emulator.is_running
 
@@ -81,7 +81,7 @@ async def test_lost_answer_breaks_the_connection_after_the_effect() -> None:
     """The client sees a broken connection without a byte; the charge happened, and its key tells."""
     emulator = CheckoutEmulator()
     (subscription,) = emulator.sign_up(1)
-    emulator.set_faults([Fault(fault="lose_answer", path="*/charges", times=1)])
+    emulator.set_faults([InjectedFault(fault="lose_response", path="*/charges", times=1)])
     async with anyio.create_task_group() as tasks:
         listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
         url = f"{listening.url}/v1/subscriptions/{subscription}/charges"
@@ -93,14 +93,14 @@ async def test_lost_answer_breaks_the_connection_after_the_effect() -> None:
             status = await client.get(f"{url}/status")
         tasks.cancel_scope.cancel()
     assert status.json() == {**again.json(), "completed": True}
-    assert len(emulator.books()["payments"]) == 1
+    assert len(emulator.state()["payments"]) == 1
 
 
 async def test_cut_answer_stops_inside_the_body() -> None:
     """The client gets the status and then a body that breaks off."""
     emulator = CheckoutEmulator()
     (subscription,) = emulator.sign_up(1)
-    emulator.set_faults([Fault(fault="cut", after_bytes=5)])
+    emulator.set_faults([InjectedFault(fault="cut", after_bytes=5)])
     async with anyio.create_task_group() as tasks:
         listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
         async with httpx.AsyncClient(headers={"Authorization": emulator.secret_key}) as client:

@@ -15,19 +15,19 @@ KINDS = [
 ]
 
 
-async def signed_up(wire: Wire, wish: dict[str, Any], amount: int = 0, **pay: Any) -> str:
+async def signed_up(wire: Wire, agreement_request: dict[str, Any], amount: int = 0, **pay: Any) -> str:
     """Sign up through checkout; returns the id."""
-    payment_id = await wire.reserved(amount, pay=pay, **wish)
+    payment_id = await wire.reserved(amount, pay=pay, **agreement_request)
     payment = await wire.payment(payment_id)
-    if "subscription" in wish:
+    if "subscription" in agreement_request:
         return str(payment["subscription"]["id"])
     return str(payment["unscheduledSubscription"]["unscheduledSubscriptionId"])
 
 
-@pytest.mark.parametrize(("name", "id_member", "wish"), KINDS)
-async def test_sign_up_and_charge(wire: Wire, name: str, id_member: str, wish: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "id_member", "agreement_request"), KINDS)
+async def test_sign_up_and_charge(wire: Wire, name: str, id_member: str, agreement_request: dict[str, Any]) -> None:
     """A sign-up for 0 gives an agreement; a charge of it is a new payment, charged, answered with 200."""
-    agreement = await signed_up(wire, wish, card="4925000000000004")
+    agreement = await signed_up(wire, agreement_request, card="4925000000000004")
     found = (await wire.get(f"/v1/{name}/{agreement}")).json()
     assert found[id_member] == agreement
     assert found["paymentDetails"] == {
@@ -35,16 +35,16 @@ async def test_sign_up_and_charge(wire: Wire, name: str, id_member: str, wish: d
         "paymentMethod": "Visa",
         "cardDetails": {"expiryDate": "1230", "maskedPan": "492500******0004"},
     }
-    answer = await wire.post(f"/v1/{name}/{agreement}/charges", {"order": order(500)}, Idempotency_Key="k")
-    assert answer.status_code == 200
-    assert await wire.summary(answer.json()["paymentId"]) == {"reservedAmount": 500, "chargedAmount": 500}
-    assert (await wire.get(f"/v1/charges/{answer.json()['chargeId']}")).json()["amount"] == 500
+    response = await wire.post(f"/v1/{name}/{agreement}/charges", {"order": order(500)}, Idempotency_Key="k")
+    assert response.status_code == 200
+    assert await wire.summary(response.json()["paymentId"]) == {"reservedAmount": 500, "chargedAmount": 500}
+    assert (await wire.get(f"/v1/charges/{response.json()['chargeId']}")).json()["amount"] == 500
 
 
 async def test_scheduled_shows_its_rules(wire: Wire) -> None:
     """Only scheduled subscriptions have an interval and an end date."""
-    wish = {"subscription": {"interval": 30, "endDate": "2030-01-01T00:00:00+02:00"}}
-    agreement = await signed_up(wire, wish)
+    agreement_request = {"subscription": {"interval": 30, "endDate": "2030-01-01T00:00:00+02:00"}}
+    agreement = await signed_up(wire, agreement_request)
     found = (await wire.get(f"/v1/subscriptions/{agreement}")).json()
     assert (found["interval"], found["endDate"]) == (30, "2029-12-31T22:00:00.0000+00:00")
 
@@ -63,8 +63,8 @@ async def test_end_date_is_kept(wire: Wire, emulator: CheckoutEmulator) -> None:
     """After the end date a charge is refused with 1030."""
     agreement = await signed_up(wire, {"subscription": {"interval": 0, "endDate": "2027-02-01T00:00:00Z"}})
     emulator.advance(30 * DAY)
-    answer = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order()})
-    assert (answer.status_code, answer.json()["code"]) == (402, "1030")
+    response = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order()})
+    assert (response.status_code, response.json()["code"]) == (402, "1030")
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ async def test_declined_charge_tells_a_code(
     (agreement,) = emulator.sign_up(1)
     told = []
     for amount in (151, 141):
-        answer = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order(amount)})
-        told.append((answer.json()["code"], answer.json()["source"]))
+        response = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order(amount)})
+        told.append((response.json()["code"], response.json()["source"]))
     assert told == expected
 
 
@@ -91,8 +91,8 @@ async def test_declined_charge_is_not_completed(wire: Wire, emulator: CheckoutEm
     """A magic amount is declined; the status of its key is not completed."""
     (agreement,) = emulator.sign_up(1, kind="unscheduled")
     path = f"/v1/unscheduledsubscriptions/{agreement}/charges"
-    answer = await wire.post(path, {"order": order(151)}, Idempotency_Key="k")
-    assert answer.status_code == 402
+    response = await wire.post(path, {"order": order(151)}, Idempotency_Key="k")
+    assert response.status_code == 402
     status = (await wire.get(f"{path}/status", Idempotency_Key="k")).json()
     assert status["completed"] is False
     assert await wire.summary(status["paymentId"]) == {}
@@ -115,9 +115,9 @@ async def test_hard_decline_blocks_until_the_card_is_new(wire: Wire) -> None:
 async def test_failing_cards_fail(wire: Wire, emulator: CheckoutEmulator, card: str, code: str) -> None:
     """The test cards for failures fail at the reservation or at the charge, and nothing stays reserved."""
     (agreement,) = emulator.sign_up(1, card=card)
-    answer = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order()})
-    assert (answer.status_code, answer.json()["code"]) == (402, code)
-    assert [payment["summary"] for payment in emulator.books()["payments"]] == [{}]
+    response = await wire.post(f"/v1/subscriptions/{agreement}/charges", {"order": order()})
+    assert (response.status_code, response.json()["code"]) == (402, code)
+    assert [payment["summary"] for payment in emulator.state()["payments"]] == [{}]
 
 
 async def test_status_needs_a_known_key(wire: Wire, emulator: CheckoutEmulator) -> None:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async.emulator import CheckoutEmulator, Refusal, Settings
-from nexi_async.emulator import _validation as bodies
-from nexi_async.emulator._responses import Answer
-from nexi_async.emulator._settings import STRICT, changed
-from nexi_async.emulator._validation import is_webhook_url
-from tests.emulator.raw import Wire, hooks, hosted, item, order
+from nexi_async.emulator._engine import validation as bodies
+from nexi_async.emulator._engine.responses import APIResponse
+from nexi_async.emulator._engine.settings import STRICT, changed
+from nexi_async.emulator._engine.validation import is_webhook_url
+from tests.emulator.raw import Wire, hosted, item, order, webhooks
 
 ADDRESS = {"addressLine1": "Gatan 1", "postalCode": "11122", "city": "Stockholm", "country": "SWE"}
 
@@ -27,8 +27,8 @@ def errors_of(shape: Any, body: object) -> dict[str, list[str]]:
     """The errors of a 400."""
     with pytest.raises(Refusal) as caught:
         read(shape, body)
-    assert caught.value.answer.status == 400
-    return dict(caught.value.answer.body["errors"])
+    assert caught.value.response.status == 400
+    return dict(caught.value.response.body["errors"])
 
 
 def created_with(**changes: Any) -> dict[str, list[str]]:
@@ -96,7 +96,7 @@ def embedded(**changes: Any) -> dict[str, Any]:
             "checkout.consumer.shippingAddress.addressLine2",
         ),
         ({"myReference": "x" * 37}, "myReference"),
-        ({"notifications": {"webHooks": hooks("payment.created")["webHooks"] * 33}}, "notifications.webHooks"),
+        ({"notifications": {"webHooks": webhooks("payment.created")["webHooks"] * 33}}, "notifications.webHooks"),
         ({"paymentMethodsConfiguration": [{"name": "Cash"}]}, "paymentMethodsConfiguration[0].name"),
         (
             {"paymentMethodsConfiguration": [{"name": "Card"}, {"name": "Visa"}]},
@@ -181,34 +181,34 @@ def test_webhook_urls(url: str, accepted: bool, with_plain_http: bool) -> None:
 )
 async def test_webhook_authorization(wire: Wire, secret: str, status: int) -> None:
     """The authorization of a webhook has 8 to 64 characters."""
-    body = hosted(notifications=hooks("payment.created", authorization=secret))
+    body = hosted(notifications=webhooks("payment.created", authorization=secret))
     assert (await wire.post("/v1/payments", body)).status_code == status
 
 
 async def test_letters_and_digits_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
     """The rule about letters and digits is a switch."""
     emulator.settings = Settings(alphanumeric_authorization=True)
-    body = hosted(notifications=hooks("payment.created", authorization="abcd-efgh"))
+    body = hosted(notifications=webhooks("payment.created", authorization="abcd-efgh"))
     assert (await wire.post("/v1/payments", body)).status_code == 400
 
 
 @pytest.mark.parametrize("at", ["2027-01-15T08:00:00Z", "2027-03-01T08:00:01.0Z", "2020-01-01T00:00:00.1234567+01:00"])
 async def test_expiry_is_ahead_and_within_45_days(wire: Wire, at: str) -> None:
     """A session ends in the future, at most 45 days from now."""
-    answer = await wire.post("/v1/payments", hosted(checkout_expiresAt=at))
-    assert list(answer.json()["errors"]) == ["checkout.expiresAt"]
+    response = await wire.post("/v1/payments", hosted(checkout_expiresAt=at))
+    assert list(response.json()["errors"]) == ["checkout.expiresAt"]
 
 
 async def test_expiry_is_kept(wire: Wire) -> None:
     """A given end of the session is what create and retrieve tell."""
-    answer = await wire.post("/v1/payments", hosted(checkout_expiresAt="2027-02-01T00:00:00Z"))
-    assert answer.json()["expiresAt"] == "2027-02-01T00:00:00.0000+00:00"
+    response = await wire.post("/v1/payments", hosted(checkout_expiresAt="2027-02-01T00:00:00Z"))
+    assert response.json()["expiresAt"] == "2027-02-01T00:00:00.0000+00:00"
 
 
 async def test_unknown_subscription_to_update(wire: Wire) -> None:
     """A payment cannot update a subscription that is not there."""
-    answer = await wire.post("/v1/payments", hosted(subscription={"subscriptionId": "0" * 32}))
-    assert list(answer.json()["errors"]) == ["subscription.subscriptionId"]
+    response = await wire.post("/v1/payments", hosted(subscription={"subscriptionId": "0" * 32}))
+    assert list(response.json()["errors"]) == ["subscription.subscriptionId"]
 
 
 @pytest.mark.parametrize(
@@ -224,10 +224,10 @@ async def test_unknown_subscription_to_update(wire: Wire) -> None:
 )
 async def test_unreadable_bodies(wire: Wire, content: bytes, kind: str, status: int) -> None:
     """Broken and empty bodies are 400, a body that is not JSON is 415."""
-    answer = await wire.client.post("/v1/payments", content=content, headers={"Content-Type": kind})
-    assert answer.status_code == status
+    response = await wire.client.post("/v1/payments", content=content, headers={"Content-Type": kind})
+    assert response.status_code == status
     if content in (b"{", b"null", b""):
-        assert answer.json() == {"errors": {"instance": ["cannot be null"]}}
+        assert response.json() == {"errors": {"instance": ["cannot be null"]}}
 
 
 json_values = st.recursive(
@@ -242,7 +242,7 @@ def test_wrong_types_never_crash(data: st.DataObject) -> None:
     """Whatever JSON stands anywhere in a body, the answer is a 400 or the body is read."""
     body = hosted(
         checkout_consumer={"shippingAddress": dict(ADDRESS), "phoneNumber": {"prefix": "+46", "number": "1"}},
-        notifications=hooks("payment.created"),
+        notifications=webhooks("payment.created"),
         subscription={"interval": 0},
         paymentMethods=[{"name": "easy-invoice", "fee": item()}],
     )
@@ -255,7 +255,7 @@ def test_wrong_types_never_crash(data: st.DataObject) -> None:
             break
         place = inner
     try:
-        answer = Answer(201, read(bodies.CREATE_PAYMENT, body))
+        response = APIResponse(201, read(bodies.CREATE_PAYMENT, body))
     except Refusal as refusal:
-        answer = refusal.answer
-    assert answer.status == (400 if "errors" in answer.body else 201)
+        response = refusal.response
+    assert response.status == (400 if "errors" in response.body else 201)

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nexi_async.emulator import CheckoutEmulator, Clock, NotDelivered, Settings
-from nexi_async.emulator._settings import RETRY_DELAYS
-from nexi_async.emulator._state import Delivery, Event, Hook
-from nexi_async.emulator._webhook_dispatcher import record
-from tests.emulator.raw import START, Wire, hooks
+from nexi_async.emulator._engine.deliveries import record
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._engine.settings import RETRY_DELAYS
+from nexi_async.emulator._engine.state import Delivery, Event, WebhookSubscription
+from tests.emulator.raw import START, Wire, webhooks
 
 
 class Receiver:
@@ -57,7 +58,7 @@ async def test_event_arrives_with_the_registered_authorization() -> None:
     receiver = Receiver()
     emulator = emulator_for(receiver)
     async with emulator:
-        payment_id = await pay(emulator, notifications=hooks("payment.reservation.created.v2"))
+        payment_id = await pay(emulator, notifications=webhooks("payment.reservation.created.v2"))
         await emulator.wait_delivered()
     (request,) = receiver.requests
     assert request.headers["authorization"] == "q7Lw2ZtB9fKx4RdN"
@@ -76,7 +77,7 @@ async def test_anything_but_200_is_tried_again(status: int) -> None:
     receiver = Receiver(status)
     emulator = emulator_for(receiver)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await anyio.wait_all_tasks_blocked()
         emulator.advance(4.9)
         await anyio.wait_all_tasks_blocked()
@@ -84,7 +85,7 @@ async def test_anything_but_200_is_tried_again(status: int) -> None:
         emulator.advance(0.2)
         await emulator.wait_delivered()
     assert receiver.bodies[0] == receiver.bodies[1]
-    (delivery,) = emulator.books()["deliveries"]
+    (delivery,) = emulator.state()["deliveries"]
     assert (delivery["state"], [attempt["result"] for attempt in delivery["attempts"]]) == ("delivered", [status, 200])
 
 
@@ -93,29 +94,28 @@ async def test_ten_attempts_then_dropped() -> None:
     receiver = Receiver(*[500] * 20)
     emulator = emulator_for(receiver)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         for delay in (*RETRY_DELAYS, 1e6):
             await anyio.wait_all_tasks_blocked()
             emulator.advance(delay)
         await emulator.wait_delivered()
     assert len(receiver.bodies) == 10
-    assert emulator.books()["deliveries"][0]["state"] == "dropped"
+    assert emulator.state()["deliveries"][0]["state"] == "dropped"
 
 
 def test_schedule() -> None:
     """The attempts two to ten follow the delays, and the eleventh never comes."""
-    emulator = CheckoutEmulator(clock=Clock(time_scale=0, start=START))
-    moment = emulator.present()
+    context = Engine(Settings(), clock=Clock(time_scale=0, start=START)).context()
     event = Event("e", "payment.created", START, "p", {})
-    delivery = Delivery(1, event, Hook("payment.created", "https://shop.test/"), b"{}", START)
-    moment.books.undelivered = 1
+    delivery = Delivery(1, event, WebhookSubscription("payment.created", "https://shop.test/"), b"{}", START)
+    context.state.undelivered = 1
     gaps = []
     for _ in range(9):
-        record(moment, delivery, 500)
+        record(context, delivery, 500)
         gaps.append(delivery.due - START)
-    record(moment, delivery, "ConnectError")
+    record(context, delivery, "ConnectError")
     assert tuple(gaps) == RETRY_DELAYS
-    assert (delivery.state, moment.books.undelivered) == ("dropped", 0)
+    assert (delivery.state, context.state.undelivered) == ("dropped", 0)
 
 
 async def test_receiver_that_hangs_costs_one_attempt() -> None:
@@ -132,12 +132,12 @@ async def test_receiver_that_hangs_costs_one_attempt() -> None:
     receiver = Hanging()
     emulator = emulator_for(receiver, delivery_timeout=0.01)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await gone.wait()
         await anyio.sleep(0.05)
         emulator.advance(5)
         await emulator.wait_delivered()
-    (delivery,) = emulator.books()["deliveries"]
+    (delivery,) = emulator.state()["deliveries"]
     assert [attempt["result"] for attempt in delivery["attempts"]] == ["TimeoutError", 200]
 
 
@@ -145,8 +145,8 @@ async def test_without_a_worker_deliveries_queue() -> None:
     """The API answers without a running worker; what is undelivered is sent once one runs."""
     receiver = Receiver()
     emulator = emulator_for(receiver)
-    await pay(emulator, notifications=hooks("payment.created"))
-    assert emulator.books()["deliveries"][0]["state"] == "pending"
+    await pay(emulator, notifications=webhooks("payment.created"))
+    assert emulator.state()["deliveries"][0]["state"] == "pending"
     async with emulator:
         await emulator.wait_delivered()
     assert len(receiver.bodies) == 1
@@ -157,11 +157,11 @@ async def test_duplicates_and_drops_on_demand() -> None:
     receiver = Receiver()
     emulator = emulator_for(receiver, event_duplicate_rate=1)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await emulator.wait_delivered()
         assert len(receiver.bodies) == 2
         emulator.settings = Settings(event_drop_rate=1)
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await emulator.wait_delivered()
     assert len(receiver.bodies) == 2
 
@@ -187,7 +187,7 @@ async def test_lifespan_runs_the_worker() -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(emulator, {"type": "lifespan"}, receive, send)
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await emulator.wait_delivered()
         stop.set()
     assert sends == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
@@ -208,7 +208,7 @@ async def test_interrupted_delivery_is_sent_by_the_next_worker() -> None:
     receiver = Slow()
     emulator = emulator_for(receiver)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await reached.wait()
     async with emulator:
         await emulator.wait_delivered()
@@ -218,7 +218,7 @@ async def test_interrupted_delivery_is_sent_by_the_next_worker() -> None:
 async def test_waiting_is_bounded() -> None:
     """Waiting for a delivery that does not come ends with an error."""
     emulator = emulator_for(Receiver())
-    await pay(emulator, notifications=hooks("payment.created"))
+    await pay(emulator, notifications=webhooks("payment.created"))
     with pytest.raises(TimeoutError):
         await emulator.wait_delivered(0.01)
 
@@ -238,7 +238,7 @@ async def test_shuffled_events_overtake_each_other() -> None:
     names = ["payment.created", "payment.reservation.created", "payment.checkout.completed"]
     async with emulator:
         for _ in range(5):
-            await pay(emulator, notifications=hooks(*names))
+            await pay(emulator, notifications=webhooks(*names))
         for _ in range(6):
             emulator.advance(10)
             await anyio.wait_all_tasks_blocked()
@@ -263,7 +263,7 @@ async def test_custom_headers(headers: Any) -> None:
     receiver = Receiver()
     emulator = emulator_for(receiver)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created", headers=headers))
+        await pay(emulator, notifications=webhooks("payment.created", headers=headers))
         await emulator.wait_delivered()
     assert receiver.requests[0].headers["x-shop"] == "7"
     assert "x-bad" not in receiver.requests[0].headers
@@ -281,14 +281,14 @@ async def test_reset_forgets_what_is_on_its_way() -> None:
     receiver = Slow()
     emulator = emulator_for(receiver)
     async with emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await anyio.wait_all_tasks_blocked()
         emulator.reset()
         go_on.set()
         await anyio.wait_all_tasks_blocked()
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await emulator.wait_delivered()
-    assert [delivery["state"] for delivery in emulator.books()["deliveries"]] == ["delivered"]
+    assert [delivery["state"] for delivery in emulator.state()["deliveries"]] == ["delivered"]
 
 
 async def test_delivering_is_ended_by_any_task() -> None:
@@ -304,7 +304,7 @@ async def test_delivering_is_ended_by_any_task() -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(begin)
-    await pay(emulator, notifications=hooks("payment.checkout.completed"))
+    await pay(emulator, notifications=webhooks("payment.checkout.completed"))
     await emulator.wait_delivered()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(end)
@@ -316,7 +316,7 @@ async def test_waiting_in_vain_says_for_what() -> None:
     """What is pending, for whom, what was answered, and what to look at; the secret is not told."""
     emulator = emulator_for(Receiver(403, 500))
     async with emulator:
-        payment_id = await pay(emulator, notifications=hooks("payment.checkout.completed", "payment.created"))
+        payment_id = await pay(emulator, notifications=webhooks("payment.checkout.completed", "payment.created"))
         with pytest.raises(TimeoutError) as waited:
             await emulator.wait_delivered(0.05)
     assert isinstance(waited.value, NotDelivered)
@@ -333,7 +333,7 @@ async def test_waiting_in_vain_says_for_what() -> None:
 async def test_waiting_without_delivering_says_so() -> None:
     """Outside its block nothing is sent, and that is the first thing to know."""
     emulator = emulator_for(Receiver())
-    await pay(emulator, notifications=hooks("payment.created"))
+    await pay(emulator, notifications=webhooks("payment.created"))
     with pytest.raises(NotDelivered, match="nothing is sent outside `async with emulator`") as waited:
         await emulator.wait_delivered(0.01)
     assert "not sent yet" in str(waited.value)
@@ -343,7 +343,7 @@ async def test_many_pending_are_counted() -> None:
     """The text stays short."""
     emulator = emulator_for(Receiver())
     for _ in range(12):
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
     with pytest.raises(NotDelivered) as waited:
         await emulator.wait_delivered(0.01)
     assert str(waited.value).endswith("\n  and 2 more")
@@ -354,7 +354,7 @@ def test_synchronous_code_delivers_all() -> None:
     """Without an event loop of its own, what is due is delivered in one call, also what became due by it."""
     receiver = Receiver()
     emulator = emulator_for(receiver)
-    anyio.run(functools.partial(pay, emulator, notifications=hooks("payment.created", "payment.checkout.completed")))
+    anyio.run(functools.partial(pay, emulator, notifications=webhooks("payment.created", "payment.checkout.completed")))
     assert receiver.bodies == []
     assert emulator.deliver_all() == 2
     assert [body["event"] for body in receiver.bodies] == ["payment.created", "payment.checkout.completed"]
@@ -366,7 +366,7 @@ def test_delivering_all_goes_through_the_loop_of_the_app() -> None:
     receiver = Receiver()
     emulator = emulator_for(receiver)
     with from_thread.start_blocking_portal() as portal:
-        portal.call(functools.partial(pay, emulator, notifications=hooks("payment.created")))
+        portal.call(functools.partial(pay, emulator, notifications=webhooks("payment.created")))
         assert emulator.deliver_all(portal) == 1
 
 
@@ -374,7 +374,7 @@ def test_what_was_not_taken_is_told_and_sent_again() -> None:
     """A refusal is an error, and the event is not lost by it."""
     receiver = Receiver(401)
     emulator = emulator_for(receiver)
-    anyio.run(functools.partial(pay, emulator, notifications=hooks("payment.created")))
+    anyio.run(functools.partial(pay, emulator, notifications=webhooks("payment.created")))
     with pytest.raises(NotDelivered, match=r"payment\.created .* answered 401 \(another Authorization"):
         emulator.deliver_all()
     emulator.advance(5)
@@ -394,6 +394,6 @@ async def test_without_a_transport_it_is_sent_over_the_network(monkeypatch: pyte
 
     monkeypatch.setattr(httpx, "AsyncHTTPTransport", Network)
     async with CheckoutEmulator() as emulator:
-        await pay(emulator, notifications=hooks("payment.created"))
+        await pay(emulator, notifications=webhooks("payment.created"))
         await emulator.wait_delivered()
     assert closed == [True]

@@ -13,7 +13,7 @@ from nexi_async import Address, InvalidRequest
 from nexi_async._models import rules
 from nexi_async._models.notifications import WebHook
 from nexi_async.emulator import CheckoutEmulator, Settings
-from nexi_async.emulator._settings import STRICT
+from nexi_async.emulator._engine.settings import STRICT
 from tests.emulator.raw import Wire, hosted
 from tests.peers.requests import ADDRESS, CREATES, Request, line, order
 
@@ -161,7 +161,7 @@ async def test_the_shopper_leaves_their_details(wire: Wire, emulator: CheckoutEm
     assert consumer["privatePerson"]["email"] == "shopper@example.com"
     assert consumer["privatePerson"]["firstName"] == "Alva"
     assert consumer["shippingAddress"]["city"] == "Stockholm"
-    events = {event["event"]: event["data"] for event in emulator.books()["events"]}
+    events = {event["event"]: event["data"] for event in emulator.state()["events"]}
     for name in ("payment.checkout.completed", "payment.reservation.created"):
         told = events[name]["consumer"]
         assert (told["email"], told["shippingAddress"]["postcode"]) == ("shopper@example.com", "11122")
@@ -191,7 +191,7 @@ async def test_the_shopper_leaves_nothing_where_nobody_asks(
     changes = dict(changes)
     emulator.settings = Settings(shopper_gives_details=changes.pop("settings", True))
     await wire.reserved(**changes)
-    (completed,) = [event for event in emulator.books()["events"] if event["event"] == "payment.checkout.completed"]
+    (completed,) = [event for event in emulator.state()["events"] if event["event"] == "payment.checkout.completed"]
     assert completed["data"]["consumer"] == {"ip": "198.51.100.23"}
 
 

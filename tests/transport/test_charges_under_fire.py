@@ -29,7 +29,7 @@ from nexi_async import (
     SubscriptionChargeReceipt,
     TimedOut,
 )
-from nexi_async.emulator import CheckoutEmulator, Fault
+from nexi_async.emulator import CheckoutEmulator, InjectedFault
 from nexi_async.emulator._server import serve
 from tests.transport.leaks import open_files
 
@@ -45,20 +45,20 @@ IMPATIENT = RetryPolicy(attempts=2, first_delay=0.01, longest_delay=0.05, deadli
 
 CHARGE, ASK = "*/charges", "*/charges/status"
 FAULTS = [
-    Fault(fault="lose_answer", rate=0.06, path=CHARGE),
-    Fault(fault="cut", rate=0.03, after_bytes=0, path=CHARGE),
-    Fault(fault="cut", rate=0.03, after_bytes=20, path=CHARGE),
-    Fault(fault="cut", rate=0.03, after_bytes=80, path=CHARGE),
-    Fault(fault="status", rate=0.03, status=500, path=CHARGE),
-    Fault(fault="status", rate=0.03, status=503, path=CHARGE),
-    Fault(fault="status", rate=0.02, status=429, path=CHARGE),
-    Fault(fault="status", rate=0.5, times=2, status=429, seconds=1.0, path=CHARGE),
-    Fault(fault="status", rate=0.5, times=1, status=503, seconds=1.0, path=CHARGE),
-    Fault(fault="delay", rate=0.05, seconds=0.05, path=CHARGE),
-    Fault(fault="delay", rate=0.01, seconds=0.8, path=CHARGE),
-    Fault(fault="lose_answer", rate=0.05, path=ASK),
-    Fault(fault="status", rate=0.05, status=500, path=ASK),
-    Fault(fault="delay", rate=0.02, seconds=0.8, path=ASK),
+    InjectedFault(fault="lose_response", rate=0.06, path=CHARGE),
+    InjectedFault(fault="cut", rate=0.03, after_bytes=0, path=CHARGE),
+    InjectedFault(fault="cut", rate=0.03, after_bytes=20, path=CHARGE),
+    InjectedFault(fault="cut", rate=0.03, after_bytes=80, path=CHARGE),
+    InjectedFault(fault="status", rate=0.03, status=500, path=CHARGE),
+    InjectedFault(fault="status", rate=0.03, status=503, path=CHARGE),
+    InjectedFault(fault="status", rate=0.02, status=429, path=CHARGE),
+    InjectedFault(fault="status", rate=0.5, times=2, status=429, seconds=1.0, path=CHARGE),
+    InjectedFault(fault="status", rate=0.5, times=1, status=503, seconds=1.0, path=CHARGE),
+    InjectedFault(fault="delay", rate=0.05, seconds=0.05, path=CHARGE),
+    InjectedFault(fault="delay", rate=0.01, seconds=0.8, path=CHARGE),
+    InjectedFault(fault="lose_response", rate=0.05, path=ASK),
+    InjectedFault(fault="status", rate=0.05, status=500, path=ASK),
+    InjectedFault(fault="delay", rate=0.02, seconds=0.8, path=ASK),
 ]
 
 
@@ -195,7 +195,7 @@ async def under_fire(emulator: CheckoutEmulator) -> AsyncIterator[AsyncCheckout]
 def charged(emulator: CheckoutEmulator) -> dict[str, list[tuple[str, str, int]]]:
     """What the books say was charged: job, payment, charge and amount."""
     found: dict[str, list[tuple[str, str, int]]] = {}
-    for payment in emulator.books()["payments"]:
+    for payment in emulator.state()["payments"]:
         for entry in payment.get("charges", ()):
             charge = (payment["paymentId"], entry["chargeId"], entry["amount"])
             found.setdefault(payment["myReference"], []).append(charge)

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 from attrs import Factory, define, field, frozen
 
-from nexi_async.emulator import _timestamps as timestamps
-from nexi_async.emulator._random_source import is_id, normal_id
-from nexi_async.emulator._settings import Settings
-from nexi_async.emulator._wire import JSON
+from nexi_async.emulator._engine import timestamps
+from nexi_async.emulator._engine.random_source import is_id, normal_id
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.wire import JSON
 
 
 @define
-class Faults:
+class FieldErrors:
     """What is wrong with a body, texts by path; and the settings, which say what is let pass."""
 
     settings: Settings = Factory(Settings)
@@ -28,7 +28,7 @@ class Faults:
         return len(self.by_path)
 
 
-Rule = Callable[[dict[str, Any], str, Faults], None]
+Rule = Callable[[dict[str, Any], str, FieldErrors], None]
 
 BAD6 = "<>'\"&\\"
 BAD3 = "<>\\"
@@ -38,9 +38,9 @@ _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
-def note(faults: Faults, path: str, text: str) -> None:
+def add_error(errors: FieldErrors, path: str, text: str) -> None:
     """Add a fault; several may concern one path."""
-    faults.by_path.setdefault(path, []).append(text)
+    errors.by_path.setdefault(path, []).append(text)
 
 
 def join(path: str, name: str) -> str:
@@ -48,22 +48,22 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-class Kind(Protocol):
+class FieldType(Protocol):
     """How one member is read."""
 
-    def read(self, value: JSON, path: str, faults: Faults, /) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors, /) -> JSON:
         """The value as the emulator keeps it; faults are noted under `path`."""
 
 
 @frozen
-class Needed:
+class Required:
     """Marks a member that must be present."""
 
-    kind: Kind
+    kind: FieldType
 
 
 @frozen
-class Text:
+class String:
     """A string with limits."""
 
     maximum: int = 128
@@ -71,17 +71,17 @@ class Text:
     forbidden: str = BAD6
     pattern: re.Pattern[str] | None = None
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The text itself."""
         if not isinstance(value, str):
-            note(faults, path, "Must be a string")
+            add_error(errors, path, "Must be a string")
             return ""
         if not self.minimum <= len(value) <= self.maximum:
-            note(faults, path, f"Must be between {self.minimum} and {self.maximum} characters long")
+            add_error(errors, path, f"Must be between {self.minimum} and {self.maximum} characters long")
         if any(character in value for character in self.forbidden):
-            note(faults, path, f"Must not contain any of {' '.join(self.forbidden)}")
+            add_error(errors, path, f"Must not contain any of {' '.join(self.forbidden)}")
         if self.pattern is not None and not self.pattern.fullmatch(value):
-            note(faults, path, f"Must match {self.pattern.pattern}")
+            add_error(errors, path, f"Must match {self.pattern.pattern}")
         return value
 
 
@@ -95,29 +95,29 @@ class Choice:
 
     choices: frozenset[str] = field(converter=_frozen)
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The text itself."""
         if not isinstance(value, str) or value not in self.choices:
-            note(faults, path, f"Must be one of {', '.join(sorted(self.choices))}")
+            add_error(errors, path, f"Must be one of {', '.join(sorted(self.choices))}")
         return value
 
 
 @frozen
-class Whole:
+class Integer:
     """A 32-bit integer within limits."""
 
     minimum: int = -INT32
     maximum: int = INT32 - 1
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The number itself."""
-        if _is_digits(value, faults):
+        if _is_digits(value, errors):
             value = int(value)
         if type(value) is not int:
-            note(faults, path, "Must be an integer")
+            add_error(errors, path, "Must be an integer")
             return 0
         if not self.minimum <= value <= self.maximum:
-            note(faults, path, f"Must be between {self.minimum} and {self.maximum}")
+            add_error(errors, path, f"Must be between {self.minimum} and {self.maximum}")
         return value
 
 
@@ -125,34 +125,34 @@ class Whole:
 class Number:
     """A number that is not negative, kept as a float."""
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The number as a float."""
-        if _is_decimal(value, faults):
+        if _is_decimal(value, errors):
             value = float(value)
         if type(value) not in (int, float) or not math.isfinite(value):
-            note(faults, path, "Must be a number")
+            add_error(errors, path, "Must be a number")
             return 0.0
         if value < 0:
-            note(faults, path, "Must not be negative")
+            add_error(errors, path, "Must not be negative")
         return float(value)
 
 
-def _is_digits(value: JSON, faults: Faults) -> bool:
-    return faults.settings.numbers_as_text and isinstance(value, str) and bool(_DIGITS.fullmatch(value))
+def _is_digits(value: JSON, errors: FieldErrors) -> bool:
+    return errors.settings.numbers_as_text and isinstance(value, str) and bool(_DIGITS.fullmatch(value))
 
 
-def _is_decimal(value: JSON, faults: Faults) -> bool:
-    return faults.settings.numbers_as_text and isinstance(value, str) and bool(_DECIMAL.fullmatch(value))
+def _is_decimal(value: JSON, errors: FieldErrors) -> bool:
+    return errors.settings.numbers_as_text and isinstance(value, str) and bool(_DECIMAL.fullmatch(value))
 
 
 @frozen
-class Flag:
+class Boolean:
     """True or false."""
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The value itself."""
         if not isinstance(value, bool):
-            note(faults, path, "Must be true or false")
+            add_error(errors, path, "Must be true or false")
         return value
 
 
@@ -160,13 +160,13 @@ class Flag:
 class Instant:
     """A date-time, kept as POSIX seconds."""
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The instant in POSIX seconds."""
         try:
             at = timestamps.parse(value)
             timestamps.render(at)  # the first and last hours of the calendar cannot be shown in UTC
         except (TypeError, ValueError, OverflowError):
-            note(faults, path, "Must be a date-time as in RFC 3339")
+            add_error(errors, path, "Must be a date-time as in RFC 3339")
             return 0.0
         return at
 
@@ -175,94 +175,94 @@ class Instant:
 class Id:
     """An id with or without dashes, kept in its normal form."""
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """32 lower-case hex digits."""
         if not isinstance(value, str) or not is_id(value):
-            note(faults, path, "Must be a UUID")
+            add_error(errors, path, "Must be a UUID")
             return ""
         return normal_id(value)
 
 
 @frozen
-class Spared:
+class EmptyAllowed:
     """A member that may be empty if a setting says so; it is then kept as it comes."""
 
-    kind: Kind
+    kind: FieldType
     setting: str
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """An empty text, or what the kind makes of it."""
-        if value == "" and getattr(faults.settings, self.setting):
+        if value == "" and getattr(errors.settings, self.setting):
             return value
-        return self.kind.read(value, path, faults)
+        return self.kind.read(value, path, errors)
 
 
 @frozen
-class Anything:
+class AnyValue:
     """A member whose shape is not documented; it is kept as it comes."""
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:  # noqa: ARG002
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:  # noqa: ARG002
         """The value itself."""
         return value
 
 
 @frozen
-class Many:
+class Array:
     """An array of one kind."""
 
-    kind: Kind
+    kind: FieldType
     minimum: int = 0
     maximum: int | None = None
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The list of what was read."""
         if not isinstance(value, list):
-            note(faults, path, "Must be an array")
+            add_error(errors, path, "Must be an array")
             return []
         if len(value) < self.minimum:
-            note(faults, path, f"Must have at least {self.minimum} entries")
+            add_error(errors, path, f"Must have at least {self.minimum} entries")
         if self.maximum is not None and len(value) > self.maximum:
-            note(faults, path, f"Must have at most {self.maximum} entries")
-        return [self.kind.read(entry, f"{path}[{place}]", faults) for place, entry in enumerate(value)]
+            add_error(errors, path, f"Must have at most {self.maximum} entries")
+        return [self.kind.read(entry, f"{path}[{place}]", errors) for place, entry in enumerate(value)]
 
 
 @frozen
-class Table:
+class Object:
     """An object: its members by lower-case name, its defaults, and a rule across members."""
 
-    members: Mapping[str, tuple[str, Kind]]
-    needed: tuple[str, ...]
+    members: Mapping[str, tuple[str, FieldType]]
+    required: tuple[str, ...]
     defaults: Mapping[str, Any]
     rule: Rule | None
 
-    def read(self, value: JSON, path: str, faults: Faults) -> JSON:
+    def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The known members that are there, under their documented names."""
         if not isinstance(value, dict):
-            note(faults, path or "instance", "Must be an object")
+            add_error(errors, path or "instance", "Must be an object")
             return {}
         found = dict(self.defaults)
-        before = len(faults)
+        before = len(errors)
         for given, content in value.items():
             member = self.members.get(given.lower())
             if member is not None and content is not None:
                 name, kind = member
-                found[name] = kind.read(content, join(path, name), faults)
-        for name in self.needed:
+                found[name] = kind.read(content, join(path, name), errors)
+        for name in self.required:
             if name not in found:
-                note(faults, join(path, name), "Is required")
-        if self.rule is not None and len(faults) == before:
-            self.rule(found, path, faults)
+                add_error(errors, join(path, name), "Is required")
+        if self.rule is not None and len(errors) == before:
+            self.rule(found, path, errors)
         return found
 
 
-def table(
-    members: Mapping[str, Kind | Needed], *, rule: Rule | None = None, defaults: Mapping[str, Any] | None = None
-) -> Table:
+def json_object(
+    members: Mapping[str, FieldType | Required], *, rule: Rule | None = None, defaults: Mapping[str, Any] | None = None
+) -> Object:
     """A table of these members."""
-    kinds = {name: kind.kind if isinstance(kind, Needed) else kind for name, kind in members.items()}
-    return Table(
+    kinds = {name: kind.kind if isinstance(kind, Required) else kind for name, kind in members.items()}
+    return Object(
         members={name.lower(): (name, kind) for name, kind in kinds.items()},
-        needed=tuple(name for name, kind in members.items() if isinstance(kind, Needed)),
+        required=tuple(name for name, kind in members.items() if isinstance(kind, Required)),
         defaults=defaults or {},
         rule=rule,
     )

@@ -2,27 +2,26 @@
 
 from typing import Any
 
-from nexi_async.emulator import _events as events
-from nexi_async.emulator import _validation as validation
-from nexi_async.emulator._context import Call, Moment
-from nexi_async.emulator._responses import NO_CONTENT, Answer, failed
-from nexi_async.emulator._state import Cancel, Payment
+from nexi_async.emulator._engine import events, validation
+from nexi_async.emulator._engine.context import APIRequest, Context
+from nexi_async.emulator._engine.responses import NO_CONTENT, APIResponse, failed
+from nexi_async.emulator._engine.state import Cancel, Payment
 
 
-def create(moment: Moment, call: Call) -> Answer:
+def create(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/payments/{paymentId}/cancels`; answers without a body, the id shows in the event only."""
-    body = validation.read(validation.CANCEL, call.body, moment.settings)
-    payment = call.find(moment, moment.books.payments)
+    body = validation.read(validation.CANCEL, request.body, context.settings)
+    payment = request.find(context, context.state.payments)
     _refuse_uncancellable(payment, body)
     amount = body["amount"]
     items = body.get("orderItems") or payment.items
-    cancel = Cancel(moment.new_id(), amount, payment.surcharge(amount), moment.now, items)
-    if moment.settings.cancels_fail:
-        events.cancel_failed(moment, payment, cancel, events.error("25", "Trans not found", "Internal"))
+    cancel = Cancel(context.new_id(), amount, payment.surcharge(amount), context.now, items)
+    if context.settings.cancels_fail:
+        events.cancel_failed(context, payment, cancel, events.error("25", "Trans not found", "Internal"))
         raise failed("1000", "The acquirer refused the cancel")
     payment.cancelled += amount
     payment.cancels.append(cancel)
-    events.cancel_created(moment, payment, cancel)
+    events.cancel_created(context, payment, cancel)
     return NO_CONTENT
 
 

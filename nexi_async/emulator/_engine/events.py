@@ -5,11 +5,11 @@ The v1 and v2 event of one occurrence carry the same id; v1 names the merchant `
 
 import orjson
 
-from nexi_async.emulator import _timestamps as timestamps
-from nexi_async.emulator._cards import Card
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._state import Cancel, Charge, Delivery, Event, Hook, Payment, Refund
-from nexi_async.emulator._wire import JSON, Document
+from nexi_async.emulator._engine import timestamps
+from nexi_async.emulator._engine.cards import Card
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.state import Cancel, Charge, Delivery, Event, Payment, Refund, WebhookSubscription
+from nexi_async.emulator._engine.wire import JSON, Document
 
 SHOPPER_ADDRESS = "198.51.100.23"
 
@@ -19,24 +19,24 @@ def error(code: str, message: str, source: str = "Issuer") -> Document:
     return {"code": code, "message": message, "source": source}
 
 
-def payment_created(moment: Moment, payment: Payment) -> None:
+def payment_created(context: Context, payment: Payment) -> None:
     """`payment.created`, once for a payment."""
     if payment.announced:
         return
     payment.announced = True
     data: Document = {"order": _order(payment)} | _my_reference(payment.my_reference)
-    if payment.wish is not None:
-        data["subscriptionId"] = payment.wish.agreement_id
-    emit(moment, payment, "payment.created", moment.new_id(), data)
+    if payment.agreement_request is not None:
+        data["subscriptionId"] = payment.agreement_request.agreement_id
+    emit(context, payment, "payment.created", context.new_id(), data)
 
 
-def checkout_completed(moment: Moment, payment: Payment) -> None:
+def checkout_completed(context: Context, payment: Payment) -> None:
     """`payment.checkout.completed`."""
     data = {"order": _order(payment), "consumer": _consumer(payment)} | _my_reference(payment.my_reference)
-    emit(moment, payment, "payment.checkout.completed", moment.new_id(), data)
+    emit(context, payment, "payment.checkout.completed", context.new_id(), data)
 
 
-def reservation_created(moment: Moment, payment: Payment, amount: int) -> None:
+def reservation_created(context: Context, payment: Payment, amount: int) -> None:
     """`payment.reservation.created` and its v2."""
     reserve_id = payment.reserve_id or ""
     how: Document = {"paymentMethod": payment.paid_with.name, "paymentType": payment.paid_with.type}
@@ -45,74 +45,74 @@ def reservation_created(moment: Moment, payment: Payment, amount: int) -> None:
     rich: Document = {"cardDetails": _card_details(payment.card)} if payment.card else {}
     rich |= how | {"consumer": _payer(payment), "reservationReference": payment.reservation_reference}
     rich |= {"reserveId": reserve_id} | references | money
-    emit(moment, payment, "payment.reservation.created", reserve_id, rich)
+    emit(context, payment, "payment.reservation.created", reserve_id, rich)
     slim = how | _subscription(payment) | references | money
-    emit(moment, payment, "payment.reservation.created.v2", reserve_id, slim)
+    emit(context, payment, "payment.reservation.created.v2", reserve_id, slim)
 
 
-def reservation_failed(moment: Moment, payment: Payment, why: Document) -> None:
+def reservation_failed(context: Context, payment: Payment, why: Document) -> None:
     """`payment.reservation.failed`."""
     data = {"error": why, "orderItems": payment.items} | _money(payment, payment.amount, 0)
-    emit(moment, payment, "payment.reservation.failed", moment.new_id(), data)
+    emit(context, payment, "payment.reservation.failed", context.new_id(), data)
 
 
-def charge_created(moment: Moment, charge: Charge) -> None:
+def charge_created(context: Context, charge: Charge) -> None:
     """`payment.charge.created` and its v2."""
-    _charge_events(moment, charge, "payment.charge.created", {})
+    _charge_events(context, charge, "payment.charge.created", {})
 
 
-def charge_failed(moment: Moment, charge: Charge, why: Document) -> None:
+def charge_failed(context: Context, charge: Charge, why: Document) -> None:
     """`payment.charge.failed` and its v2."""
-    _charge_events(moment, charge, "payment.charge.failed", {"error": why})
+    _charge_events(context, charge, "payment.charge.failed", {"error": why})
 
 
-def cancel_created(moment: Moment, payment: Payment, cancel: Cancel) -> None:
+def cancel_created(context: Context, payment: Payment, cancel: Cancel) -> None:
     """`payment.cancel.created`."""
-    emit(moment, payment, "payment.cancel.created", cancel.id, _cancel(payment, cancel))
+    emit(context, payment, "payment.cancel.created", cancel.id, _cancel(payment, cancel))
 
 
-def cancel_failed(moment: Moment, payment: Payment, cancel: Cancel, why: Document) -> None:
+def cancel_failed(context: Context, payment: Payment, cancel: Cancel, why: Document) -> None:
     """`payment.cancel.failed`."""
-    emit(moment, payment, "payment.cancel.failed", cancel.id, {"error": why} | _cancel(payment, cancel))
+    emit(context, payment, "payment.cancel.failed", cancel.id, {"error": why} | _cancel(payment, cancel))
 
 
-def refund_initiated(moment: Moment, refund: Refund) -> None:
+def refund_initiated(context: Context, refund: Refund) -> None:
     """`payment.refund.initiated` and its v2."""
     ids: Document = {"refundId": refund.id, "chargeId": refund.parts[0][0].id}
     rest = _my_reference(refund.my_reference) | _money(refund.payment, refund.amount, refund.surcharge)
     items: Document = {"orderItems": refund.items} if refund.items else {}
-    emit(moment, refund.payment, "payment.refund.initiated", refund.id, ids | items | rest)
-    emit(moment, refund.payment, "payment.refund.initiated.v2", refund.id, ids | rest)
+    emit(context, refund.payment, "payment.refund.initiated", refund.id, ids | items | rest)
+    emit(context, refund.payment, "payment.refund.initiated.v2", refund.id, ids | rest)
 
 
-def refund_completed(moment: Moment, refund: Refund) -> None:
+def refund_completed(context: Context, refund: Refund) -> None:
     """`payment.refund.completed`."""
-    emit(moment, refund.payment, "payment.refund.completed", moment.new_id(), _settled_refund(refund))
+    emit(context, refund.payment, "payment.refund.completed", context.new_id(), _settled_refund(refund))
 
 
-def refund_failed(moment: Moment, refund: Refund, why: Document) -> None:
+def refund_failed(context: Context, refund: Refund, why: Document) -> None:
     """`payment.refund.failed`."""
     data = {"error": why} | _settled_refund(refund)
-    emit(moment, refund.payment, "payment.refund.failed", moment.new_id(), data)
+    emit(context, refund.payment, "payment.refund.failed", context.new_id(), data)
 
 
-def emit(moment: Moment, payment: Payment, name: str, event_id: str, data: Document) -> None:
+def emit(context: Context, payment: Payment, name: str, event_id: str, data: Document) -> None:
     """Write an event into the books and send it to the payment's webhooks for it."""
-    event = Event(event_id, name, moment.now, payment.id, data | {"paymentId": payment.id})
-    moment.books.events.append(event)
-    hooks = payment.hooks.get(name)
-    if hooks:
-        body = orjson.dumps(envelope(moment, event))
-        for hook in hooks:
-            _send(moment, event, hook, body)
+    event = Event(event_id, name, context.now, payment.id, data | {"paymentId": payment.id})
+    context.state.events.append(event)
+    webhooks = payment.webhooks.get(name)
+    if webhooks:
+        body = orjson.dumps(envelope(context, event))
+        for webhook in webhooks:
+            _send(context, event, webhook, body)
 
 
-def envelope(moment: Moment, event: Event) -> Document:
+def envelope(context: Context, event: Event) -> Document:
     """The delivered JSON document of an event."""
     is_v2 = event.name.endswith(".v2")
-    number = moment.settings.merchant_number
-    timestamp = timestamps.render(event.at, moment.settings.event_offset_minutes)
-    if moment.settings.event_shape == "docs":
+    number = context.settings.merchant_number
+    timestamp = timestamps.render(event.at, context.settings.event_offset_minutes)
+    if context.settings.event_shape == "docs":
         merchant = {"merchantId": 0 if is_v2 else number, "merchantNumber": number if is_v2 else 0}
         head = {"id": event.id, "timestamp": timestamp} | merchant
         return head | {"event": event.name, "data": _with_strings(event.data)}
@@ -123,19 +123,19 @@ def envelope(moment: Moment, event: Event) -> Document:
     return head | {"event": event.name, "data": event.data}
 
 
-def _send(moment: Moment, event: Event, hook: Hook, body: bytes) -> None:
-    settings, dice, books = moment.settings, moment.dice, moment.books
-    if dice.happens(settings.event_drop_rate):
+def _send(context: Context, event: Event, webhook: WebhookSubscription, body: bytes) -> None:
+    settings, random_source, state = context.settings, context.random_source, context.state
+    if random_source.happens(settings.event_drop_rate):
         return
-    for _ in range(2 if dice.happens(settings.event_duplicate_rate) else 1):
-        due = moment.now + dice.up_to(settings.event_shuffle_seconds)
-        delivery = Delivery(len(books.deliveries) + 1, event, hook, body, due)
-        books.deliveries.append(delivery)
-        books.outbox.add(due, delivery)
-        books.undelivered += 1
+    for _ in range(2 if random_source.happens(settings.event_duplicate_rate) else 1):
+        due = context.now + random_source.up_to(settings.event_shuffle_seconds)
+        delivery = Delivery(len(state.deliveries) + 1, event, webhook, body, due)
+        state.deliveries.append(delivery)
+        state.pending_deliveries.add(due, delivery)
+        state.undelivered += 1
 
 
-def _charge_events(moment: Moment, charge: Charge, name: str, why: Document) -> None:
+def _charge_events(context: Context, charge: Charge, name: str, why: Document) -> None:
     payment = charge.payment
     items: Document = {"orderItems": charge.items} if charge.items else {}
     rest = {"reconciliationReference": charge.reconciliation_reference} | _my_reference(
@@ -145,10 +145,10 @@ def _charge_events(moment: Moment, charge: Charge, name: str, why: Document) -> 
     v1 = why | {"chargeId": charge.id} | _invoice(charge) | items
     if payment.reserve_id:
         v1["reservationId"] = payment.reserve_id
-    emit(moment, payment, name, charge.id, v1 | rest)
+    emit(context, payment, name, charge.id, v1 | rest)
     how = {"paymentMethod": payment.paid_with.name, "paymentType": payment.paid_with.type}
     v2 = why | {"chargeId": charge.id} | items | how | _subscription(payment) | rest
-    emit(moment, payment, f"{name}.v2", charge.id, v2)
+    emit(context, payment, f"{name}.v2", charge.id, v2)
 
 
 def _money(payment: Payment, amount: int, surcharge: int) -> Document:

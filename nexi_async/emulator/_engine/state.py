@@ -15,17 +15,17 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
 
-from nexi_async.emulator._cards import Card
-from nexi_async.emulator._idempotency import Memory
-from nexi_async.emulator._methods import Method
-from nexi_async.emulator._wire import Document
+from nexi_async.emulator._engine.cards import Card
+from nexi_async.emulator._engine.idempotency import IdempotencyRecords
+from nexi_async.emulator._engine.methods import Method
+from nexi_async.emulator._engine.wire import Document
 
 Item = dict[str, Any]
 T = TypeVar("T")
 
 
 @frozen
-class Hook:
+class WebhookSubscription:
     """One registered webhook."""
 
     event_name: str
@@ -34,7 +34,7 @@ class Hook:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-Hooks = dict[str, list[Hook]]
+WebhookSubscriptions = dict[str, list[WebhookSubscription]]
 
 
 @define(eq=False)
@@ -48,13 +48,13 @@ class Payment:
     items: list[Item]
     reference: str | None
     expires_at: float
-    hooks: Hooks
+    webhooks: WebhookSubscriptions
     my_reference: str | None = None
     checkout: dict[str, Any] = field(factory=dict)
     checkout_url: str = ""
     fees: list[dict[str, Any]] = field(factory=list)
     configuration: list[dict[str, Any]] = field(factory=list)
-    wish: "AgreementWish | None" = None
+    agreement_request: "AgreementRequest | None" = None
     shipping_cost_specified: bool = False
     announced: bool = False
     completed_at: float | None = None
@@ -165,7 +165,7 @@ KINDS = {kind.name: kind for kind in (SCHEDULED, UNSCHEDULED)}
 
 
 @frozen
-class AgreementWish:
+class AgreementRequest:
     """What a payment asks for: a new agreement of this id, or a new card for the one that has it."""
 
     kind: AgreementKind
@@ -219,7 +219,7 @@ class BulkRun:
     external_id: str | None
     items: list[BulkItem] = field(repr=False)
     created: float
-    hooks: Hooks = field(factory=dict, repr=False)
+    webhooks: WebhookSubscriptions = field(factory=dict, repr=False)
     done: int = 0
 
     @property
@@ -279,14 +279,14 @@ class Delivery:
 
     id: int
     event: Event
-    hook: Hook
+    webhook: WebhookSubscription
     body: bytes = field(repr=False)
     due: float
     state: str = "pending"
     attempts: list[Attempt] = field(factory=list)
 
 
-class Agenda(Generic[T]):
+class Schedule(Generic[T]):
     """Things to do when their time comes, earliest first, equal times in the order they were written."""
 
     def __init__(self) -> None:
@@ -315,7 +315,7 @@ class Agenda(Generic[T]):
         return due, entry
 
 
-class Books:
+class State:
     """Everything the emulator knows."""
 
     def __init__(self) -> None:
@@ -330,7 +330,7 @@ class Books:
         self.payouts: dict[tuple[str, str], Payout] = {}
         self.events: list[Event] = []
         self.deliveries: list[Delivery] = []
-        self.outbox: Agenda[Delivery] = Agenda()
+        self.pending_deliveries: Schedule[Delivery] = Schedule()
         self.undelivered = 0
-        self.agenda: Agenda[Callable[[Any], None]] = Agenda()
-        self.memory = Memory()
+        self.schedule: Schedule[Callable[[Any], None]] = Schedule()
+        self.idempotency_records = IdempotencyRecords()

@@ -31,5 +31,5 @@ def parse(text: str) -> float:
     """
     if len(text) < len("2026-01-01T00:00"):
         raise ValueError(text)
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    instant = datetime.fromisoformat(text)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()

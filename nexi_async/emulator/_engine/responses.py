@@ -44,7 +44,7 @@ ERROR_MESSAGES: Mapping[str, str] = {
 
 
 @frozen
-class Answer:
+class APIResponse:
     """One answer of the API.
 
     Attributes:
@@ -59,23 +59,23 @@ class Answer:
     body: Any = None
     headers: Mapping[str, str] = field(factory=dict)
     delay: float = 0.0
-    about: Mapping[str, str] = field(factory=dict)
+    attempted: Mapping[str, str] = field(factory=dict)
 
 
 class Refusal(Exception):
     """An operation was refused; `answer` says how the API tells it."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status, answer.body)
-        self.answer = answer
+    def __init__(self, response: APIResponse) -> None:
+        super().__init__(response.status, response.body)
+        self.response = response
 
 
-NO_CONTENT = Answer(204)
+NO_CONTENT = APIResponse(204)
 
 
 def invalid(errors: Mapping[str, list[str]]) -> Refusal:
     """400 with the texts for each member path."""
-    return Refusal(Answer(400, {"errors": dict(errors)}))
+    return Refusal(APIResponse(400, {"errors": dict(errors)}))
 
 
 def failed(
@@ -84,18 +84,18 @@ def failed(
     *,
     status: int = 402,
     source: str = "internal",
-    about: Mapping[str, str] | None = None,
+    attempted: Mapping[str, str] | None = None,
 ) -> Refusal:
     """A business error: `{message, code, source}`."""
     text = message or ERROR_MESSAGES.get(code, "Error")
-    return Refusal(Answer(status, {"message": text, "code": code, "source": source}, about=about or {}))
+    return Refusal(APIResponse(status, {"message": text, "code": code, "source": source}, attempted=attempted or {}))
 
 
 def not_found() -> Refusal:
     """404 without a body."""
-    return Refusal(Answer(404))
+    return Refusal(APIResponse(404))
 
 
 def conflict(code: str | None = None, message: str | None = None) -> Refusal:
     """409, without a body unless a code is given."""
-    return Refusal(Answer(409)) if code is None else failed(code, message, status=409)
+    return Refusal(APIResponse(409)) if code is None else failed(code, message, status=409)

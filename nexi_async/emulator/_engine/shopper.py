@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from nexi_async.emulator._settings import Settings
-from nexi_async.emulator._state import Payment
-from nexi_async.emulator._wire import Document
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.state import Payment
+from nexi_async.emulator._engine.wire import Document
 
 _ADDRESS: Mapping[str, str] = MappingProxyType(
     {"addressLine1": "Storgatan 1", "postalCode": "11122", "city": "Stockholm", "country": "SWE"}

@@ -9,25 +9,25 @@ import anyio
 _CENTURY = 100 * 366 * 86400
 
 
-class Bell:
-    """Wakes everybody who waits for it; ringing works with and without an event loop."""
+class Wakeup:
+    """Wakes all tasks that wait for it; `notify` works with and without an event loop."""
 
     def __init__(self) -> None:
-        self._rung: anyio.Event | None = None
+        self._event: anyio.Event | None = None
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all current waiters."""
-        if self._rung is not None:
-            self._rung.set()
-            self._rung = None
+        if self._event is not None:
+            self._event.set()
+            self._event = None
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Wait for the next ring, at most so many real seconds."""
-        if self._rung is None:
-            self._rung = anyio.Event()
-        rung = self._rung
+        """Wait for the next `notify`, at most so many real seconds."""
+        if self._event is None:
+            self._event = anyio.Event()
+        event = self._event
         with anyio.move_on_after(seconds):
-            await rung.wait()
+            await event.wait()
 
 
 class Clock:
@@ -53,14 +53,14 @@ class Clock:
         self._tick = tick
         self._origin = tick()
         self._start = time.time() if start is None else start
-        self._moved = Bell()
+        self._moved = Wakeup()
 
     def now(self) -> float:
-        """The emulator's present, in POSIX seconds."""
+        """The emulated time, in POSIX seconds."""
         return self._start + (self._tick() - self._origin) * self.time_scale
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and wake all who wait for it.
+        """Move the clock forward and wake all tasks that sleep on it.
 
         Raises:
             ValueError: The number of seconds is negative, or more than a century.
@@ -69,7 +69,7 @@ class Clock:
             msg = f"the clock moves forward by at most a century at once, not by {seconds!r} seconds"
             raise ValueError(msg)
         self._start += seconds
-        self._moved.ring()
+        self._moved.notify()
 
     def real_seconds_until(self, due: float) -> float | None:
         """Real seconds until the clock shows `due`; None when it stands still before that."""

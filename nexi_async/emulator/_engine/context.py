@@ -5,32 +5,34 @@ from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
-from nexi_async.emulator._random_source import Dice, is_id, normal_id
-from nexi_async.emulator._responses import invalid, not_found
-from nexi_async.emulator._settings import Settings
-from nexi_async.emulator._state import Books
-from nexi_async.emulator._wire import JSON
+from nexi_async.emulator._engine.random_source import RandomSource, is_id, normal_id
+from nexi_async.emulator._engine.responses import invalid, not_found
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.state import State
+from nexi_async.emulator._engine.wire import JSON
 
 Found = TypeVar("Found")
 
 
 @frozen
-class Moment:
+class Context:
     """The books, the switches, chance and the time; operations have nothing else."""
 
-    books: Books
+    state: State
     settings: Settings
-    dice: Dice
+    random_source: RandomSource
     now: float
     checkout_key: str = ""
 
     def new_id(self) -> str:
         """An id for something new."""
-        return self.dice.structured_id(self.now) if self.settings.structured_ids else self.dice.new_id()
+        return (
+            self.random_source.structured_id(self.now) if self.settings.structured_ids else self.random_source.new_id()
+        )
 
 
 @frozen
-class Call:
+class APIRequest:
     """A request, as far as the operations care.
 
     Attributes:
@@ -47,14 +49,14 @@ class Call:
     key: str | None = None
     base_url: str = "http://testserver"
 
-    def find(self, moment: Moment, among: Mapping[str, Found]) -> Found:
+    def find(self, context: Context, among: Mapping[str, Found]) -> Found:
         """What the id in the path names.
 
         Raises:
             Refusal: It is no id, or names nothing.
         """
         text = self.path["id"]
-        if not is_id(text) and moment.settings.malformed_id_status == 400:
+        if not is_id(text) and context.settings.malformed_id_status == 400:
             raise invalid({"id": ["Must be a UUID"]})
         found = among.get(normal_id(text))
         if found is None:
@@ -62,9 +64,9 @@ class Call:
         return found
 
 
-def catch_up(moment: Moment) -> None:
+def run_due(context: Context) -> None:
     """Do what has become due by itself, each at its own time."""
-    agenda = moment.books.agenda
-    while agenda.is_due(moment.now):
-        due, action = agenda.take()
-        action(evolve(moment, now=due))
+    schedule = context.state.schedule
+    while schedule.is_due(context.now):
+        due, action = schedule.take()
+        action(evolve(context, now=due))

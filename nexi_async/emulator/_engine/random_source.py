@@ -9,7 +9,7 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 
 
-class Dice:
+class RandomSource:
     """Ids and odds from one random stream.
 
     Args:

@@ -1,15 +1,15 @@
 """The JSON documents of the API, made from the books; members are left out where the API leaves them out."""
 
-from nexi_async.emulator import _timestamps as timestamps
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._settings import Settings
-from nexi_async.emulator._state import Agreement, Charge, Payment, Refund
-from nexi_async.emulator._wire import JSON, Document
+from nexi_async.emulator._engine import timestamps
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.state import Agreement, Charge, Payment, Refund
+from nexi_async.emulator._engine.wire import JSON, Document
 
 
-def hosted_url(base_url: str, moment: Moment, payment_id: str) -> str:
+def hosted_url(base_url: str, context: Context, payment_id: str) -> str:
     """Where the shopper pays."""
-    return f"{base_url}/hostedpaymentpage/?checkoutKey={moment.checkout_key}&pid={payment_id}"
+    return f"{base_url}/hostedpaymentpage/?checkoutKey={context.checkout_key}&pid={payment_id}"
 
 
 def created_payment(payment: Payment, settings: Settings) -> Document:

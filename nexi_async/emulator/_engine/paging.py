@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from nexi_async.emulator._fields import Faults, note
-from nexi_async.emulator._responses import invalid
+from nexi_async.emulator._engine.fields import FieldErrors, add_error
+from nexi_async.emulator._engine.responses import invalid
 
 # Not documented for bulk pages; the Reporting API's documented default.
 DEFAULT_SIZE = 100
@@ -21,24 +21,24 @@ def skip_and_take(query: Mapping[str, str], *, first_page: int) -> tuple[int, in
     Raises:
         Refusal: 400 for values that are no such numbers.
     """
-    faults = Faults()
-    skip = _number(query, "skip", 0, faults, default=0)
-    take = _number(query, "take", 1, faults, default=DEFAULT_SIZE)
-    page = _number(query, "pageNumber", first_page, faults, default=first_page)
-    size = _number(query, "pageSize", 1, faults, default=DEFAULT_SIZE)
-    if faults:
-        raise invalid(faults.by_path)
+    errors = FieldErrors()
+    skip = _number(query, "skip", 0, errors, default=0)
+    take = _number(query, "take", 1, errors, default=DEFAULT_SIZE)
+    page = _number(query, "pageNumber", first_page, errors, default=first_page)
+    size = _number(query, "pageSize", 1, errors, default=DEFAULT_SIZE)
+    if errors:
+        raise invalid(errors.by_path)
     if "skip" in query or "take" in query:
         return skip, min(take, LARGEST_SIZE)
     size = min(size, LARGEST_SIZE)
     return (page - first_page) * size, size
 
 
-def _number(query: Mapping[str, str], name: str, minimum: int, faults: Faults, *, default: int) -> int:
+def _number(query: Mapping[str, str], name: str, minimum: int, errors: FieldErrors, *, default: int) -> int:
     text = query.get(name.lower())
     if text is None:
         return default
     if not re.fullmatch(r"-?\d{1,10}", text, re.ASCII) or int(text) < minimum:
-        note(faults, name, f"Must be a whole number, {minimum} or more")
+        add_error(errors, name, f"Must be a whole number, {minimum} or more")
         return default
     return int(text)

@@ -50,38 +50,38 @@ def _is_count(_: object, attribute: "Attribute[Any]", value: object) -> None:
 
 
 def _switch(default: bool) -> bool:  # noqa: FBT001  the default is all there is to say
-    answer: bool = field(default=default, validator=validators.instance_of(bool))
-    return answer
+    attribute: bool = field(default=default, validator=validators.instance_of(bool))
+    return attribute
 
 
 def _number(default: float) -> float:
-    answer: float = field(default=default, validator=_is_number)
-    return answer
+    attribute: float = field(default=default, validator=_is_number)
+    return attribute
 
 
 def _rate(default: float = 0.0) -> float:
-    answer: float = field(default=default, validator=_is_rate)
-    return answer
+    attribute: float = field(default=default, validator=_is_rate)
+    return attribute
 
 
 def _count(default: int) -> int:
-    answer: int = field(default=default, validator=_is_count)
-    return answer
+    attribute: int = field(default=default, validator=_is_count)
+    return attribute
 
 
 def _maybe_number(default: float | None) -> float | None:
-    answer: float | None = field(default=default, validator=validators.optional(_is_number))
-    return answer
+    attribute: float | None = field(default=default, validator=validators.optional(_is_number))
+    return attribute
 
 
 def _maybe_count(default: int | None) -> int | None:
-    answer: int | None = field(default=default, validator=validators.optional(_is_count))
-    return answer
+    attribute: int | None = field(default=default, validator=validators.optional(_is_count))
+    return attribute
 
 
 def _choice(*choices: str) -> str:
-    answer: str = field(default=choices[0], validator=validators.in_(choices))
-    return answer
+    attribute: str = field(default=choices[0], validator=validators.in_(choices))
+    return attribute
 
 
 @frozen(kw_only=True)

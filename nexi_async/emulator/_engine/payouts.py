@@ -7,81 +7,81 @@ currency. Where refunds and fees exceed the charges, a deposit makes up for it.
 import re
 from datetime import date
 
-from nexi_async.emulator import _timestamps as timestamps
-from nexi_async.emulator._context import Call, Moment
-from nexi_async.emulator._fields import Faults, note
-from nexi_async.emulator._paging import skip_and_take
-from nexi_async.emulator._random_source import is_id, normal_id
-from nexi_async.emulator._responses import Answer, invalid, not_found
-from nexi_async.emulator._state import Action, Charge, Item, Payout, Refund
-from nexi_async.emulator._wire import Document
+from nexi_async.emulator._engine import timestamps
+from nexi_async.emulator._engine.context import APIRequest, Context
+from nexi_async.emulator._engine.fields import FieldErrors, add_error
+from nexi_async.emulator._engine.paging import skip_and_take
+from nexi_async.emulator._engine.random_source import is_id, normal_id
+from nexi_async.emulator._engine.responses import APIResponse, invalid, not_found
+from nexi_async.emulator._engine.state import Action, Charge, Item, Payout, Refund
+from nexi_async.emulator._engine.wire import Document
 
 _IBAN = "NO9386011117947"
 _BIC = "DNBANOKKXXX"
 
 
-def record_charge(moment: Moment, charge: Charge) -> None:
+def record_charge(context: Context, charge: Charge) -> None:
     """A charge was made; it will be paid out."""
-    settings = moment.settings
+    settings = context.settings
     amount = charge.amount + charge.surcharge
     flexible = amount * settings.charge_fee_rate // 10000
-    action = Action("CHARGE", charge.id, charge, amount, charge.items, flexible, settings.charge_fixed_fee, moment.now)
-    _record(moment, action)
+    action = Action("CHARGE", charge.id, charge, amount, charge.items, flexible, settings.charge_fixed_fee, context.now)
+    _record(context, action)
 
 
-def record_refund(moment: Moment, refund: Refund) -> None:
+def record_refund(context: Context, refund: Refund) -> None:
     """A refund was completed; it will be taken off a payout."""
     charge, amount = refund.parts[0][0], refund.amount + refund.surcharge
-    fee = moment.settings.refund_fixed_fee
-    _record(moment, Action("REFUND", refund.id, charge, amount, refund.items, 0, fee, moment.now))
+    fee = context.settings.refund_fixed_fee
+    _record(context, Action("REFUND", refund.id, charge, amount, refund.items, 0, fee, context.now))
 
 
-def balances(moment: Moment, call: Call) -> Answer:
+def balances(context: Context, request: APIRequest) -> APIResponse:
     """`GET /report/v1/balances`: what is not yet paid out. The real answer's schema is not published."""
-    faults = Faults(moment.settings)
-    _read_date(call, "fromDate", faults, needed=False)
-    _read_date(call, "toDate", faults, needed=False)
-    if faults:
-        raise invalid(faults.by_path)
-    wanted = {currency for currency in call.query.get("currencies", "").split(",") if currency}
-    today = timestamps.render_date(moment.now)
+    errors = FieldErrors(context.settings)
+    _read_date(request, "fromDate", errors, required=False)
+    _read_date(request, "toDate", errors, required=False)
+    if errors:
+        raise invalid(errors.by_path)
+    wanted = {currency for currency in request.query.get("currencies", "").split(",") if currency}
+    today = timestamps.render_date(context.now)
     amounts: dict[str, int] = {}
-    for payout in moment.books.payouts.values():
+    for payout in context.state.payouts.values():
         if payout.date > today and (not wanted or payout.currency in wanted):
             amounts[payout.currency] = amounts.get(payout.currency, 0) + _net(payout)
     entries = [{"currency": currency, "amount": amount} for currency, amount in sorted(amounts.items())]
-    return Answer(200, {"balances": entries})
+    return APIResponse(200, {"balances": entries})
 
 
-def find(moment: Moment, call: Call) -> Answer:
+def find(context: Context, request: APIRequest) -> APIResponse:
     """`GET /report/v1/payouts`: payouts from one date to another, both included, by date and id."""
-    faults = Faults(moment.settings)
-    first = _read_date(call, "fromDate", faults, needed=True)
-    last = _read_date(call, "toDate", faults, needed=True)
-    if not faults and first > last:
-        note(faults, "toDate", "Must not be before fromDate")
-    if faults:
-        raise invalid(faults.by_path)
-    skip, take = skip_and_take(call.query, first_page=0)
-    currency = call.query.get("currency")
-    found = [payout for payout in _paid_out(moment) if first <= payout.date <= last]
+    errors = FieldErrors(context.settings)
+    first = _read_date(request, "fromDate", errors, required=True)
+    last = _read_date(request, "toDate", errors, required=True)
+    if not errors and first > last:
+        add_error(errors, "toDate", "Must not be before fromDate")
+    if errors:
+        raise invalid(errors.by_path)
+    skip, take = skip_and_take(request.query, first_page=0)
+    currency = request.query.get("currency")
+    found = [payout for payout in _paid_out(context) if first <= payout.date <= last]
     found = [payout for payout in found if currency in (None, payout.currency)]
     page = [_summary(payout) for payout in found[skip : skip + take]]
-    return Answer(200, {"numberOfPayouts": len(found), "payouts": page})
+    return APIResponse(200, {"numberOfPayouts": len(found), "payouts": page})
 
 
-def retrieve(moment: Moment, call: Call) -> Answer:
+def retrieve(context: Context, request: APIRequest) -> APIResponse:
     """`GET /report/v1/payouts/{id}`: one payout and a page of its payment actions."""
-    if not is_id(call.path["id"]):
+    if not is_id(request.path["id"]):
         raise invalid({"id": ["Must be a UUID"]})
-    skip, take = skip_and_take(call.query, first_page=0)
-    wanted = normal_id(call.path["id"])
-    payout = next((payout for payout in _paid_out(moment) if payout.id == wanted), None)
+    skip, take = skip_and_take(request.query, first_page=0)
+    wanted = normal_id(request.path["id"])
+    payout = next((payout for payout in _paid_out(context) if payout.id == wanted), None)
     if payout is None:
         raise not_found()
     found = document(payout)
     found["paymentActions"] = found["paymentActions"][skip : skip + take]
-    return Answer(200, found)
+    return APIResponse(200, found)
 
 
 def document(payout: Payout) -> Document:
@@ -90,20 +90,20 @@ def document(payout: Payout) -> Document:
     return _summary(payout) | {"numberOfPaymentActions": len(actions), "paymentActions": actions}
 
 
-def _record(moment: Moment, action: Action) -> None:
-    day = timestamps.render_date(moment.now + moment.settings.payout_days * timestamps.DAY)
+def _record(context: Context, action: Action) -> None:
+    day = timestamps.render_date(context.now + context.settings.payout_days * timestamps.DAY)
     currency = action.charge.payment.currency
-    payout = moment.books.payouts.get((day, currency))
+    payout = context.state.payouts.get((day, currency))
     if payout is None:
-        reference = f"NEXI {moment.dice.digits(7)}"
-        payout = Payout(moment.new_id(), moment.new_id(), reference, day, currency)
-        moment.books.payouts[day, currency] = payout
+        reference = f"NEXI {context.random_source.digits(7)}"
+        payout = Payout(context.new_id(), context.new_id(), reference, day, currency)
+        context.state.payouts[day, currency] = payout
     payout.actions.append(action)
 
 
-def _paid_out(moment: Moment) -> list[Payout]:
-    today = timestamps.render_date(moment.now)
-    due = [payout for payout in moment.books.payouts.values() if payout.date <= today]
+def _paid_out(context: Context) -> list[Payout]:
+    today = timestamps.render_date(context.now)
+    due = [payout for payout in context.state.payouts.values() if payout.date <= today]
     return sorted(due, key=lambda payout: (payout.date, payout.id))
 
 
@@ -184,16 +184,16 @@ def _tax_details(items: list[Item]) -> list[Document]:
     return [{"rate": rate, "amount": amount} for rate, amount in sorted(amounts.items())]
 
 
-def _read_date(call: Call, name: str, faults: Faults, *, needed: bool) -> str:
-    text = call.query.get(name.lower())
+def _read_date(request: APIRequest, name: str, errors: FieldErrors, *, required: bool) -> str:
+    text = request.query.get(name.lower())
     if text is None:
-        if needed:
-            note(faults, name, "Is required")
+        if required:
+            add_error(errors, name, "Is required")
         return ""
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             raise ValueError(text)
         date.fromisoformat(text)
     except ValueError:
-        note(faults, name, "Must be a date as in RFC 3339, YYYY-MM-DD")
+        add_error(errors, name, "Must be a date as in RFC 3339, YYYY-MM-DD")
     return text

@@ -1,33 +1,29 @@
-"""The books as one JSON document, for tests and demos that compare what they believe with what happened."""
+"""The state as one JSON document, for tests and demos that compare their own records with it."""
 
-from nexi_async.emulator import _bulk as bulk
-from nexi_async.emulator import _events as events
-from nexi_async.emulator import _payouts as payouts
-from nexi_async.emulator import _timestamps as timestamps
-from nexi_async.emulator import _views as views
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._state import Agreement, Cancel, Delivery, Payment, Refund
-from nexi_async.emulator._wire import Document
+from nexi_async.emulator._engine import bulk, events, payouts, timestamps, views
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.state import Agreement, Cancel, Delivery, Payment, Refund
+from nexi_async.emulator._engine.wire import Document
 
 
-def books(moment: Moment) -> Document:
+def document(context: Context) -> Document:
     """Every payment with its charges, refunds and cancels; agreements, events and deliveries."""
-    kept = moment.books
+    state = context.state
     return {
-        "now": timestamps.render(moment.now),
-        "payments": [payment(entry, moment) for entry in kept.payments.values()],
-        "subscriptions": [_agreement(entry) for entry in kept.agreements["scheduled"].values()],
-        "unscheduledSubscriptions": [_agreement(entry) for entry in kept.agreements["unscheduled"].values()],
-        "bulkRuns": [bulk.document(run, moment.settings) for run in kept.bulk_runs.values()],
-        "payouts": [payouts.document(payout) for payout in kept.payouts.values()],
-        "events": [events.envelope(moment, event) for event in kept.events],
-        "deliveries": [_delivery(entry) for entry in kept.deliveries],
+        "now": timestamps.render(context.now),
+        "payments": [payment(entry, context) for entry in state.payments.values()],
+        "subscriptions": [_agreement(entry) for entry in state.agreements["scheduled"].values()],
+        "unscheduledSubscriptions": [_agreement(entry) for entry in state.agreements["unscheduled"].values()],
+        "bulkRuns": [bulk.document(run, context.settings) for run in state.bulk_runs.values()],
+        "payouts": [payouts.document(payout) for payout in state.payouts.values()],
+        "events": [events.envelope(context, event) for event in state.events],
+        "deliveries": [_delivery(entry) for entry in state.deliveries],
     }
 
 
-def payment(payment: Payment, moment: Moment) -> Document:
+def payment(payment: Payment, context: Context) -> Document:
     """A payment as retrieve payment shows it, and what that leaves out."""
-    document = views.payment(payment, moment.settings)
+    document = views.payment(payment, context.settings)
     document["orderDetails"] |= {"orderItems": payment.items}
     if payment.cancels:
         document["cancels"] = [_cancel(cancel) for cancel in payment.cancels]
@@ -65,7 +61,7 @@ def _delivery(delivery: Delivery) -> Document:
         "event": delivery.event.name,
         "eventId": delivery.event.id,
         "paymentId": delivery.event.payment_id,
-        "url": delivery.hook.url,
+        "url": delivery.webhook.url,
         "state": delivery.state,
         "attempts": [{"at": timestamps.render(attempt.at), "result": attempt.result} for attempt in delivery.attempts],
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from nexi_async.emulator._settings import Settings
+from nexi_async.emulator._engine.settings import Settings
 
 
 @frozen

@@ -2,47 +2,49 @@
 
 from typing import Any
 
-from nexi_async.emulator import _validation as validation
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._fields import Faults, note
-from nexi_async.emulator._responses import invalid
-from nexi_async.emulator._state import Hook, Hooks
-from nexi_async.emulator._wire import JSON
+from nexi_async.emulator._engine import validation
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.fields import FieldErrors, add_error
+from nexi_async.emulator._engine.responses import invalid
+from nexi_async.emulator._engine.state import WebhookSubscription, WebhookSubscriptions
+from nexi_async.emulator._engine.wire import JSON
 
 
-def hooks_of(moment: Moment, body: dict[str, Any]) -> Hooks:
+def webhooks_of(context: Context, body: dict[str, Any]) -> WebhookSubscriptions:
     """The webhooks of a request body by event name.
 
     Raises:
         Refusal: 400 for urls and authorizations that the settings do not allow.
     """
-    faults = Faults(moment.settings)
-    hooks = read_hooks(moment, body, faults)
-    if faults:
-        raise invalid(faults.by_path)
-    return hooks
+    errors = FieldErrors(context.settings)
+    webhooks = read_webhooks(context, body, errors)
+    if errors:
+        raise invalid(errors.by_path)
+    return webhooks
 
 
-def read_hooks(moment: Moment, body: dict[str, Any], faults: Faults) -> Hooks:
+def read_webhooks(context: Context, body: dict[str, Any], errors: FieldErrors) -> WebhookSubscriptions:
     """The webhooks of a request body by event name; urls and authorizations are judged by the settings."""
-    hooks: Hooks = {}
+    webhooks: WebhookSubscriptions = {}
     for place, entry in enumerate(body.get("notifications", {}).get("webHooks", ())):
         path = f"notifications.webHooks[{place}]"
-        if not validation.is_webhook_url(entry["url"], plain_http=moment.settings.plain_http_webhooks):
-            note(faults, f"{path}.url", "Must be an https url")
+        if not validation.is_webhook_url(entry["url"], plain_http=context.settings.plain_http_webhooks):
+            add_error(errors, f"{path}.url", "Must be an https url")
         secret = entry.get("authorization", "")
-        if moment.settings.alphanumeric_authorization and secret and not _is_alphanumeric(secret):
-            note(faults, f"{path}.authorization", "Must be letters and digits only")
-        hook = Hook(entry["eventName"], entry["url"], secret or None, _hook_headers(entry.get("headers")))
-        hooks.setdefault(hook.event_name, []).append(hook)
-    return hooks
+        if context.settings.alphanumeric_authorization and secret and not _is_alphanumeric(secret):
+            add_error(errors, f"{path}.authorization", "Must be letters and digits only")
+        webhook = WebhookSubscription(
+            entry["eventName"], entry["url"], secret or None, _webhook_headers(entry.get("headers"))
+        )
+        webhooks.setdefault(webhook.event_name, []).append(webhook)
+    return webhooks
 
 
 def _is_alphanumeric(text: str) -> bool:
     return text.isascii() and text.isalnum()
 
 
-def _hook_headers(headers: JSON) -> tuple[tuple[str, str], ...]:
+def _webhook_headers(headers: JSON) -> tuple[tuple[str, str], ...]:
     """Custom headers in any of the shapes that clients send; their official shape is not published."""
     if isinstance(headers, dict):
         headers = [{name: value} for name, value in headers.items()]

@@ -4,19 +4,16 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from nexi_async.emulator import _cards as cards
-from nexi_async.emulator import _charges as charges
-from nexi_async.emulator import _events as events
-from nexi_async.emulator import _shopper as shopper
-from nexi_async.emulator._cards import Card
-from nexi_async.emulator._context import Moment
-from nexi_async.emulator._methods import METHODS, Method, methods_of, offered
-from nexi_async.emulator._responses import Refusal, conflict, failed, invalid
-from nexi_async.emulator._state import Agreement, AgreementWish, Payment
+from nexi_async.emulator._engine import cards, charges, events, shopper
+from nexi_async.emulator._engine.cards import Card
+from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.methods import METHODS, Method, methods_of, offered
+from nexi_async.emulator._engine.responses import Refusal, conflict, failed, invalid
+from nexi_async.emulator._engine.state import Agreement, AgreementRequest, Payment
 
 
 @frozen
-class Outcome:
+class ShopperOutcome:
     """What came of a shopper's visit.
 
     Attributes:
@@ -33,68 +30,68 @@ class Outcome:
 
 
 def pay(
-    moment: Moment,
+    context: Context,
     payment: Payment,
     *,
     card: Card | None = None,
     method: str | None = None,
     details: Mapping[str, object] | None = None,
-) -> Outcome:
+) -> ShopperOutcome:
     """The shopper presses Pay, with a card or another payment method, and leaves some details if asked for them.
 
     Raises:
         Refusal: The payment is closed, or cannot be paid like this.
     """
-    chosen = _choose(moment, payment, card, method)
+    chosen = _choose(context, payment, card, method)
     if chosen.type != "CARD":
         card = None
     elif card is None:
         card = cards.test_card_of(chosen.name)
-    _refuse_closed(moment, payment)
+    _refuse_closed(context, payment)
     if _wants_shipping_cost(payment):
         raise failed("1021")
-    shopper.give_details(payment, moment.settings, details)
-    events.payment_created(moment, payment)
+    shopper.give_details(payment, context.settings, details)
+    events.payment_created(context, payment)
     delay = cards.magic_delay(payment.amount)
-    code = cards.decline_code(card, payment.amount, moment.now)
+    code = cards.decline_code(card, payment.amount, context.now)
     if code is not None:
-        return _declined(moment, payment, code, delay)
+        return _declined(context, payment, code, delay)
     _add_fee(payment, chosen)
-    _complete(moment, payment, chosen, card)
-    return Outcome("completed", redirect=return_url(payment), delay=delay)
+    _complete(context, payment, chosen, card)
+    return ShopperOutcome("completed", redirect=return_url(payment), delay=delay)
 
 
-def decline(moment: Moment, payment: Payment, code: str = "05") -> Outcome:
+def decline(context: Context, payment: Payment, code: str = "05") -> ShopperOutcome:
     """The shopper presses Pay and the issuer declines; the shopper may try again.
 
     Raises:
         Refusal: The payment is closed.
     """
-    _refuse_closed(moment, payment)
-    events.payment_created(moment, payment)
-    return _declined(moment, payment, code, 0.0)
+    _refuse_closed(context, payment)
+    events.payment_created(context, payment)
+    return _declined(context, payment, code, 0.0)
 
 
-def cancel(moment: Moment, payment: Payment) -> Outcome:
+def cancel(context: Context, payment: Payment) -> ShopperOutcome:
     """The shopper walks away; the payment stays open until its session ends.
 
     Raises:
         Refusal: The payment is closed.
     """
-    _refuse_closed(moment, payment)
-    return Outcome("cancelled", redirect=payment.checkout.get("cancelUrl"))
+    _refuse_closed(context, payment)
+    return ShopperOutcome("cancelled", redirect=payment.checkout.get("cancelUrl"))
 
 
-def is_closed(moment: Moment, payment: Payment) -> bool:
+def is_closed(context: Context, payment: Payment) -> bool:
     """Whether the shopper can do nothing any more."""
     settled = payment.terminated_at is not None or payment.completed_at is not None
-    return settled or moment.now > payment.expires_at
+    return settled or context.now > payment.expires_at
 
 
-def methods(moment: Moment, payment: Payment) -> list[Method]:
+def methods(context: Context, payment: Payment) -> list[Method]:
     """What the shopper may choose from."""
     country_given = "countryCode" in payment.checkout
-    return offered(payment.configuration, moment.settings, country_given=country_given)
+    return offered(payment.configuration, context.settings, country_given=country_given)
 
 
 def return_url(payment: Payment) -> str | None:
@@ -106,84 +103,86 @@ def return_url(payment: Payment) -> str | None:
     return f"{head}{'&' if '?' in head else '?'}paymentid={payment.id}{mark}{fragment}"
 
 
-def complete(moment: Moment, payment: Payment, method: Method, card: Card | None) -> None:
+def complete(context: Context, payment: Payment, method: Method, card: Card | None) -> None:
     """Note that the checkout is done: how it was paid, with its references."""
-    payment.completed_at = moment.now
+    payment.completed_at = context.now
     payment.method, payment.card = method, card
-    payment.reconciliation_reference = moment.dice.reconciliation_reference()
+    payment.reconciliation_reference = context.random_source.reconciliation_reference()
     if method.type == "CARD":
-        payment.surcharge_rate = moment.settings.surcharge_rate
+        payment.surcharge_rate = context.settings.surcharge_rate
 
 
-def reserve(moment: Moment, payment: Payment) -> None:
+def reserve(context: Context, payment: Payment) -> None:
     """Reserve the whole amount of a completed checkout."""
     payment.reserved = payment.amount
-    payment.reserved_at = moment.now
-    payment.reserve_id = moment.new_id()
-    payment.reservation_reference = moment.dice.digits(6)
+    payment.reserved_at = context.now
+    payment.reserve_id = context.new_id()
+    payment.reservation_reference = context.random_source.digits(6)
 
 
-def _complete(moment: Moment, payment: Payment, method: Method, card: Card | None) -> None:
-    complete(moment, payment, method, card)
-    if payment.wish is not None:
-        payment.agreement = _sign_up(moment, payment, payment.wish, card)
+def _complete(context: Context, payment: Payment, method: Method, card: Card | None) -> None:
+    complete(context, payment, method, card)
+    if payment.agreement_request is not None:
+        payment.agreement = _sign_up(context, payment, payment.agreement_request, card)
     if not method.direct:
-        reserve(moment, payment)
-        events.reservation_created(moment, payment, payment.amount)
-    events.checkout_completed(moment, payment)
+        reserve(context, payment)
+        events.reservation_created(context, payment, payment.amount)
+    events.checkout_completed(context, payment)
     if payment.amount and (method.direct or payment.checkout.get("charge")):
-        _charge_at_once(moment, payment)
+        _charge_at_once(context, payment)
 
 
-def _charge_at_once(moment: Moment, payment: Payment) -> None:
+def _charge_at_once(context: Context, payment: Payment) -> None:
     try:
-        charges.take(moment, charges.new_charge(moment, payment, payment.amount, None))
+        charges.take(context, charges.new_charge(context, payment, payment.amount, None))
     except Refusal:
         return  # the webhooks were told; the reservation stays and can be charged by hand
 
 
-def _sign_up(moment: Moment, payment: Payment, wish: AgreementWish, card: Card | None) -> Agreement:
+def _sign_up(context: Context, payment: Payment, agreement_request: AgreementRequest, card: Card | None) -> Agreement:
     """The agreement the payment asked for; an update gives a known one the new card."""
     if card is None:
         raise failed("1022", "Subscriptions need a card")
-    known = moment.books.agreements[wish.kind.name]
-    if wish.is_update:
-        agreement = known[wish.agreement_id]
+    known = context.state.agreements[agreement_request.kind.name]
+    if agreement_request.is_update:
+        agreement = known[agreement_request.agreement_id]
         agreement.card, agreement.method, agreement.blocked = card, payment.paid_with, False
         return agreement
     agreement = Agreement(
-        id=wish.agreement_id,
-        kind=wish.kind,
+        id=agreement_request.agreement_id,
+        kind=agreement_request.kind,
         card=card,
         method=payment.paid_with,
-        created=moment.now,
-        interval=wish.interval,
-        end_date=wish.end_date,
+        created=context.now,
+        interval=agreement_request.interval,
+        end_date=agreement_request.end_date,
         amount=payment.amount,
-        allow_variable_amount=wish.allow_variable_amount,
+        allow_variable_amount=agreement_request.allow_variable_amount,
     )
     known[agreement.id] = agreement
     return agreement
 
 
-def _choose(moment: Moment, payment: Payment, card: Card | None, method: str | None) -> Method:
+def _choose(context: Context, payment: Payment, card: Card | None, method: str | None) -> Method:
     name = method or (card.brand if card else "")
-    choice = methods(moment, payment)
+    choice = methods(context, payment)
     if not name:
-        return next((entry for entry in choice if payment.wish is None or entry.type == "CARD"), METHODS["visa"])
-    chosen = methods_of(moment.settings).get(name.lower())
+        return next(
+            (entry for entry in choice if payment.agreement_request is None or entry.type == "CARD"), METHODS["visa"]
+        )
+    chosen = methods_of(context.settings).get(name.lower())
     if chosen is None or chosen not in choice:
         raise invalid({"method": [f"{name} is not offered for this payment"]})
-    if payment.wish is not None and chosen.type != "CARD":
+    if payment.agreement_request is not None and chosen.type != "CARD":
         raise invalid({"method": ["Subscriptions need a card"]})
     return chosen
 
 
-def _declined(moment: Moment, payment: Payment, code: str, delay: float) -> Outcome:
-    if moment.settings.interactive_declines_emit:
+def _declined(context: Context, payment: Payment, code: str, delay: float) -> ShopperOutcome:
+    if context.settings.interactive_declines_emit:
         text = f"Reservation declined, {cards.decline_text(code).lower()}"
-        events.reservation_failed(moment, payment, events.error(code, text))
-    return Outcome("declined", code=code, delay=delay)
+        events.reservation_failed(context, payment, events.error(code, text))
+    return ShopperOutcome("declined", code=code, delay=delay)
 
 
 def _add_fee(payment: Payment, method: Method) -> None:
@@ -200,10 +199,10 @@ def _wants_shipping_cost(payment: Payment) -> bool:
     return bool(shipping.get("merchantHandlesShippingCost")) and not payment.shipping_cost_specified
 
 
-def _refuse_closed(moment: Moment, payment: Payment) -> None:
+def _refuse_closed(context: Context, payment: Payment) -> None:
     if payment.completed_at is not None:
         raise conflict("1004", "The payment is already paid")
     if payment.terminated_at is not None:
         raise conflict("1019", "The payment is terminated")
-    if moment.now > payment.expires_at:
+    if context.now > payment.expires_at:
         raise conflict("1010", "The session of the payment has expired")

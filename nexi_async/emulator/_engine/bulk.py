@@ -1,0 +1,146 @@
+"""Bulk runs: charge or verify many agreements at once, item by item as time passes.
+
+A run takes `bulk_seconds` from its start to Done, its items spread evenly over that time. One agenda entry at a
+time drives it: each item that is done writes down when the next one is due.
+"""
+
+from functools import partial
+
+from nexi_async.emulator._engine import cards, subscriptions, validation
+from nexi_async.emulator._engine.context import APIRequest, Context
+from nexi_async.emulator._engine.paging import skip_and_take
+from nexi_async.emulator._engine.responses import APIResponse, Refusal, not_found
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.state import Agreement, AgreementKind, BulkItem, BulkRun
+from nexi_async.emulator._engine.subscriptions import Operation
+from nexi_async.emulator._engine.webhooks import webhooks_of
+from nexi_async.emulator._engine.wire import Document
+
+_NO_ID = "0" * 32
+
+
+def charge(kind: AgreementKind) -> Operation:
+    """`POST /v1/subscriptions/charges` or its unscheduled twin."""
+    shape = validation.bulk_charge(kind)
+
+    def operation(context: Context, request: APIRequest) -> APIResponse:
+        body = validation.read(shape, request.body, context.settings)
+        webhooks = webhooks_of(context, body)
+        external_id = body.get("externalBulkChargeId")
+        run = BulkRun(
+            context.new_id(), kind, "charges", external_id, _items(context, kind, body), context.now, webhooks
+        )
+        return _accept(context, run)
+
+    return operation
+
+
+def verify(kind: AgreementKind) -> Operation:
+    """`POST /v1/subscriptions/verifications` or its unscheduled twin."""
+    shape = validation.bulk_verification(kind)
+
+    def operation(context: Context, request: APIRequest) -> APIResponse:
+        body = validation.read(shape, request.body, context.settings)
+        external_id = body.get("externalBulkVerificationId")
+        run = BulkRun(context.new_id(), kind, "verifications", external_id, _items(context, kind, body), context.now)
+        return _accept(context, run)
+
+    return operation
+
+
+def retrieve(kind: AgreementKind, what: str) -> Operation:
+    """`GET /v1/subscriptions/charges/{bulkId}` and its three twins: one page of items."""
+
+    def operation(context: Context, request: APIRequest) -> APIResponse:
+        run = request.find(context, context.state.bulk_runs)
+        if run.kind is not kind or run.what != what:
+            raise not_found()
+        skip, take = skip_and_take(request.query, first_page=context.settings.bulk_first_page)
+        page = [_item_view(run, item, context.settings) for item in run.items[skip : skip + take]]
+        return APIResponse(200, {"page": page, "more": skip + take < len(run.items), "status": run.status})
+
+    return operation
+
+
+def document(run: BulkRun, settings: Settings) -> Document:
+    """A whole run."""
+    what = {"bulkId": run.id, "kind": run.kind.name, "what": run.what, "status": run.status}
+    external_id = {"externalId": run.external_id} if run.external_id else {}
+    return what | external_id | {"items": [_item_view(run, item, settings) for item in run.items]}
+
+
+def _accept(context: Context, run: BulkRun) -> APIResponse:
+    """Start a run, or find the one that has the same external id."""
+    state = context.state
+    if run.external_id is not None:
+        known = state.bulk_by_external_id.setdefault((run.kind.name, run.what, run.external_id), run)
+        if known is not run:
+            return APIResponse(202, {"bulkId": known.id})
+    state.bulk_runs[run.id] = run
+    _plan_next(context, run)
+    return APIResponse(202, {"bulkId": run.id})
+
+
+def _plan_next(context: Context, run: BulkRun) -> None:
+    if run.done < len(run.items):
+        due = run.created + context.settings.bulk_seconds * (run.done + 1) / len(run.items)
+        context.state.schedule.add(due, partial(_do_next, run=run))
+
+
+def _do_next(context: Context, run: BulkRun) -> None:
+    item = run.items[run.done]
+    try:
+        if item.agreement is None:
+            raise subscriptions.unknown()
+        if run.what == "charges":
+            _charge(context, run, item, item.agreement)
+        else:
+            _verify(context, item.agreement)
+    except Refusal as refusal:
+        item.status = "Failed"
+        item.error = refusal.response.body
+        item.payment_id = refusal.response.attempted.get("paymentId")
+    else:
+        item.status = "Succeeded"
+    run.done += 1
+    _plan_next(context, run)
+
+
+def _charge(context: Context, run: BulkRun, item: BulkItem, agreement: Agreement) -> None:
+    made = subscriptions.charge_agreement(context, agreement, item.order, run.webhooks, item.my_reference)
+    item.payment_id, item.charge_id = made.payment.id, made.id
+
+
+def _verify(context: Context, agreement: Agreement) -> None:
+    code = cards.decline_code(agreement.card, 0, context.now)
+    if code is not None:
+        raise subscriptions.declined(code)
+
+
+def _items(context: Context, kind: AgreementKind, body: Document) -> list[BulkItem]:
+    return [_item(context, kind, entry) for entry in body[kind.list_member]]
+
+
+def _item(context: Context, kind: AgreementKind, entry: Document) -> BulkItem:
+    given_id, reference = entry.get(kind.id_member) or None, entry.get("externalReference") or None
+    if reference is not None:
+        agreement = context.state.by_external_reference[kind.name].get(reference)
+    else:
+        agreement = context.state.agreements[kind.name].get(given_id or "")
+    return BulkItem(given_id, reference, agreement, entry.get("order", {}), entry.get("myReference"))
+
+
+def _item_view(run: BulkRun, item: BulkItem, settings: Settings) -> Document:
+    agreement_id = item.agreement.id if item.agreement else item.given_id
+    if agreement_id is None and settings.bulk_items_have_ids:
+        agreement_id = _NO_ID
+    members = {
+        run.kind.id_member: agreement_id,
+        "externalReference": item.external_reference,
+        "paymentId": item.payment_id,
+        "chargeId": item.charge_id,
+        "status": item.status,
+    }
+    document: Document = {name: value for name, value in members.items() if value is not None}
+    shown = ("message", "code", "source") if run.what == "charges" else ("message", "code")
+    return document | {name: item.error[name] for name in shown if item.error}

@@ -1,0 +1,177 @@
+"""The engine: one emulated back end, to be called from Python; the ASGI app and the webhook dispatcher stand on it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import evolve
+
+from nexi_async.emulator._engine import cards, checkout, idempotency, refunds, state_report, subscriptions, validation
+from nexi_async.emulator._engine.checkout import ShopperOutcome
+from nexi_async.emulator._engine.clock import Clock
+from nexi_async.emulator._engine.context import APIRequest, Context, run_due
+from nexi_async.emulator._engine.endpoints import Endpoint
+from nexi_async.emulator._engine.faults import FaultPlan, InjectedFault
+from nexi_async.emulator._engine.idempotency import Scope
+from nexi_async.emulator._engine.random_source import RandomSource, normal_id
+from nexi_async.emulator._engine.responses import APIResponse, Refusal, not_found
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.state import KINDS, Payment, State
+
+
+def _ignore() -> None:
+    """Nobody has to know of a change."""
+
+
+class Engine:
+    """One emulated back end.
+
+    Args:
+        settings: The settings at the start and after `reset`.
+        clock: The emulator's clock.
+        seed: Makes ids and probabilities the same in every run.
+        checkout_key: The public key in the addresses of hosted pages.
+
+    Attributes:
+        on_change: Called when deliveries may have become due, or pending ones may be gone.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock, seed: int | None = None, checkout_key: str = "emulator-checkout-key"
+    ) -> None:
+        self.clock = clock
+        self.checkout_key = checkout_key
+        self.on_change: Callable[[], None] = _ignore
+        self._first_settings = self._settings = settings
+        self._random_source = RandomSource(seed)
+        self._state = State()
+        self._faults = FaultPlan()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; replacing them settles refunds that waited for a balance."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = settings
+        if not settings.low_balance:
+            refunds.settle_waiting(self.context())
+        self.on_change()
+
+    def context(self) -> Context:
+        """The context of an operation that runs now, after all work that was due."""
+        context = Context(self._state, self._settings, self._random_source, self.clock.now(), self.checkout_key)
+        run_due(context)
+        return context
+
+    def handle(self, endpoint: Endpoint, request: APIRequest) -> APIResponse:
+        """The response to a request of the API; a repeated idempotency key has no second effect."""
+        with self._operation() as context:
+            try:
+                response = self._respond(context, endpoint, request)
+            except Refusal as refusal:
+                response = refusal.response
+        if response.status == 402 and not endpoint.documents_402:
+            return evolve(response, status=self._settings.undocumented_402_as)
+        return response
+
+    def match_fault(self, method: str, path: str) -> InjectedFault | None:
+        """The injected fault that applies to a request, if any."""
+        return self._faults.match(method, path, self._random_source)
+
+    def set_faults(self, faults: Iterable[InjectedFault]) -> None:
+        """Replace the injected faults."""
+        self._faults = FaultPlan(faults)
+
+    def mark_in_progress(self, endpoint: Endpoint, request: APIRequest, *, in_progress: bool) -> None:
+        """Set whether the response to a keyed request is still held back."""
+        self._state.idempotency_records.mark_in_progress(_key_scope(endpoint, request), in_progress=in_progress)
+
+    def pay(
+        self,
+        payment_id: str,
+        *,
+        card: str | None = None,
+        method: str | None = None,
+        consumer: Mapping[str, Any] | None = None,
+    ) -> ShopperOutcome:
+        """Pay as the shopper."""
+        chosen = cards.read_card(card) if card is not None else None
+        with self._operation() as context:
+            details = None if consumer is None else validation.read(validation.CONSUMER, consumer, self._settings)
+            return checkout.pay(context, self._payment(payment_id), card=chosen, method=method, details=details)
+
+    def decline(self, payment_id: str, *, code: str = "05") -> ShopperOutcome:
+        """Have the shopper's card declined with this acquirer code."""
+        with self._operation() as context:
+            return checkout.decline(context, self._payment(payment_id), code)
+
+    def cancel(self, payment_id: str) -> ShopperOutcome:
+        """Leave the checkout as the shopper."""
+        with self._operation() as context:
+            return checkout.cancel(context, self._payment(payment_id))
+
+    def sign_up(
+        self, count: int, *, kind: str = "scheduled", card: str = cards.DEFAULT_CARD, external_references: bool = False
+    ) -> list[str]:
+        """Create subscriptions without a checkout; returns their ids."""
+        chosen = cards.read_card(card)
+        return subscriptions.sign_up(
+            self.context(), KINDS[kind], count, chosen, external_references=external_references
+        )
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and do what has become due."""
+        self.clock.advance(seconds)
+        self.context()
+        self.on_change()
+
+    def state(self) -> dict[str, Any]:
+        """The whole state as one JSON document."""
+        return state_report.document(self.context())
+
+    def reset(self) -> None:
+        """Discard the state, the faults and changed settings; the clock goes on."""
+        self._state = State()
+        self._faults = FaultPlan()
+        self._settings = self._first_settings
+        self.on_change()
+
+    @contextmanager
+    def _operation(self) -> Iterator[Context]:
+        context = self.context()
+        before = _scheduled(context.state)
+        try:
+            yield context
+        finally:
+            if before != _scheduled(context.state):
+                self.on_change()
+
+    def _payment(self, payment_id: str) -> Payment:
+        payment = self._state.payments.get(normal_id(payment_id))
+        if payment is None:
+            raise not_found()
+        return payment
+
+    def _respond(self, context: Context, endpoint: Endpoint, request: APIRequest) -> APIResponse:
+        if not endpoint.keyed or request.key is None:
+            return endpoint.operation(context, request)
+        return idempotency.respond_once(
+            self._state.idempotency_records,
+            _key_scope(endpoint, request),
+            request.body,
+            lambda: endpoint.operation(context, request),
+            now=context.now,
+            lifetime_hours=self._settings.key_lifetime_hours,
+            replay_rejections=self._settings.replay_rejections,
+        )
+
+
+def _scheduled(state: State) -> tuple[int, int]:
+    return len(state.pending_deliveries), len(state.schedule)
+
+
+def _key_scope(endpoint: Endpoint, request: APIRequest) -> Scope:
+    """The scope of an idempotency key: the endpoint, the id in its path, and the key."""
+    return endpoint.path, normal_id(request.path.get("id", "")), request.key or ""

@@ -1,0 +1,404 @@
+"""The request bodies of the API: members, limits and rules, as in the official reference."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from nexi_async.emulator._engine.fields import (
+    BAD3,
+    BAD6,
+    INT32,
+    AnyValue,
+    Array,
+    Boolean,
+    Choice,
+    EmptyAllowed,
+    FieldErrors,
+    FieldType,
+    Id,
+    Instant,
+    Integer,
+    Number,
+    Object,
+    Required,
+    Rule,
+    String,
+    add_error,
+    join,
+    json_object,
+)
+from nexi_async.emulator._engine.methods import CONFIGURABLE_NAMES, CONFIGURABLE_TYPES, methods_of
+from nexi_async.emulator._engine.responses import invalid
+from nexi_async.emulator._engine.settings import Settings
+from nexi_async.emulator._engine.state import SCHEDULED, AgreementKind
+from nexi_async.emulator._engine.wire import JSON
+
+# The texts about amounts are the API's own, spelling included, as recorded.
+SUM_DIFFERS = "Amount dosen't match sum of orderitems"
+NOT_POSITIVE = "Amount must be greater than 0"
+EMPTY_BODY = {"instance": ["cannot be null"]}
+
+EVENT_NAMES = (
+    "payment.created",
+    "payment.reservation.created",
+    "payment.reservation.created.v2",
+    "payment.reservation.failed",
+    "payment.checkout.completed",
+    "payment.charge.created",
+    "payment.charge.created.v2",
+    "payment.charge.failed",
+    "payment.charge.failed.v2",
+    "payment.refund.initiated",
+    "payment.refund.initiated.v2",
+    "payment.refund.failed",
+    "payment.refund.completed",
+    "payment.cancel.created",
+    "payment.cancel.failed",
+)
+
+_URL_BAD = "<>'\"\\"
+_ALPHA3 = re.compile(r"[A-Z]{3}")
+_POSTAL_CODES = {"NOR": r"\d{4}", "DNK": r"\d{4}", "SWE": r"\d{5}"}
+
+
+def read(shape: Object, body: JSON, settings: Settings) -> dict[str, Any]:
+    """A request body in its documented form.
+
+    Raises:
+        Refusal: 400 with every fault under its path.
+    """
+    if body is None:
+        raise invalid(EMPTY_BODY)
+    errors = FieldErrors(settings)
+    found: dict[str, Any] = shape.read(body, "", errors)
+    if errors:
+        raise invalid(errors.by_path)
+    return found
+
+
+def _sum_matches(items_name: str) -> Rule:
+    def rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+        items = value.get(items_name)
+        if items and sum(item["grossTotalAmount"] for item in items) != value.get("amount"):
+            add_error(errors, join(path, "amount"), SUM_DIFFERS)
+
+    return rule
+
+
+def _positive_and_sum_matches(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    if value["amount"] <= 0:
+        add_error(errors, join(path, "amount"), NOT_POSITIVE)
+    _sum_matches("orderItems")(value, path, errors)
+
+
+def _address_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    for name in ("addressLine1", "postalCode", "city"):
+        if name not in value and not errors.settings.partial_addresses:
+            add_error(errors, join(path, name), "Is required")
+    pattern = _POSTAL_CODES.get(value["country"])
+    if pattern and "postalCode" in value and not re.fullmatch(pattern, value["postalCode"], re.ASCII):
+        add_error(errors, join(path, "postalCode"), f"Is not a postal code of {value['country']}")
+
+
+def _phone_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    for name, other in (("prefix", "number"), ("number", "prefix")):
+        if name not in value and other in value:
+            add_error(errors, join(path, name), f"Is required with {other}")
+
+
+def _checkout_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    hosted = value.get("integrationType") == "HostedPaymentPage"
+    required = "returnUrl" if hosted else "url"
+    if not value.get(required):
+        kind = "a hosted" if hosted else "an embedded"
+        add_error(errors, join(path, required), f"Is required for {kind} checkout")
+    consumer = value.get("consumer", {})
+    if value.get("merchantHandlesConsumerData") and "privatePerson" in consumer and "company" in consumer:
+        add_error(errors, join(path, "consumer"), "Must have either privatePerson or company, not both")
+
+
+def _configuration_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    names = {entry["name"] for entry in value.get("paymentMethodsConfiguration", ())}
+    types = {CONFIGURABLE_TYPES[name]: name for name in names & CONFIGURABLE_TYPES.keys()}
+    for name in sorted(names - CONFIGURABLE_TYPES.keys()):
+        mixed_with = types.get(methods_of(errors.settings)[name.lower()].type)
+        if mixed_with:
+            text = f"{name} must not be combined with its type {mixed_with}"
+            add_error(errors, join(path, "paymentMethodsConfiguration"), text)
+
+
+def _create_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    agreements = [name for name in ("subscription", "unscheduledSubscription") if name in value]
+    if len(agreements) == 2:
+        add_error(errors, "unscheduledSubscription", "Must not be combined with subscription")
+    if value["order"]["amount"] < 0 or (value["order"]["amount"] == 0 and not agreements):
+        add_error(errors, "order.amount", NOT_POSITIVE)
+    _configuration_rule(value, path, errors)
+
+
+def _charged_order_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    if value["amount"] <= 0:
+        add_error(errors, join(path, "amount"), NOT_POSITIVE)
+    _sum_matches("items")(value, path, errors)
+
+
+def _exactly_one_id(id_name: str) -> Rule:
+    def rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+        if bool(value.get(id_name)) == bool(value.get("externalReference")):
+            add_error(errors, path, f"Must have either {id_name} or externalReference")
+
+    return rule
+
+
+def _named(maximum: int = 128, minimum: int = 1) -> String:
+    return String(maximum, minimum)
+
+
+def _plain(maximum: int = 128, *, minimum: int = 0) -> String:
+    """A text for which the field tables forbid no characters."""
+    return String(maximum, minimum, forbidden="")
+
+
+_COUNTRY = String(maximum=3, pattern=_ALPHA3)
+_COUNTRIES = Array(json_object({"countryCode": Required(_COUNTRY)}))
+_URL = String(maximum=256, forbidden=_URL_BAD)
+# Where shoppers are sent; javascript: and data: would be run instead of opened.
+_WAY_BACK = String(maximum=256, forbidden=_URL_BAD, pattern=re.compile(r"https?://\S.*", re.IGNORECASE | re.DOTALL))
+_MY_REFERENCE = String(maximum=36)
+_COMPANY_NAME = _plain(minimum=1)
+_KEY_LIKE = _plain(64, minimum=1)
+
+ORDER_ITEM = json_object(
+    {
+        "reference": Required(String(forbidden=BAD3)),
+        "name": Required(String(forbidden=BAD3)),
+        "quantity": Required(Number()),
+        "unit": Required(String()),
+        "unitPrice": Required(Integer()),
+        "taxRate": Integer(0, 99999),
+        "taxAmount": Integer(),
+        "grossTotalAmount": Required(Integer()),
+        "netTotalAmount": Required(Integer()),
+        "imageUrl": _plain(),
+    },
+    defaults={"taxRate": 0, "taxAmount": 0},
+)
+_ITEMS = Array(ORDER_ITEM)
+_ORDER_MEMBERS: dict[str, FieldType | Required] = {
+    "items": Required(Array(ORDER_ITEM, minimum=1)),
+    "amount": Required(Integer()),
+    "currency": Required(String(maximum=3, pattern=_ALPHA3)),
+    "reference": String(),
+}
+ORDER = json_object(_ORDER_MEMBERS, rule=_sum_matches("items"))
+CHARGED_ORDER = json_object(_ORDER_MEMBERS, rule=_charged_order_rule)
+
+_PHONE = json_object(
+    {
+        "prefix": String(maximum=4, pattern=re.compile(r"[+]\d{1,3}", re.ASCII)),
+        "number": String(pattern=re.compile(r"[0-9]*")),
+    },
+    rule=_phone_rule,
+)
+_ADDRESS = json_object(
+    {
+        "addressLine1": _named(),
+        "addressLine2": EmptyAllowed(_named(), "empty_address_members"),
+        "postalCode": EmptyAllowed(String(12, 1, BAD6 + " "), "empty_address_members"),
+        "city": _named(),
+        "country": Required(_COUNTRY),
+    },
+    rule=_address_rule,
+)
+
+
+def _consumer(*, names_needed: bool) -> Object:
+    name: FieldType | Required = Required(_named()) if names_needed else _named()
+    company_name: FieldType | Required = Required(_COMPANY_NAME) if names_needed else _COMPANY_NAME
+    person = json_object({"firstName": name, "lastName": name})
+    return json_object(
+        {
+            "reference": String(),
+            "email": String(pattern=re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")),
+            "shippingAddress": _ADDRESS,
+            "billingAddress": _ADDRESS,
+            "phoneNumber": _PHONE,
+            "privatePerson": person,
+            "company": json_object({"name": company_name, "contact": person}),
+        }
+    )
+
+
+CONSUMER = _consumer(names_needed=False)
+CHECKOUT = json_object(
+    {
+        "integrationType": Choice(["EmbeddedCheckout", "HostedPaymentPage"]),
+        "url": _URL,
+        "returnUrl": _WAY_BACK,
+        "cancelUrl": _WAY_BACK,
+        "termsUrl": Required(String(maximum=256, minimum=1, forbidden=_URL_BAD)),
+        "merchantTermsUrl": _URL,
+        "consumer": CONSUMER,
+        "shippingCountries": _COUNTRIES,
+        "shipping": json_object(
+            {"countries": _COUNTRIES, "merchantHandlesShippingCost": Boolean(), "enableBillingAddress": Boolean()}
+        ),
+        "consumerType": json_object(
+            {"default": Choice(["B2C", "B2B"]), "supportedTypes": Array(Choice(["B2C", "B2B"]))}
+        ),
+        "charge": Boolean(),
+        "publicDevice": Boolean(),
+        "merchantHandlesConsumerData": Boolean(),
+        "appearance": json_object(
+            {
+                "displayOptions": json_object({"showMerchantName": Boolean(), "showOrderSummary": Boolean()}),
+                "textOptions": json_object(
+                    {
+                        "completePaymentButtonText": Choice(
+                            ["pay", "purchase", "order", "book", "reserve", "signup", "subscribe", "accept"]
+                        )
+                    }
+                ),
+            }
+        ),
+        "countryCode": _COUNTRY,
+        "expiresAt": Instant(),
+    },
+    rule=_checkout_rule,
+)
+
+HOOK = json_object(
+    {
+        "eventName": Required(Choice(EVENT_NAMES)),
+        "url": Required(String(maximum=256, minimum=1)),
+        "authorization": String(maximum=64, minimum=8, forbidden="\r\n\0"),
+        "headers": AnyValue(),
+    }
+)
+_NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)})
+_FEES = Array(json_object({"name": Required(String()), "fee": ORDER_ITEM}))
+_AGREEMENT_INTERVAL = Integer(0, INT32 - 1)
+
+CREATE_PAYMENT = json_object(
+    {
+        "order": Required(ORDER),
+        "checkout": Required(CHECKOUT),
+        "merchantNumber": String(),
+        "notifications": _NOTIFICATIONS,
+        "subscription": json_object(
+            {
+                "subscriptionId": Id(),
+                "endDate": Instant(),
+                "interval": _AGREEMENT_INTERVAL,
+                "allowVariableAmount": Boolean(),
+            }
+        ),
+        "unscheduledSubscription": json_object({"create": Boolean(), "unscheduledSubscriptionId": Id()}),
+        "paymentMethodsConfiguration": Array(
+            json_object({"name": Required(Choice(CONFIGURABLE_NAMES)), "enabled": Boolean()})
+        ),
+        "paymentMethods": _FEES,
+        "myReference": _MY_REFERENCE,
+        "additionalPaymentMethodData": json_object(
+            {
+                "riverty": json_object({"orderReference": _plain(127)}),
+                "payPal": json_object({"orderReference": _plain(127)}),
+            }
+        ),
+    },
+    rule=_create_rule,
+)
+
+REFERENCE_INFORMATION = json_object(
+    {"checkoutUrl": Required(String(256, 1, _URL_BAD)), "reference": Required(_named())}
+)
+MY_REFERENCE = json_object({"myReference": _MY_REFERENCE})
+ORDER_UPDATE = json_object(
+    {
+        "amount": Integer(0),
+        "items": Array(ORDER_ITEM, minimum=1),
+        "shipping": json_object({"costSpecified": Boolean()}),
+        "paymentMethods": _FEES,
+    },
+    rule=_sum_matches("items"),
+)
+CANCEL = json_object({"amount": Required(Integer()), "orderItems": _ITEMS}, rule=_positive_and_sum_matches)
+CHARGE = json_object(
+    {
+        "amount": Required(Integer()),
+        "orderItems": _ITEMS,
+        "shipping": json_object({"trackingNumber": _plain(255), "provider": _plain(4)}),
+        "finalCharge": Boolean(),
+        "myReference": _MY_REFERENCE,
+        "paymentMethodReference": _plain(20),
+    },
+    rule=_positive_and_sum_matches,
+)
+REFUND = json_object(
+    {"amount": Required(Integer()), "orderItems": _ITEMS, "myReference": _MY_REFERENCE},
+    rule=_positive_and_sum_matches,
+)
+CARD_PAYMENT = json_object(
+    {
+        "interactionType": Integer(),
+        "order": Required(CHARGED_ORDER),
+        "paymentInfo": Required(json_object({"consumer": _consumer(names_needed=True), "charge": Boolean()})),
+        "merchantNumber": String(),
+        "notifications": _NOTIFICATIONS,
+        "myReference": _MY_REFERENCE,
+        "cardDetails": Required(
+            json_object(
+                {
+                    "cardNumber": Required(String(19, 12)),
+                    "expiryMonth": Required(String(2, pattern=re.compile(r"0[1-9]|1[0-2]"))),
+                    "expiryYear": Required(String(2, pattern=re.compile(r"[0-9]{2}"))),
+                    "cvc": Required(String(3, pattern=re.compile(r"[0-9]{3}"))),
+                    "cardHolderName": _plain(),
+                    "network": AnyValue(),
+                }
+            )
+        ),
+    }
+)
+AGREEMENT_CHARGE = json_object(
+    {"order": Required(CHARGED_ORDER), "notifications": _NOTIFICATIONS, "myReference": _MY_REFERENCE}
+)
+
+
+def bulk_charge(kind: AgreementKind) -> Object:
+    """The body of a bulk charge; the external id is documented as required for scheduled ones only."""
+    external_id: FieldType | Required = Required(_KEY_LIKE) if kind is SCHEDULED else _KEY_LIKE
+    members: dict[str, FieldType | Required] = {"order": Required(CHARGED_ORDER), "myReference": _MY_REFERENCE}
+    entries = Array(_bulk_entry(kind, members), minimum=1)
+    return json_object(
+        {
+            "externalBulkChargeId": external_id,
+            "notifications": _NOTIFICATIONS,
+            kind.list_member: Required(entries),
+        }
+    )
+
+
+def bulk_verification(kind: AgreementKind) -> Object:
+    """The body of a bulk verification."""
+    entries = Array(_bulk_entry(kind, {}), minimum=1)
+    return json_object({"externalBulkVerificationId": _KEY_LIKE, kind.list_member: Required(entries)})
+
+
+def _bulk_entry(kind: AgreementKind, members: dict[str, FieldType | Required]) -> Object:
+    ids: dict[str, FieldType | Required] = {
+        kind.id_member: EmptyAllowed(Id(), "empty_external_reference"),
+        "externalReference": EmptyAllowed(_KEY_LIKE, "empty_external_reference"),
+    }
+    return json_object(ids | members, rule=_exactly_one_id(kind.id_member))
+
+
+def is_webhook_url(url: str, *, plain_http: bool) -> bool:
+    """Whether a webhook may be sent to this url: https, or plain http to a loopback host if allowed."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    loopback = host in {"localhost", "127.0.0.1", "::1"}
+    return bool(host) and (parts.scheme == "https" or (plain_http and loopback and parts.scheme == "http"))
