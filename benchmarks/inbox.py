@@ -21,10 +21,10 @@ from sqlalchemy import Connection
 from nexi_async.webhooks import SQLInbox, deliveries, parse_event
 from nexi_async.webhooks import _inbox_table as inbox_table
 from nexi_async.webhooks._stored_events import done
-from nexi_async.webhooks._worker_pool import Room
+from nexi_async.webhooks._worker_pool import Capacity
 
-ROOM = Room(20, 10)
-AT_ONCE = 5000
+CAPACITY = Capacity(20, 10)
+INSERT_SIZE = 5000
 
 
 class Waiting(NamedTuple):
@@ -62,13 +62,13 @@ async def lease_rounds(url: str, case: Waiting, rounds: int) -> list[float]:
     """Seconds that each turn of the workers takes: it ends what it has on lease and leases what is next."""
     everything = [*rows(case)]
     async with SQLInbox(url) as inbox:
-        for start in range(0, case.events, AT_ONCE):
-            await inbox._database.run(fill, everything[start : start + AT_ONCE])  # noqa: SLF001 - measured here
+        for start in range(0, case.events, INSERT_SIZE):
+            await inbox._database.run(fill, everything[start : start + INSERT_SIZE])  # noqa: SLF001 - measured here
         seconds, leased = list[float](), list[Any]()
         for _ in range(rounds):
-            ends = [done(event, inbox.now()) for event in leased]
+            results = [done(event, inbox.now()) for event in leased]
             began = time.perf_counter()
-            leased = [*await inbox._exchange(ends, ROOM)]  # noqa: SLF001 - measured here
+            leased = [*await inbox._record_and_lease(results, CAPACITY)]  # noqa: SLF001 - measured here
             seconds.append(time.perf_counter() - began)
     return seconds
 

@@ -36,7 +36,7 @@ from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries
 
 AUTHORIZATION = "Kq7ZtB9fRw4LmXc2"
 EVENT = "payment.charge.created.v2"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 BARE = "bare Starlette route, JSON"
 CONTENDERS: Mapping[str, str] = {
@@ -126,7 +126,7 @@ def serving(name: str, url: str) -> Iterator[int]:
 
 def wait_for(port: int) -> None:
     """Wait until somebody listens."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while time.monotonic() < ends:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -184,7 +184,7 @@ async def send_all(port: int, wanted: list[bytes], connections: int) -> float:
     senders = [Sender(queue, loop.create_future()) for _ in range(connections)]
     for sender in senders:
         await loop.create_connection(functools.partial(_itself, sender), "127.0.0.1", port)
-    await asyncio.wait_for(asyncio.gather(*(sender.done for sender in senders)), PATIENCE)
+    await asyncio.wait_for(asyncio.gather(*(sender.done for sender in senders)), TIMEOUT)
     return time.perf_counter() - began
 
 
@@ -196,7 +196,7 @@ async def run_round(port: int, *, events: int, connections: int, has_inbox: bool
     """One round of one contender."""
     wanted = requests(events)
     control = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
-    async with control, asyncio.timeout(PATIENCE):
+    async with control, asyncio.timeout(TIMEOUT):
         before = float((await control.get("/cpu")).text)
         seconds = await send_all(port, wanted, connections)
         while has_inbox and (await control.get("/waiting")).json():  # noqa: ASYNC110 - another process handles them

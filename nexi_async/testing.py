@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from nexi_async.emulator import CheckoutEmulator
-    from nexi_async.webhooks._collecting_receiver import CollectingReceiver
+    from nexi_async.webhooks import CollectingReceiver
 
 __all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
 
@@ -38,7 +38,7 @@ _RUNS = pytest.StashKey[Counter[str]]()
 @pytest.fixture
 def nexi_receiver() -> CollectingReceiver:
     """A webhook receiver that keeps every event, and lets the test wait for it."""
-    from nexi_async.webhooks._collecting_receiver import CollectingReceiver
+    from nexi_async.webhooks import CollectingReceiver
 
     return CollectingReceiver()
 

@@ -14,8 +14,7 @@ import pytest
 from nexi_async import AsyncCheckout, Checkout, CreatedPayment, Order, OrderItem
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.testing import nexi_emulator, nexi_receiver, nexi_seed, nexi_webhook_app, nexi_webhook_senders
-from nexi_async.webhooks import CheckoutCompleted, WebhookReceiver, deliveries
-from nexi_async.webhooks._collecting_receiver import CollectingReceiver
+from nexi_async.webhooks import CheckoutCompleted, CollectingReceiver, WebhookReceiver, deliveries
 from nexi_async.webhooks._senders import SENDERS, AcceptedSender
 
 __all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
@@ -106,7 +105,7 @@ async def test_deliveries_come_from_where_they_are_taken(options: dict[str, Any]
         request = httpx.Request("POST", "https://shop.test/nexi", content=body, headers=headers)
         response = await sender.handle_async_request(request)
         assert response.status_code == (403 if accepted is None else 200)
-    refused = (await receiver.stats()).answers.get(403, 0)
+    refused = (await receiver.stats()).responses.get(403, 0)
     assert refused == (2 * len(SENDERS) if accepted is None else SENDERS.index(accepted))
 
 

@@ -52,7 +52,7 @@ def show_list(
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
 ) -> None:
     """List events, newest first."""
-    events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, most=limit)
+    events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, limit=limit)
     typer.echo(LINE.format("number", "received (UTC)", "state", "tries", "event", "payment", "error"))
     for event in events:
         typer.echo(LINE.format(*_columns(event)).rstrip())

@@ -179,5 +179,5 @@ def _sample(event: str, changes: dict[str, Any]) -> bytes:
         raise InvalidRequest([("--set", str(unknown))]) from None
 
 
-async def _send(url: str, body: bytes, authorization: str) -> deliveries.Answer:
+async def _send(url: str, body: bytes, authorization: str) -> deliveries.DeliveryResponse:
     return await deliveries.send(url, body, authorization=authorization)

@@ -1,14 +1,15 @@
 """Webhooks of Nexi Checkout: a receiver to mount in any ASGI app, and its 15 typed events."""
 
 from nexi_async.webhooks._authentication import new_authorization
+from nexi_async.webhooks._collecting_receiver import CollectingReceiver
 from nexi_async.webhooks._details import (
-    CardDetails,
     EventError,
-    InvoiceDetails,
     Money,
     ThreeDSecure,
     WebhookAddress,
+    WebhookCard,
     WebhookConsumer,
+    WebhookInvoice,
     WebhookOrder,
 )
 from nexi_async.webhooks._events import (
@@ -44,6 +45,7 @@ from nexi_async.webhooks._stored_events import StoredEvent
 __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving
     "WebhookReceiver",
+    "CollectingReceiver",
     "Handler",
     "PaymentHandler",
     "TooManyFetches",
@@ -84,8 +86,8 @@ __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     "WebhookOrder",
     "WebhookConsumer",
     "WebhookAddress",
-    "CardDetails",
+    "WebhookCard",
     "ThreeDSecure",
-    "InvoiceDetails",
+    "WebhookInvoice",
     "EventError",
 ]

@@ -6,13 +6,13 @@ from starlette.types import Receive
 
 from nexi_async.webhooks._timeout import Timeout
 
-__all__ = ["SenderGone", "TooLarge", "read_body"]
+__all__ = ["ClientDisconnected", "TooLarge", "read_body"]
 
-BODY_SECONDS = 10.0
+BODY_TIMEOUT = 10.0
 """How long a sender may take over the body."""
 
 
-class SenderGone(Exception):
+class ClientDisconnected(Exception):
     """The sender hung up before the end of the body: nobody is there to be answered, nothing has been done."""
 
 
@@ -31,11 +31,11 @@ async def read_body(receive: Receive, announced: int, largest: int) -> bytes:
     Raises:
         TooLarge: it has more bytes, or announces more.
         TimeoutError: it did not end within 10 seconds.
-        SenderGone: it ended too early.
+        ClientDisconnected: it ended too early.
     """
     if announced > largest:
         raise TooLarge
-    return await Timeout(BODY_SECONDS, _read(receive, largest))
+    return await Timeout(BODY_TIMEOUT, _read(receive, largest))
 
 
 async def _read(receive: Receive, largest: int) -> bytes:
@@ -43,7 +43,7 @@ async def _read(receive: Receive, largest: int) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise SenderGone
+            raise ClientDisconnected
         chunk = message.get("body", b"")
         room -= len(chunk)
         if room < 0:

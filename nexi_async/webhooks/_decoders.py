@@ -1,8 +1,8 @@
 """The fast path from JSON to an event: one flat function for each class, generated as attrs generates `__init__`.
 
 It reads members of exactly the types that Nexi sends; text and numbers by one look at the type, without a call.
-Whatever differs is `Unusual` and left to the reader that forgives spellings and names faults. Nothing is decided here:
-an event comes out as that reader would read it, or not at all.
+Whatever differs raises `Unexpected` and is left to the lenient reader, which accepts other spellings and names faults.
+The result is the one that the lenient reader would return.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from nexi_async._codec import lenient
 from nexi_async._models.rules import wire_name
 from nexi_async.reference.open_enum import OpenEnum
 
-__all__ = ["Unusual", "decoder_of"]
+__all__ = ["Unexpected", "decoder_of"]
 
 Decoder: TypeAlias = Callable[..., Any]
 
 
-class Unusual(ValueError):
+class Unexpected(ValueError):
     """A value of another type, an empty text, or none where there must be one."""
 
 
 def decoder_of(model: type[attrs.AttrsInstance], *given: str) -> Decoder:
     """A function from a JSON object to the model; it gets the `given` members as keyword arguments.
 
-    It raises a `ValueError`, mostly `Unusual`, for what it does not read.
+    It raises a `ValueError`, mostly `Unexpected`, for what it does not read.
     """
-    names: dict[str, Any] = {"model": model, "Unusual": Unusual, "absent": _absent}
+    names: dict[str, Any] = {"model": model, "Unexpected": Unexpected, "absent": _absent}
     body = "\n    ".join(_lines(model, given, names))
     exec(f"def decode(document, {', '.join(given)}):\n    {body}", names)  # noqa: S102 - no text but our own names
     decode: Decoder = names["decode"]
@@ -42,7 +42,7 @@ def decoder_of(model: type[attrs.AttrsInstance], *given: str) -> Decoder:
 
 def _lines(model: type[attrs.AttrsInstance], given: tuple[str, ...], names: dict[str, Any]) -> Iterator[str]:
     """The body of a decoder; what it calls is put among the names."""
-    yield "if type(document) is not dict: raise Unusual"
+    yield "if type(document) is not dict: raise Unexpected"
     yield "get = document.get"
     hints, arguments = get_type_hints(model), list(given)
     for attribute in attrs.fields(model):
@@ -64,7 +64,7 @@ def _lines(model: type[attrs.AttrsInstance], given: tuple[str, ...], names: dict
 def _absent(value: object, default: Any) -> Any:
     """What stands for a member that is not there, if it need not be there."""
     if value is not None or default is attrs.NOTHING:
-        raise Unusual
+        raise Unexpected
     return default
 
 
@@ -88,17 +88,17 @@ def _decoder(kind: Any) -> Decoder:
 
 def _decode_array(decode: Decoder, value: Any) -> tuple[Any, ...]:
     if type(value) is not list:
-        raise Unusual
+        raise Unexpected
     return tuple([decode(item) for item in value])
 
 
 def _decode_decimal(value: Any) -> Decimal:
     if type(value) is not float and type(value) is not int:
-        raise Unusual
+        raise Unexpected
     return Decimal(str(value))
 
 
 def _decode_known(members: Mapping[str, OpenEnum], value: Any) -> OpenEnum:
     if type(value) is not str or value not in members:
-        raise Unusual
+        raise Unexpected
     return members[value]

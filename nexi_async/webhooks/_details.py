@@ -10,13 +10,13 @@ from nexi_async.reference import acquirer_codes
 from nexi_async.reference.acquirer_codes import AcquirerCode
 
 __all__ = [
-    "CardDetails",
     "EventError",
-    "InvoiceDetails",
     "Money",
     "ThreeDSecure",
     "WebhookAddress",
+    "WebhookCard",
     "WebhookConsumer",
+    "WebhookInvoice",
     "WebhookOrder",
 ]
 
@@ -77,7 +77,7 @@ class ThreeDSecure:
 
 
 @attrs.frozen(kw_only=True)
-class CardDetails:
+class WebhookCard:
     """The card, masked.
 
     Attributes:
@@ -98,7 +98,7 @@ class CardDetails:
 
 
 @attrs.frozen(kw_only=True)
-class InvoiceDetails:
+class WebhookInvoice:
     """The invoice, for invoice methods only.
 
     Attributes:

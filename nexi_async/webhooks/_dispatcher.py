@@ -9,14 +9,16 @@ from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, Unread
 from nexi_async.webhooks._handlers import Handlers, Registered
 from nexi_async.webhooks._isolation import run_limited
 from nexi_async.webhooks._log_fields import facts, logger
-from nexi_async.webhooks._refetch import Refetch
-from nexi_async.webhooks._stats import Tally
+from nexi_async.webhooks._refetch import PaymentFetcher
+from nexi_async.webhooks._stats import Counters
 from nexi_async.webhooks._stored_events import PermanentFailure
 
 __all__ = ["Dispatcher", "NoHandler", "Unreadable"]
 
-NOT_EXPECTED = "no handler for %r: register one with `on`, or give the receiver a `fallback`"
-NOT_READABLE = "can't read %r, id %r: %s; register a handler `on(UnreadableEvent)`, or give the receiver a `fallback`"
+NO_HANDLER_TEXT = "no handler for %r: register one with `on`, or give the receiver a `fallback`"
+UNREADABLE_TEXT = (
+    "can't read %r, id %r: %s; register a handler `on(UnreadableEvent)`, or give the receiver a `fallback`"
+)
 
 
 class NoHandler(LookupError):
@@ -30,19 +32,19 @@ class Unreadable(PermanentFailure, NoHandler):
 class Dispatcher:
     """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
 
-    def __init__(self, handlers: Handlers, refetch: Refetch | None, tally: Tally, timeout: float) -> None:
+    def __init__(self, handlers: Handlers, refetch: PaymentFetcher | None, counters: Counters, timeout: float) -> None:
         self._handlers = handlers
         self._refetch = refetch
-        self._tally = tally
+        self._counters = counters
         self._timeout = timeout
 
-    def is_expecting(self, event: Event) -> bool:
+    def has_handler(self, event: Event) -> bool:
         """Whether somebody takes this event; if not, the log says so."""
         if self._handler_of(event) is not None:
             return True
         extra = facts(event.name, event.id, event.payment_id)
         message, values = _why_not(event)
-        self._tally.report("no_handler", message, *values, level=logging.ERROR, extra=extra)
+        self._counters.report("no_handler", message, *values, level=logging.ERROR, extra=extra)
         return False
 
     async def handle(self, event: Event, received: float) -> None:
@@ -57,10 +59,10 @@ class Dispatcher:
         try:
             await run_limited(functools.partial(self._call, event, received), timeout=self._timeout)
         except Exception as error:
-            self._tally.failed[label] += 1
-            self._tally.count_error("handler", f"the handler of {event.name} failed", error)
+            self._counters.failed[label] += 1
+            self._counters.count_error("handler", f"the handler of {event.name} failed", error)
             raise
-        self._tally.handled[label] += 1
+        self._counters.handled[label] += 1
         if logger.isEnabledFor(logging.INFO):
             extra = facts(event.name, event.id, event.payment_id)
             logger.info("handled %s of payment %s", event.name, event.payment_id, extra=extra)
@@ -82,5 +84,5 @@ class Dispatcher:
 def _why_not(event: Event) -> tuple[str, tuple[object, ...]]:
     """Why nobody takes the event, as a message and its values."""
     if isinstance(event, UnreadableEvent):
-        return NOT_READABLE, (event.name, event.id, "; ".join(map(str, event.faults)))
-    return NOT_EXPECTED, (event.name,)
+        return UNREADABLE_TEXT, (event.name, event.id, "; ".join(map(str, event.faults)))
+    return NO_HANDLER_TEXT, (event.name,)

@@ -35,11 +35,11 @@ from nexi_async._models.order import OrderItem
 from nexi_async.reference.event_names import EVENT_NAMES
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.webhooks._details import (
-    CardDetails,
     EventError,
-    InvoiceDetails,
     Money,
+    WebhookCard,
     WebhookConsumer,
+    WebhookInvoice,
     WebhookOrder,
 )
 
@@ -144,7 +144,7 @@ class ReservationCreated(PaymentEvent):
     payment_type: PaymentType
     reserve_id: str | None = None
     consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
-    card_details: CardDetails | None = None
+    card_details: WebhookCard | None = None
     reservation_reference: str | None = None
     my_reference: str | None = None
     reconciliation_reference: str | None = None
@@ -205,7 +205,7 @@ class ChargeCreated(PaymentEvent):
     name: ClassVar[str] = "payment.charge.created"
     amount: Money
     charge_id: str
-    invoice_details: InvoiceDetails | None = None
+    invoice_details: WebhookInvoice | None = None
     order_items: tuple[OrderItem, ...] = ()
     reservation_id: str | None = None
     reconciliation_reference: str | None = None
@@ -252,7 +252,7 @@ class ChargeFailed(PaymentEvent):
     amount: Money
     charge_id: str
     error: EventError
-    invoice_details: InvoiceDetails | None = None
+    invoice_details: WebhookInvoice | None = None
     order_items: tuple[OrderItem, ...] = ()
     reservation_id: str | None = None
     reconciliation_reference: str | None = None
@@ -342,7 +342,7 @@ class RefundCompleted(PaymentEvent):
     name: ClassVar[str] = "payment.refund.completed"
     amount: Money
     refund_id: str
-    invoice_details: InvoiceDetails | None = None
+    invoice_details: WebhookInvoice | None = None
     reconciliation_reference: str | None = None
     surcharge_amount: int | None = None
 
@@ -358,7 +358,7 @@ class RefundFailed(PaymentEvent):
     amount: Money
     refund_id: str
     error: EventError
-    invoice_details: InvoiceDetails | None = None
+    invoice_details: WebhookInvoice | None = None
     reconciliation_reference: str | None = None
     surcharge_amount: int | None = None
 

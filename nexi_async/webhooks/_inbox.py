@@ -18,8 +18,8 @@ from nexi_async.webhooks._inbox_clock import InboxClock, steady_clock
 from nexi_async.webhooks._log_fields import logger
 from nexi_async.webhooks._outage import Outage
 from nexi_async.webhooks._stats import InboxStats
-from nexi_async.webhooks._stored_events import EventState, LeaseEnd, StoredEvent
-from nexi_async.webhooks._worker_pool import CountError, Room, Wakeup, WorkerPool
+from nexi_async.webhooks._stored_events import AttemptResult, EventState, StoredEvent
+from nexi_async.webhooks._worker_pool import Capacity, CountError, Wakeup, WorkerPool
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["SQLInbox"]
 
 DAY = 86_400.0
-TIDY_SECONDS = 600.0
+PURGE_INTERVAL = 600.0
 """How often events that are old enough are looked for."""
-START_PAUSE = 1.0
+STARTUP_RETRY_INTERVAL = 1.0
 """Seconds between two tries to reach a database that is away when the receiver starts."""
-MARGIN = 10.0
+LEASE_MARGIN = 10.0
 """Seconds that a lease lasts longer than a handler may take, so that nobody else begins before it has been stopped."""
 
 
@@ -61,12 +61,12 @@ class SQLInbox:
             "postgresql://user:password@host/name"; the table `nexi_inbox` is made when it is missing.
         concurrency: how many handlers may run at once in this process; half of them, at least one, for events that
             were tried before, so that those that hang or fail slowly do not hold up the others.
-        tries: after how many failures an event is dead; 12 take about two hours.
+        max_attempts: after how many failures an event is dead; 12 take about two hours.
         lease: seconds after which others take over the events of a process that died, and 10 more; and the most that
             a handler may take, unless the receiver's `handler_timeout` is less.
-        keep: seconds for which handled events are kept, to recognise late repetitions: 30 days.
-        keep_dead: seconds for which dead events are kept; 90 days. The log says when some are thrown away.
-        wait: seconds for which a start waits for a database that is away; 5 minutes.
+        retention: seconds for which handled events are kept, to recognise late repetitions: 30 days.
+        dead_retention: seconds for which dead events are kept; 90 days. The log says when some are thrown away.
+        startup_timeout: seconds for which a start waits for a database that is away; 5 minutes.
         clock: seconds since 1970, for tests.
 
     Raises:
@@ -80,14 +80,14 @@ class SQLInbox:
         url: str = "sqlite:///nexi-inbox.db",
         *,
         concurrency: int = 20,
-        tries: int = 12,
+        max_attempts: int = 12,
         lease: float = 60.0,
-        keep: float = 30 * DAY,
-        keep_dead: float = 90 * DAY,
-        wait: float = 300.0,
+        retention: float = 30 * DAY,
+        dead_retention: float = 90 * DAY,
+        startup_timeout: float = 300.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        _check(concurrency=concurrency, tries=tries, lease=lease)
+        _check(concurrency=concurrency, max_attempts=max_attempts, lease=lease)
         # imported here, so that receivers without an inbox need no SQLAlchemy
         from nexi_async._storage import Database, GroupCommit
         from nexi_async.webhooks import _inbox_migration as inbox_migration
@@ -98,17 +98,17 @@ class SQLInbox:
         self._database = Database(url)
         self._puts = GroupCommit(self._database, self._put)
         self._concurrency = concurrency
-        self._tries = tries
-        self._keep: Mapping[EventState, float] = {"done": keep, "dead": keep_dead}
-        self._wait = wait
+        self._max_attempts = max_attempts
+        self._retention: Mapping[EventState, float] = {"done": retention, "dead": dead_retention}
+        self._startup_timeout = startup_timeout
         self._clock = InboxClock(clock or steady_clock())
-        self._tidy_at = 0.0
+        self._purge_at = 0.0
         self._wakeup = Wakeup()
         self._outage = Outage()
         self._workers: WorkerPool | None = None
         self.lease = lease
         """Seconds that a handler may take."""
-        self.repeated = 0
+        self.duplicates = 0
         """How many events came in that were there already."""
 
     async def __aenter__(self) -> Self:
@@ -155,9 +155,9 @@ class SQLInbox:
         try:
             await self._puts.add(self._table.new_row(event, self.now()))
         except StorageUnavailable as error:
-            self._outage.met(error)
+            self._outage.record_failure(error)
             raise
-        self._outage.over(asked=asked)
+        self._outage.record_success(asked=asked)
         self._wakeup.set()
 
     @asynccontextmanager
@@ -171,50 +171,50 @@ class SQLInbox:
             count_error: is told each failure of the inbox or of its workers, besides the log.
 
         Raises:
-            StorageUnavailable: the database is away and did not come back within `wait` seconds.
+            StorageUnavailable: the database is away and did not come back within `startup_timeout` seconds.
         """
         self._workers = WorkerPool(
-            self._exchange,
+            self._record_and_lease,
             handle,
             clock=self.now,
             wakeup=self._wakeup,
             outage=self._outage,
             count_error=count_error or _count_nowhere,
             concurrency=self._concurrency,
-            tries=self._tries,
+            max_attempts=self._max_attempts,
             timeout=self.lease,
         )
         try:
-            await self._open_when_there()
+            await self._wait_for_database()
             async with self._workers.running():
                 yield
         finally:
             await self._database.close()
 
-    async def _open_when_there(self) -> None:
-        ends = anyio.current_time() + self._wait
+    async def _wait_for_database(self) -> None:
+        deadline = anyio.current_time() + self._startup_timeout
         while True:
             asked = time.monotonic()
             try:
                 await self._database.run(self._migration.migrate)
             except StorageUnavailable as error:
-                self._outage.met(error)
-                if anyio.current_time() + START_PAUSE > ends:
+                self._outage.record_failure(error)
+                if anyio.current_time() + STARTUP_RETRY_INTERVAL > deadline:
                     raise
-                await anyio.sleep(START_PAUSE)
+                await anyio.sleep(STARTUP_RETRY_INTERVAL)
             else:
-                self._outage.over(asked=asked)
+                self._outage.record_success(asked=asked)
                 return
 
     async def events(
-        self, *, state: EventState | None = None, payment_id: str | None = None, most: int = 100
+        self, *, state: EventState | None = None, payment_id: str | None = None, limit: int = 100
     ) -> list[StoredEvent]:
         """Events of that state and of that payment, newest first."""
-        return await self._database.run(self._table.look_up, state=state, payment_id=payment_id, most=most)
+        return await self._database.run(self._table.find, state=state, payment_id=payment_id, limit=limit)
 
     async def event(self, number: int) -> StoredEvent | None:
         """The event of that number, if there is one."""
-        found = await self._database.run(self._table.look_up, number=number)
+        found = await self._database.run(self._table.find, number=number)
         return found[0] if found else None
 
     async def replay(self, *numbers: int) -> int:
@@ -253,51 +253,54 @@ class SQLInbox:
         )
 
     def _put(self, connection: Connection, rows: Sequence[Row]) -> Sequence[None]:
-        self.repeated += len(rows) - self._table.put(connection, rows)
+        self.duplicates += len(rows) - self._table.insert(connection, rows)
         return [None] * len(rows)
 
     # --- what workers do ---------------------------------------------------------------------------------------------
 
-    async def _exchange(self, ends: Sequence[LeaseEnd], room: Room) -> Sequence[StoredEvent]:
-        if not (ends or room.any):
+    async def _record_and_lease(self, results: Sequence[AttemptResult], capacity: Capacity) -> Sequence[StoredEvent]:
+        if not (results or capacity.total):
             return ()
-        leased, has_more = await self._database.run(self._settle_and_lease, ends, room)
+        leased, has_more = await self._database.run(self._record_then_lease, results, capacity)
         for event in leased:
             self._clock.catch_up(event.received)  # so that whatever is fetched from now on is newer than the event
         if has_more:
             self._wakeup.set()
         return leased
 
-    def _settle_and_lease(
-        self, connection: Connection, ends: Sequence[LeaseEnd], room: Room
+    def _record_then_lease(
+        self, connection: Connection, results: Sequence[AttemptResult], capacity: Capacity
     ) -> tuple[list[StoredEvent], bool]:
-        self._table.begin_turn(connection)
-        now = self._clock.catch_up(self._table.tell_time(connection, self.now()))
-        if ends:
-            self._table.end_leases(connection, ends, now)
-        if not room.any:
+        self._table.acquire_lock(connection)
+        now = self._clock.catch_up(self._table.synchronize_clock(connection, self.now()))
+        if results:
+            self._table.record_results(connection, results, now)
+        if not capacity.total:
             return [], False
-        self._tidy(connection, now)
-        return self._lease(connection, room, now)
+        self._purge_expired(connection, now)
+        return self._lease(connection, capacity, now)
 
-    def _lease(self, connection: Connection, room: Room, now: float) -> tuple[list[StoredEvent], bool]:
+    def _lease(self, connection: Connection, capacity: Capacity, now: float) -> tuple[list[StoredEvent], bool]:
         lease = functools.partial(
-            self._table.lease_due, connection, worker=uuid4().hex, now=now, until=now + self.lease + MARGIN
+            self._table.lease_due, connection, worker=uuid4().hex, now=now, until=now + self.lease + LEASE_MARGIN
         )
-        retried, has_more_to_retry = lease("retry", room.retries) if room.retries else ([], False)
-        room_for_first = room.any - len(retried)
-        first, has_more = lease("first", room_for_first) if room_for_first else ([], False)
+        retried, has_more_to_retry = lease("retry", capacity.retries) if capacity.retries else ([], False)
+        capacity_for_first = capacity.total - len(retried)
+        first, has_more = lease("first", capacity_for_first) if capacity_for_first else ([], False)
         return retried + first, has_more or has_more_to_retry
 
-    def _tidy(self, connection: Connection, now: float) -> None:
+    def _purge_expired(self, connection: Connection, now: float) -> None:
         """Throw away some of what has been kept for long enough."""
-        if now < self._tidy_at:
+        if now < self._purge_at:
             return
-        purged = {state: self._table.purge(connection, state, before=now - keep) for state, keep in self._keep.items()}
+        purged = {
+            state: self._table.purge(connection, state, before=now - seconds)
+            for state, seconds in self._retention.items()
+        }
         if purged["dead"]:
             logger.warning("%d events that were dead for too long were thrown away", purged["dead"])
         if not any(purged.values()):
-            self._tidy_at = now + TIDY_SECONDS
+            self._purge_at = now + PURGE_INTERVAL
 
 
 def _count_nowhere(_text: str, _error: Exception) -> None:

@@ -44,7 +44,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from nexi_async._storage import lock
 from nexi_async.webhooks._events import Event
-from nexi_async.webhooks._stored_events import EventState, LeaseEnd, Queue, StoredEvent
+from nexi_async.webhooks._stored_events import AttemptResult, EventState, Queue, StoredEvent
 
 __all__ = [
     "EVENTS",
@@ -53,16 +53,16 @@ __all__ = [
     "VERSIONS",
     "Leased",
     "Row",
-    "begin_turn",
+    "acquire_lock",
     "count",
-    "end_leases",
+    "find",
+    "insert",
     "lease_due",
-    "look_up",
     "new_row",
     "purge",
-    "put",
+    "record_results",
     "replay",
-    "tell_time",
+    "synchronize_clock",
 ]
 
 Row: TypeAlias = Mapping[str, Any]
@@ -96,11 +96,11 @@ def _index_some(name: str, *columns: Column[Any], where: ColumnElement[bool]) ->
 
 
 # each for one question, and in no other's way: SQLite takes the first that fits, and PostgreSQL guesses until ANALYZE
-_HAS_ENDED = EVENTS.c.state != literal_column("'waiting'")
+_IS_FINISHED = EVENTS.c.state != literal_column("'waiting'")
 Index("nexi_inbox_payment", EVENTS.c.payment_id, EVENTS.c.state, EVENTS.c.happened, EVENTS.c.number)
 _index_some("nexi_inbox_queue", EVENTS.c.queue, EVENTS.c.due, where=EVENTS.c.queue.is_not(None))
 _index_some("nexi_inbox_leased", EVENTS.c.payment_id, where=EVENTS.c.worker.is_not(None))
-_index_some("nexi_inbox_ended", EVENTS.c.state, EVENTS.c.due, where=_HAS_ENDED)
+_index_some("nexi_inbox_ended", EVENTS.c.state, EVENTS.c.due, where=_IS_FINISHED)
 VERSIONS = Table(
     "nexi_inbox_version",
     TABLES,
@@ -108,9 +108,9 @@ VERSIONS = Table(
     Column("clock", Double, nullable=False),  # the time of the process that is ahead of the others
 )
 
-AT_ONCE = 1000
+BATCH_SIZE = 1000
 """How many events one statement passes over or throws away, so that it stays short."""
-MOST_ROUNDS = 10
+MAX_BATCHES = 10
 
 _COLUMNS = [EVENTS.c[attribute.name] for attribute in attrs.fields(StoredEvent)]
 
@@ -119,7 +119,7 @@ _COLUMNS = [EVENTS.c[attribute.name] for attribute in attrs.fields(StoredEvent)]
 _OTHER = EVENTS.alias("other")
 
 
-def _oldest_of(payment: Any) -> ScalarSelect[Any]:
+def _oldest_waiting(payment: Any) -> ScalarSelect[Any]:
     """The event of a payment that is to be handled first."""
     return (
         select(_OTHER.c.number)
@@ -130,7 +130,7 @@ def _oldest_of(payment: Any) -> ScalarSelect[Any]:
     )
 
 
-def _leased_of(payment: Any) -> ScalarSelect[Any]:
+def _leased_event(payment: Any) -> ScalarSelect[Any]:
     """The event of a payment that is on lease."""
     is_leased = and_(_OTHER.c.worker.is_not(None), _OTHER.c.due > bindparam("now"))
     return select(_OTHER.c.number).where(_OTHER.c.payment_id == payment, is_leased).limit(1).scalar_subquery()
@@ -142,21 +142,21 @@ _DUE = (
         EVENTS.c.number,
         EVENTS.c.payment_id,
         EVENTS.c.state,
-        _oldest_of(EVENTS.c.payment_id).label("oldest"),
-        _leased_of(EVENTS.c.payment_id).label("leased"),
+        _oldest_waiting(EVENTS.c.payment_id).label("oldest"),
+        _leased_event(EVENTS.c.payment_id).label("leased"),
     )
     .where(EVENTS.c.queue == bindparam("queue"), EVENTS.c.due <= bindparam("now"))
     .order_by(EVENTS.c.due)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
-_PASS_OVER = update(EVENTS).where(EVENTS.c.number.in_(bindparam("numbers", expanding=True))).values(queue=None)
+_DEQUEUE = update(EVENTS).where(EVENTS.c.number.in_(bindparam("numbers", expanding=True))).values(queue=None)
 _LEASE = (
     update(EVENTS)
     .where(EVENTS.c.number.in_(bindparam("numbers", expanding=True)))
     .values(attempts=EVENTS.c.attempts + 1, worker=bindparam("_worker"), due=bindparam("_due"), queue="retry")
     .returning(*_COLUMNS)
 )
-_END = (
+_RECORD_RESULT = (
     update(EVENTS)
     .where(
         EVENTS.c.number == bindparam("_number"),
@@ -172,14 +172,14 @@ _END = (
         queue=bindparam("_queue"),
     )
 )
-_BRING_IN_OLDEST = (
+_ENQUEUE_OLDEST = (
     update(EVENTS)
-    .where(EVENTS.c.number == _oldest_of(bindparam("_payment_id")), EVENTS.c.queue.is_(None))
+    .where(EVENTS.c.number == _oldest_waiting(bindparam("_payment_id")), EVENTS.c.queue.is_(None))
     .values(queue=case((EVENTS.c.attempts > 0, "retry"), else_="first"), due=bindparam("_now"))
 )
-_SEND_OLDEST_TO_END = (
+_REQUEUE_OLDEST = (
     update(EVENTS)
-    .where(EVENTS.c.number == _oldest_of(bindparam("_payment_id")), EVENTS.c.queue == "first")
+    .where(EVENTS.c.number == _oldest_waiting(bindparam("_payment_id")), EVENTS.c.queue == "first")
     .values(due=bindparam("_now"))
 )
 _KEY = (EVENTS.c.id, EVENTS.c.event)
@@ -187,7 +187,7 @@ _INSERT = {
     "sqlite": sqlite.insert(EVENTS).on_conflict_do_nothing(index_elements=_KEY),
     "postgresql": postgresql.insert(EVENTS).on_conflict_do_nothing(index_elements=_KEY),
 }
-_PLAN_BY_INDEX = text(
+_PREFER_INDEXES = text(
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
     " set_config('enable_sort', 'off', true)"
 )
@@ -218,13 +218,13 @@ def new_row(event: Event, now: float) -> Row:
     }
 
 
-def put(connection: Connection, rows: Sequence[Row]) -> int:
+def insert(connection: Connection, rows: Sequence[Row]) -> int:
     """Write new events; returns how many of them are new. An event that is there already is left as it is."""
     counted = {"preserve_rowcount": True}
     return connection.execute(_INSERT[connection.dialect.name], rows, execution_options=counted).rowcount
 
 
-def begin_turn(connection: Connection) -> None:
+def acquire_lock(connection: Connection) -> None:
     """Exclude all others who lease events or end leases, until the end of the transaction.
 
     Two could otherwise lease two events of a payment, or pass over an event for one that has just ended, without
@@ -232,26 +232,26 @@ def begin_turn(connection: Connection) -> None:
     """
     lock(connection, EVENTS.name)
     if connection.dialect.name == "postgresql":
-        connection.execute(_PLAN_BY_INDEX)  # before ANALYZE it would take a full queue for an empty one, and sort it
+        connection.execute(_PREFER_INDEXES)  # before ANALYZE it would take a full queue for an empty one, and sort it
 
 
-def tell_time(connection: Connection, now: float) -> float:
+def synchronize_clock(connection: Connection, now: float) -> float:
     """Write the time of this process, and return the time of the one that is ahead."""
     clock = VERSIONS.c.clock
     latest = update(VERSIONS).values(clock=case((clock < now, now), else_=clock)).returning(clock)
     return float(connection.execute(latest).scalar_one())
 
 
-def lease_due(connection: Connection, queue: Queue, most: int, *, worker: str, now: float, until: float) -> Leased:
+def lease_due(connection: Connection, queue: Queue, limit: int, *, worker: str, now: float, until: float) -> Leased:
     """Lease events of a queue that are due, longest due first, at most one of a payment."""
     leased: list[StoredEvent] = []
-    for round_number in range(MOST_ROUNDS):
-        wanted = AT_ONCE if round_number else most
-        due = connection.execute(_DUE, {"queue": queue, "now": now, "most": wanted}).all()
-        ready = [row.number for row in due if _is_ready(row)][: most - len(leased)]
+    for round_number in range(MAX_BATCHES):
+        wanted = BATCH_SIZE if round_number else limit
+        due = connection.execute(_DUE, {"queue": queue, "now": now, "limit": wanted}).all()
+        ready = [row.number for row in due if _is_ready(row)][: limit - len(leased)]
         leased += _lease(connection, ready, worker, until)
-        _pass_over(connection, [row for row in due if not _is_ready(row)], now)
-        if len(leased) >= most or len(due) < wanted:
+        _dequeue(connection, [row for row in due if not _is_ready(row)], now)
+        if len(leased) >= limit or len(due) < wanted:
             return Leased(leased, has_more=False)
     return Leased(leased, has_more=True)
 
@@ -271,43 +271,43 @@ def _lease(connection: Connection, numbers: list[int], worker: str, until: float
     return sorted(events, key=lambda event: order[event.number])
 
 
-def _pass_over(connection: Connection, rows: Sequence[Any], now: float) -> None:
+def _dequeue(connection: Connection, rows: Sequence[Any], now: float) -> None:
     """Take events out of the queue, and see to it that what they wait for is in it."""
     if rows:
-        connection.execute(_PASS_OVER, {"numbers": [row.number for row in rows]})
+        connection.execute(_DEQUEUE, {"numbers": [row.number for row in rows]})
     payments = {row.payment_id for row in rows if row.leased is None}
     if payments:
-        connection.execute(_BRING_IN_OLDEST, [{"_payment_id": payment, "_now": now} for payment in payments])
+        connection.execute(_ENQUEUE_OLDEST, [{"_payment_id": payment, "_now": now} for payment in payments])
 
 
-def end_leases(connection: Connection, ends: Sequence[LeaseEnd], now: float) -> None:
+def record_results(connection: Connection, results: Sequence[AttemptResult], now: float) -> None:
     """Write how leases ended; what has ended before, or is on lease to another worker by now, is left as it is.
 
     An event that was handled is done even if the lease had run out: handling it again would help nobody.
     """
-    connection.execute(_END, [_parameters(end) for end in ends])
-    payments = [{"_payment_id": payment, "_now": now} for payment in {end.payment_id for end in ends}]
-    connection.execute(_SEND_OLDEST_TO_END, payments)  # so that payments take turns
-    connection.execute(_BRING_IN_OLDEST, payments)
+    connection.execute(_RECORD_RESULT, [_parameters(result) for result in results])
+    payments = [{"_payment_id": payment, "_now": now} for payment in {result.payment_id for result in results}]
+    connection.execute(_REQUEUE_OLDEST, payments)  # so that payments take turns
+    connection.execute(_ENQUEUE_OLDEST, payments)
 
 
-def _parameters(end: LeaseEnd) -> dict[str, Any]:
+def _parameters(result: AttemptResult) -> dict[str, Any]:
     names = ("number", "worker", "state", "due", "attempts", "error", "queue")
-    return {f"_{name}": getattr(end, name) for name in names}
+    return {f"_{name}": getattr(result, name) for name in names}
 
 
-def look_up(
+def find(
     connection: Connection,
     *,
     number: int | None = None,
     state: EventState | None = None,
     payment_id: str | None = None,
-    most: int = 100,
+    limit: int = 100,
 ) -> list[StoredEvent]:
     """Events that are all of what is given, newest first."""
     given = {"number": number, "state": state, "payment_id": payment_id}
     conditions = [EVENTS.c[name] == value for name, value in given.items() if value is not None]
-    statement = select(*_COLUMNS).where(*conditions).order_by(EVENTS.c.number.desc()).limit(most)
+    statement = select(*_COLUMNS).where(*conditions).order_by(EVENTS.c.number.desc()).limit(limit)
     return [_event(row) for row in connection.execute(statement).mappings()]
 
 
@@ -322,8 +322,8 @@ def replay(connection: Connection, numbers: Collection[int], *, now: float) -> i
 def purge(connection: Connection, state: EventState, *, before: float) -> int:
     """Delete some of the events that ended in that state before a moment; returns how many, 0 if none is left."""
     table = EVENTS.c
-    is_old = and_(_HAS_ENDED, table.state == state, table.due < before)
-    oldest = select(table.number).where(is_old).order_by(table.due).limit(AT_ONCE)
+    is_old = and_(_IS_FINISHED, table.state == state, table.due < before)
+    oldest = select(table.number).where(is_old).order_by(table.due).limit(BATCH_SIZE)
     return connection.execute(delete(EVENTS).where(table.number.in_(oldest.scalar_subquery()))).rowcount
 
 

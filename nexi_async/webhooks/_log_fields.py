@@ -74,7 +74,7 @@ class StandardError(logging.Handler):
         if shown_by is None or record.levelno < shown_by.level or self._is_configured():
             return
         now = self._clock()
-        self._tell_repeated(until=now)
+        self._log_repeated(until=now)
         repeated = self._repeated.get(_cause(record))
         if repeated is not None:
             repeated.count += 1
@@ -84,9 +84,9 @@ class StandardError(logging.Handler):
 
     def flush(self) -> None:
         """Tell what has not been told yet: at the end of the program nothing more will come."""
-        self._tell_repeated(until=float("inf"))
+        self._log_repeated(until=float("inf"))
 
-    def _tell_repeated(self, *, until: float) -> None:
+    def _log_repeated(self, *, until: float) -> None:
         over = [cause for cause, repeated in self._repeated.items() if repeated.until <= until]
         for cause in over:
             summary = self._repeated.pop(cause).summary()

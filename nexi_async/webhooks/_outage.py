@@ -24,28 +24,28 @@ class Outage:
     def __init__(self) -> None:
         self.failures = 0
         self._began = 0.0
-        self._said = 0.0
+        self._logged_at = 0.0
         self._failed = 0.0
 
-    def met(self, error: Exception) -> None:
+    def record_failure(self, error: Exception) -> None:
         """It could not be used."""
         now = time.monotonic()
         if not self.failures:
             self._began = now
-        if not self.failures or now - self._said >= REMINDER:
-            self._said = now
-            self._say(error)
+        if not self.failures or now - self._logged_at >= REMINDER:
+            self._logged_at = now
+            self._log(error)
         self._failed = now
         self.failures += 1
 
-    def over(self, *, asked: float) -> None:
+    def record_success(self, *, asked: float) -> None:
         """It could be used by somebody who asked at that moment, by the monotonic clock."""
         if self.failures and asked > self._failed:  # else it answered before it went away
             logger.warning("the inbox can be used again, after %.1f seconds", time.monotonic() - self._began)
             self.failures = 0
 
     @staticmethod
-    def _say(error: Exception) -> None:
+    def _log(error: Exception) -> None:
         """In one line, unless it is a fault that nobody foresaw."""
         text = "the inbox can't be used, trying again: %s"
         if isinstance(error, StorageUnavailable):

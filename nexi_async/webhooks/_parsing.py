@@ -25,8 +25,8 @@ from nexi_async.webhooks._events import EVENT_CLASSES, Event, UnknownEvent, Unre
 
 __all__ = ["InvalidEvent", "parse_event"]
 
-LONGEST_ID = 200
-_ID_RULE = f"must be text of 1 to {LONGEST_ID} characters"
+MAX_ID_LENGTH = 200
+_ID_RULE = f"must be text of 1 to {MAX_ID_LENGTH} characters"
 
 
 class InvalidEvent(Malformed):
@@ -141,7 +141,7 @@ def _merged(faults: tuple[Fault, ...], others: list[Fault]) -> tuple[Fault, ...]
 
 def _is_id(value: object) -> bool:
     """Whether a database can keep it and a log can show it."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and "\0" not in value
 
 
 def _merchant(document: dict[str, Any]) -> int | None:

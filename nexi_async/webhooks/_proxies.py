@@ -60,11 +60,11 @@ def sender(client: Sequence[Any] | None, headers: Headers, proxies: Proxies) -> 
         return address
     headers = tuple(headers)
     if is_inside(address, proxies):
-        return _told_by(headers, proxies)
+        return _claimed_sender(headers, proxies)
     if not is_rewritten(client, headers):
         return address
     # either it is the peer, or a header told it: only if the proxies tell the same is it the sender in both cases
-    return address if proxies and _told_by(headers, proxies) == address else None
+    return address if proxies and _claimed_sender(headers, proxies) == address else None
 
 
 def is_rewritten(client: Sequence[Any] | None, headers: Headers) -> bool:
@@ -92,13 +92,13 @@ def is_inside(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _told_by(headers: Headers, proxies: Sequence[Network]) -> Address | None:
+def _claimed_sender(headers: Headers, proxies: Sequence[Network]) -> Address | None:
     """The sender according to the headers, if they agree; a sender may add the header that the proxy does not write."""
-    told = {_first_stranger(hops, proxies) for hops in _told(headers)}
+    told = {_first_untrusted(hops, proxies) for hops in _claims(headers)}
     return told.pop() if len(told) == 1 else None
 
 
-def _first_stranger(hops: Sequence[str], proxies: Sequence[Network]) -> Address | None:
+def _first_untrusted(hops: Sequence[str], proxies: Sequence[Network]) -> Address | None:
     """The right-most hop that is no proxy; the left-most one if all are."""
     address: Address | None = None
     for hop in reversed(hops):
@@ -113,7 +113,7 @@ def _without_port(hop: str) -> str:
     return hop if match is None else match["v4"] or match["v6"]
 
 
-def _told(headers: Headers) -> Iterable[Sequence[str]]:
+def _claims(headers: Headers) -> Iterable[Sequence[str]]:
     """What each of the two headers tells, repeated ones joined in their order."""
     headers = tuple(headers)
     x_forwarded_for, forwarded = _joined(headers, b"x-forwarded-for"), _joined(headers, b"forwarded")

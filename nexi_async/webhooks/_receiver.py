@@ -22,7 +22,7 @@ from nexi_async._environment import EnvironmentName
 from nexi_async._errors import InvalidRequest, StorageUnavailable
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authentication import AuthorizationOf, Networks, TrustedProxies
-from nexi_async.webhooks._body import SenderGone
+from nexi_async.webhooks._body import ClientDisconnected
 from nexi_async.webhooks._dispatcher import Dispatcher
 from nexi_async.webhooks._events import Event, UnreadableEvent
 from nexi_async.webhooks._handlers import Handler, Handlers
@@ -30,10 +30,10 @@ from nexi_async.webhooks._inbox import SQLInbox
 from nexi_async.webhooks._log_fields import facts, flush, logger
 from nexi_async.webhooks._parsing import parse_event
 from nexi_async.webhooks._recent_events import HandledEvents
-from nexi_async.webhooks._refetch import Refetch, Retrieve
+from nexi_async.webhooks._refetch import PaymentFetcher, Retrieve
 from nexi_async.webhooks._request_validation import RequestValidation
 from nexi_async.webhooks._responses import Refused, Response
-from nexi_async.webhooks._stats import MetricsPage, ReceiverStats, Tally
+from nexi_async.webhooks._stats import Counters, MetricsApp, ReceiverStats
 from nexi_async.webhooks._stored_events import StoredEvent
 
 __all__ = ["WebhookReceiver"]
@@ -107,25 +107,25 @@ class WebhookReceiver:
         if handler_timeout <= 0:
             raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
         own_networks = environments.find(environment).webhook_networks
-        self._tally = Tally()
+        self._counters = Counters()
         self._validation = RequestValidation.of(
             authorization=authorization,
             networks=own_networks if networks is None else networks,
             trusted_proxies=trusted_proxies,
             max_body=max_body,
-            tally=self._tally,
+            counters=self._counters,
         )
         self._handlers = handlers = Handlers(fallback, payments=refetch is not None)
         self._now = time.monotonic if inbox is None else inbox.now
-        fetch = Refetch(refetch, self._now) if refetch else None
-        self._dispatcher = Dispatcher(handlers, fetch, self._tally, handler_timeout)
+        fetch = PaymentFetcher(refetch, self._now) if refetch else None
+        self._dispatcher = Dispatcher(handlers, fetch, self._counters, handler_timeout)
         self._inbox = inbox
-        self._memory = HandledEvents()
+        self._handled = HandledEvents()
         self._stack = AsyncExitStack()
         self._is_running = False
         self.on = handlers.on
         """Registers a handler for an event, as a decorator."""
-        self.metrics = MetricsPage(self.stats)
+        self.metrics = MetricsApp(self.stats)
         """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ class WebhookReceiver:
         if scope["type"] == "http":
             await self._receive(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         else:
             await WebSocketClose()(scope, receive, send)
 
@@ -153,7 +153,7 @@ class WebhookReceiver:
             logger.warning(NO_HANDLERS)
         async with AsyncExitStack() as stack:
             if self._inbox is not None:
-                await stack.enter_async_context(self._inbox.working(self._open, self._count_inbox_error))
+                await stack.enter_async_context(self._inbox.working(self._handle_stored, self._count_inbox_error))
             self._stack, self._is_running = stack.pop_all(), True
         return self
 
@@ -179,7 +179,7 @@ class WebhookReceiver:
         async with self:
             yield
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         """Served by itself it runs from the server's start to its stop."""
         phase = "startup"
         try:
@@ -196,11 +196,11 @@ class WebhookReceiver:
     async def stats(self) -> ReceiverStats:
         """What this receiver has done since its process began, and what lies in its inbox."""
         return ReceiverStats(
-            answers=dict(self._tally.answers),
-            handled=dict(self._tally.handled),
-            failed=dict(self._tally.failed),
-            repeated=self._memory.repeated if self._inbox is None else self._inbox.repeated,
-            errors=dict(self._tally.errors),
+            responses=dict(self._counters.responses),
+            handled=dict(self._counters.handled),
+            failed=dict(self._counters.failed),
+            duplicates=self._handled.duplicates if self._inbox is None else self._inbox.duplicates,
+            errors=dict(self._counters.errors),
             inbox=None if self._inbox is None else await self._inbox.stats(),
         )
 
@@ -211,14 +211,14 @@ class WebhookReceiver:
             response = await self._process(await self._validation.event_of(scope, receive))
         except Refused as refused:
             response = refused.response
-        except SenderGone:
+        except ClientDisconnected:
             return
-        self._tally.answers[response.status] += 1
+        self._counters.responses[response.status] += 1
         await response(send)
 
     async def _process(self, event: Event) -> Response:
         """Handle the event, or store it."""
-        if not (self._dispatcher.is_expecting(event) or self._keeps(event)):
+        if not (self._dispatcher.has_handler(event) or self._stores_unreadable(event)):
             return responses.NOT_HANDLED
         try:
             is_done = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
@@ -227,7 +227,7 @@ class WebhookReceiver:
             return responses.NOT_HANDLED
         return responses.HANDLED if is_done else responses.NOT_HANDLED
 
-    def _keeps(self, event: Event) -> bool:
+    def _stores_unreadable(self, event: Event) -> bool:
         """What can't be read is kept, as a dead event, until a handler or a newer version can take it."""
         return self._inbox is not None and isinstance(event, UnreadableEvent)
 
@@ -236,11 +236,11 @@ class WebhookReceiver:
         if self._inbox is None:  # the dispatcher has counted it
             logger.error(HANDLER_FAILED, *values, exc_info=error, extra=facts(*values))
         else:
-            self._tally.report("inbox", NOT_STORED, *values, level=logging.ERROR, error=error, extra=facts(*values))
+            self._counters.report("inbox", NOT_STORED, *values, level=logging.ERROR, error=error, extra=facts(*values))
 
     async def _handle_now(self, event: Event) -> bool:
         handle = functools.partial(self._dispatcher.handle, event, self._now())
-        return await self._memory.once((event.id, event.name), handle)
+        return await self._handled.once((event.id, event.name), handle)
 
     async def _store(self, inbox: SQLInbox, event: Event) -> bool:
         if not self._is_running:
@@ -248,13 +248,13 @@ class WebhookReceiver:
         try:
             await inbox.put(event)
         except StorageUnavailable as error:  # the inbox has said it, once for all deliveries
-            self._tally.count_error("inbox", "not stored", error)
+            self._counters.count_error("inbox", "not stored", error)
             return False
         return True
 
     def _count_inbox_error(self, text: str, error: Exception) -> None:
-        self._tally.count_error("inbox", text, error)
+        self._counters.count_error("inbox", text, error)
 
-    async def _open(self, stored: StoredEvent) -> None:
+    async def _handle_stored(self, stored: StoredEvent) -> None:
         """Handle what lay in the inbox."""
         await self._dispatcher.handle(parse_event(stored.body), stored.received)

@@ -13,8 +13,8 @@ __all__ = ["HandledEvents", "Key"]
 Key: TypeAlias = tuple[str, str]
 """An event's id and name; both generations of an event share the id."""
 
-MOST_REMEMBERED = 10_000
-PATIENCE = 10.0
+MAX_REMEMBERED = 10_000
+DUPLICATE_TIMEOUT = 10.0
 """Seconds that a repeated delivery waits for the one that is being handled."""
 
 
@@ -28,7 +28,7 @@ class HandledEvents:
     def __init__(self) -> None:
         self._handled: OrderedDict[Key, None] = OrderedDict()
         self._running: dict[Key, anyio.Event | None] = {}
-        self.repeated = 0
+        self.duplicates = 0
         """How many deliveries brought nothing new."""
 
     async def once(self, key: Key, handle: Callable[[], Awaitable[None]]) -> bool:
@@ -38,11 +38,11 @@ class HandledEvents:
             Whether the event is handled now. False if the other delivery failed or takes longer than 10 seconds.
         """
         if key in self._handled:
-            self.repeated += 1
+            self.duplicates += 1
             self._handled.move_to_end(key)
             return True
         if key in self._running:
-            self.repeated += 1
+            self.duplicates += 1
             return await self._outcome_of(key)
         self._running[key] = None  # an event only if somebody comes to wait for it
         try:
@@ -56,11 +56,11 @@ class HandledEvents:
 
     async def _outcome_of(self, key: Key) -> bool:
         finished = self._running[key] = self._running[key] or anyio.Event()
-        with anyio.move_on_after(PATIENCE):
+        with anyio.move_on_after(DUPLICATE_TIMEOUT):
             await finished.wait()
         return key in self._handled
 
     def _remember(self, key: Key) -> None:
         self._handled[key] = None
-        if len(self._handled) > MOST_REMEMBERED:
+        if len(self._handled) > MAX_REMEMBERED:
             self._handled.popitem(last=False)

@@ -14,22 +14,22 @@ import anyio
 
 from nexi_async._models.payment import Payment
 
-__all__ = ["MOST_AN_HOUR", "Refetch", "Retrieve", "TooManyFetches"]
+__all__ = ["MAX_FETCHES_PER_HOUR", "PaymentFetcher", "Retrieve", "TooManyFetches"]
 
 Retrieve: TypeAlias = Callable[[str], Awaitable[Payment]]
 """Fetches a payment by its id, as `checkout.payments.retrieve` does."""
 
 HOUR = 3600.0
-MOST_AN_HOUR = 20
+MAX_FETCHES_PER_HOUR = 20
 """Fetches of one payment; Nexi allows 30, the rest is for the shop itself."""
-MOST_REMEMBERED = 1_000
+MAX_REMEMBERED = 1_000
 
 
 class TooManyFetches(Exception):
     """A payment was fetched so often in the last hour that Nexi might refuse; the event is handled later."""
 
 
-class Refetch:
+class PaymentFetcher:
     """Fetches payments for events.
 
     Args:
@@ -61,7 +61,7 @@ class Refetch:
     def _recall(self, payment_id: str) -> _Fetched:
         fetched = self._recent.setdefault(payment_id, _Fetched())
         self._recent.move_to_end(payment_id)
-        if len(self._recent) > MOST_REMEMBERED:
+        if len(self._recent) > MAX_REMEMBERED:
             self._recent.popitem(last=False)
         return fetched
 
@@ -79,6 +79,6 @@ class _Fetched:
         """Count a fetch that begins now, if there may be another."""
         while self._times and self._times[0] <= now - HOUR:
             self._times.popleft()
-        if len(self._times) >= MOST_AN_HOUR:
-            raise TooManyFetches(f"fetched {MOST_AN_HOUR} times within an hour, handled later")
+        if len(self._times) >= MAX_FETCHES_PER_HOUR:
+            raise TooManyFetches(f"fetched {MAX_FETCHES_PER_HOUR} times within an hour, handled later")
         self._times.append(now)

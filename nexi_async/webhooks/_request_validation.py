@@ -14,14 +14,14 @@ from nexi_async._errors import InvalidRequest
 from nexi_async.webhooks import _authentication as authentication
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authentication import AuthorizationOf, Network, Networks, TrustedProxies
-from nexi_async.webhooks._body import BODY_SECONDS, TooLarge, read_body
+from nexi_async.webhooks._body import BODY_TIMEOUT, TooLarge, read_body
 from nexi_async.webhooks._events import Event, UnreadableEvent
 from nexi_async.webhooks._log_fields import logger
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 from nexi_async.webhooks._proxies import Headers, Proxies, is_rewritten
 from nexi_async.webhooks._request_headers import read_headers
 from nexi_async.webhooks._responses import Refused
-from nexi_async.webhooks._stats import Tally
+from nexi_async.webhooks._stats import Counters
 
 __all__ = ["RequestValidation"]
 
@@ -53,7 +53,7 @@ class RequestValidation:
         accepted: the values of `Authorization` that are good, if they are the same for all payments.
         accepted_for: finds those of one payment, if they are not.
         max_body: the most bytes that a delivery may have.
-        tally: counts refusals.
+        counters: counts refusals.
         has_warned: whether the log has been told that the server rewrites addresses.
     """
 
@@ -62,12 +62,12 @@ class RequestValidation:
     accepted: tuple[bytes, ...]
     accepted_for: AuthorizationOf | None
     max_body: int
-    tally: Tally
+    counters: Counters
     has_warned: bool = False
     _allows_peer: Callable[[str], bool] = attrs.field(init=False)
 
     @_allows_peer.default
-    def _remembering(self) -> Callable[[str], bool]:
+    def _cached_check(self) -> Callable[[str], bool]:
         """Whether a peer that no header speaks of may deliver; it is the same few, again and again."""
 
         @functools.lru_cache(maxsize=1024)
@@ -84,7 +84,7 @@ class RequestValidation:
         networks: Networks,
         trusted_proxies: TrustedProxies,
         max_body: int,
-        tally: Tally,
+        counters: Counters,
     ) -> Self:
         """Rules from a receiver's options.
 
@@ -104,7 +104,7 @@ class RequestValidation:
             accepted=() if callable(authorization) else authentication.accepted_authorizations(authorization),
             accepted_for=authorization if callable(authorization) else None,
             max_body=max_body,
-            tally=tally,
+            counters=counters,
         )
 
     async def event_of(self, scope: Scope, receive: Receive) -> Event:
@@ -112,7 +112,7 @@ class RequestValidation:
 
         Raises:
             Refused: it does not.
-            SenderGone: the sender hung up.
+            ClientDisconnected: the sender hung up.
         """
         if scope["method"] != "POST":
             raise Refused(responses.NOT_POST)
@@ -142,17 +142,17 @@ class RequestValidation:
                 self.has_warned = True
                 logger.warning(REWRITTEN_ACCEPTED)
         elif is_sure:
-            self.tally.report("address", FOREIGN_REFUSED, peer)
+            self.counters.report("address", FOREIGN_REFUSED, peer)
             raise Refused(responses.FOREIGN)
         else:
-            self.tally.report("address", REWRITTEN_REFUSED, peer)
+            self.counters.report("address", REWRITTEN_REFUSED, peer)
             raise Refused(responses.FOREIGN)
 
     def _refused_body(self, error: Exception) -> Refused:
         if isinstance(error, TooLarge):
-            self.tally.report("too_large", "refused a webhook of more than %d bytes, see `max_body`", self.max_body)
+            self.counters.report("too_large", "refused a webhook of more than %d bytes, see `max_body`", self.max_body)
             return Refused(responses.TOO_LARGE)
-        self.tally.report("too_slow", TOO_SLOW_REFUSED, BODY_SECONDS)
+        self.counters.report("too_slow", TOO_SLOW_REFUSED, BODY_TIMEOUT)
         return Refused(responses.TOO_SLOW)
 
     def _check_authorization(self, header: bytes | None, accepted: tuple[bytes, ...]) -> None:
@@ -160,7 +160,7 @@ class RequestValidation:
             self._unauthorized()
 
     def _unauthorized(self) -> NoReturn:
-        self.tally.report("authorization", UNAUTHORIZED_REFUSED)
+        self.counters.report("authorization", UNAUTHORIZED_REFUSED)
         raise Refused(responses.UNAUTHORIZED)
 
     async def _values_for(self, event: Event, accepted_for: AuthorizationOf) -> tuple[bytes, ...]:
@@ -172,14 +172,14 @@ class RequestValidation:
             return authentication.accepted_authorizations(values) if values else ()
         except Exception as error:  # noqa: BLE001 - a shop's own code may raise anything; it is logged
             message = "the Authorization of payment %r can't be looked up, see `authorization`"
-            self.tally.report("authorization_lookup", message, event.payment_id, level=logging.ERROR, error=error)
+            self.counters.report("authorization_lookup", message, event.payment_id, level=logging.ERROR, error=error)
             raise Refused(responses.NOT_HANDLED) from None
 
     def _parse(self, body: bytes) -> Event:
         try:
             event = parse_event(body)
         except InvalidEvent as invalid:
-            self.tally.report("not_an_event", "refused a webhook that is no event: %s", invalid, level=logging.ERROR)
+            self.counters.report("not_an_event", "refused a webhook that is no event: %s", invalid, level=logging.ERROR)
             raise Refused(responses.NOT_AN_EVENT) from None
         if event.faults and not isinstance(event, UnreadableEvent):
             logger.warning("left out of %r, id %r: %s", event.name, event.id, "; ".join(map(str, event.faults)))

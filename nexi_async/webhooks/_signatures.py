@@ -50,14 +50,14 @@ def _can_take(handler: AnyFunction, arguments: int) -> bool:
 
 def _check_annotation(handler: AnyFunction, event: str | None) -> None:
     annotation = _first_annotation(handler)
-    kinds = _EVENTS if event is None else (_kind_of(event),)
+    kinds = _EVENTS if event is None else (_class_of(event),)
     for kind in kinds:
         if not _accepts(annotation, kind):
             given = f"{event} arrives as" if event else "a fallback gets every event that has no handler, e.g."
-            raise TypeError(f"{handler!r} is annotated for {_called(annotation)}, but {given} {kind.__name__}")
+            raise TypeError(f"{handler!r} is annotated for {_display_name(annotation)}, but {given} {kind.__name__}")
 
 
-def _kind_of(event: str) -> type:
+def _class_of(event: str) -> type:
     return UnreadableEvent if event == UNREADABLE else EVENT_CLASSES.get(event, UnknownEvent)
 
 
@@ -81,5 +81,5 @@ def _accepts(annotation: Any, kind: type) -> bool:
         return True
 
 
-def _called(annotation: Any) -> str:
+def _display_name(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)

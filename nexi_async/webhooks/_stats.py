@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from nexi_async.webhooks._log_fields import escaped, logger
 
-__all__ = ["Cause", "ErrorStats", "InboxStats", "MetricsPage", "ReceiverStats", "Tally"]
+__all__ = ["Cause", "Counters", "ErrorStats", "InboxStats", "MetricsApp", "ReceiverStats"]
 
 Cause: TypeAlias = Literal[
     "address",
@@ -35,7 +35,7 @@ Cause: TypeAlias = Literal[
 ]
 """Why a delivery was refused or an event not handled, in few enough words for a label."""
 
-LONGEST_ERROR = 1000
+MAX_ERROR_LENGTH = 1000
 
 
 @attrs.frozen(kw_only=True)
@@ -76,19 +76,19 @@ class ReceiverStats:
     """A receiver since its process began.
 
     Attributes:
-        answers: how often each HTTP status was answered.
+        responses: how often each HTTP status was answered.
         handled: events whose handler returned, by the event's name; "other" for names that this package does not know.
         failed: handlers that raised, in the same way; one event may fail several times.
-        repeated: deliveries that brought nothing new.
+        duplicates: deliveries that brought nothing new.
         errors: errors and refusals by cause.
         process: the id of the process that counted all this.
         inbox: the inbox, if there is one; it is the same for all processes.
     """
 
-    answers: Mapping[int, int]
+    responses: Mapping[int, int]
     handled: Mapping[str, int]
     failed: Mapping[str, int]
-    repeated: int
+    duplicates: int
     errors: Mapping[Cause, ErrorStats] = attrs.field(factory=dict)
     process: int = attrs.field(factory=os.getpid)
     inbox: InboxStats | None = None
@@ -99,7 +99,7 @@ class ReceiverStats:
         return max(self.errors.values(), key=lambda error: error.last_at, default=None)
 
 
-class Tally:
+class Counters:
     """Counts while a receiver works.
 
     Args:
@@ -107,7 +107,7 @@ class Tally:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self.answers: Counter[int] = Counter()
+        self.responses: Counter[int] = Counter()
         self.handled: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.errors: dict[Cause, ErrorStats] = {}
@@ -132,10 +132,10 @@ class Tally:
             text = f"{text}: {type(error).__name__}: {error}"
         so_far = self.errors[cause].count if cause in self.errors else 0
         last_at = datetime.fromtimestamp(self._clock(), UTC)
-        self.errors[cause] = ErrorStats(count=so_far + 1, last=escaped(text)[:LONGEST_ERROR], last_at=last_at)
+        self.errors[cause] = ErrorStats(count=so_far + 1, last=escaped(text)[:MAX_ERROR_LENGTH], last_at=last_at)
 
 
-class MetricsPage:
+class MetricsApp:
     """An ASGI app that shows the numbers to Prometheus, in its text format.
 
     The connection is closed after each answer: kept open, it would lead to the same one of several workers for ever.
@@ -155,12 +155,12 @@ class MetricsPage:
 
 def _lines(stats: ReceiverStats) -> Iterator[str]:
     process = f'process="{stats.process}"'
-    answers = {f'{process},status="{status}"': count for status, count in sorted(stats.answers.items())}
-    yield from _metric("deliveries_total", "counter", "Deliveries answered, by HTTP status.", answers)
+    responses = {f'{process},status="{status}"': count for status, count in sorted(stats.responses.items())}
+    yield from _metric("deliveries_total", "counter", "Deliveries answered, by HTTP status.", responses)
     events = {f'{process},event="{name}",result="handled"': count for name, count in stats.handled.items()}
     events |= {f'{process},event="{name}",result="failed"': count for name, count in stats.failed.items()}
     yield from _metric("events_total", "counter", "Runs of handlers, by event and result.", events)
-    yield from _metric("repeated_total", "counter", "Deliveries that brought nothing new.", {process: stats.repeated})
+    yield from _metric("duplicates_total", "counter", "Deliveries of known events.", {process: stats.duplicates})
     yield from _error_lines({f'{process},cause="{cause}"': error for cause, error in stats.errors.items()})
     if stats.inbox is not None:
         yield from _inbox_lines(stats.inbox)

@@ -20,16 +20,16 @@ import attrs
 
 __all__ = [
     "FIRST_DELAY",
-    "LONGEST_DELAY",
+    "MAX_DELAY",
+    "AttemptResult",
     "EventState",
-    "LeaseEnd",
     "PermanentFailure",
     "Queue",
     "StoredEvent",
-    "delay",
+    "backoff",
     "done",
     "failed",
-    "given_back",
+    "released",
 ]
 
 EventState: TypeAlias = Literal["waiting", "done", "dead"]
@@ -37,8 +37,8 @@ Queue: TypeAlias = Literal["first", "retry"]
 """Events that were never tried, and those that were, which may take up a part of the workers only."""
 
 FIRST_DELAY = 5.0
-LONGEST_DELAY = 3600.0
-LONGEST_ERROR = 1000
+MAX_DELAY = 3600.0
+MAX_ERROR_LENGTH = 1000
 
 
 class PermanentFailure(Exception):
@@ -90,7 +90,7 @@ class StoredEvent:
 
 
 @attrs.frozen(kw_only=True)
-class LeaseEnd:
+class AttemptResult:
     """How a lease ended: what to write over the event, if the worker still has it."""
 
     number: int
@@ -109,41 +109,41 @@ class LeaseEnd:
         return "retry" if self.attempts else "first"
 
 
-def done(event: StoredEvent, now: float) -> LeaseEnd:
+def done(event: StoredEvent, now: float) -> AttemptResult:
     """The event is handled."""
     return _end(event, state="done", due=now, error=None)
 
 
-def failed(event: StoredEvent, error: Exception, now: float, *, tries: int, chance: float) -> LeaseEnd:
+def failed(event: StoredEvent, error: Exception, now: float, *, max_attempts: int, jitter: float) -> AttemptResult:
     """The event is to be tried again later, or is dead: after its last try, or when another try can't help.
 
     `chance` is random, from 0 to 1.
     """
     text = _describe(error)
-    if event.attempts >= tries or isinstance(error, PermanentFailure):
+    if event.attempts >= max_attempts or isinstance(error, PermanentFailure):
         return _end(event, state="dead", due=now, error=text)
-    return _end(event, state="waiting", due=now + delay(event.attempts, chance), error=text)
+    return _end(event, state="waiting", due=now + backoff(event.attempts, jitter), error=text)
 
 
-def given_back(event: StoredEvent, now: float) -> LeaseEnd:
+def released(event: StoredEvent, now: float) -> AttemptResult:
     """The event was not worked on to the end, through no fault of its own; this try does not count."""
     return attrs.evolve(_end(event, state="waiting", due=now, error=event.error), attempts=event.attempts - 1)
 
 
-def delay(attempts: int, chance: float) -> float:
+def backoff(attempts: int, jitter: float) -> float:
     """Seconds to wait after so many tries: about 5, 10, 20 and so on up to an hour, less up to a half of it."""
-    longest = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 30), LONGEST_DELAY)
-    return longest * (1 - chance / 2)
+    longest = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 30), MAX_DELAY)
+    return longest * (1 - jitter / 2)
 
 
 def _describe(error: Exception) -> str:
     """An error as text that any database takes: one that can't be written would keep all others from being written."""
     text = f"{type(error).__name__}: {error}"
-    return text[:LONGEST_ERROR].encode(errors="replace").decode().replace("\0", "")
+    return text[:MAX_ERROR_LENGTH].encode(errors="replace").decode().replace("\0", "")
 
 
-def _end(event: StoredEvent, *, state: EventState, due: float, error: str | None) -> LeaseEnd:
-    return LeaseEnd(
+def _end(event: StoredEvent, *, state: EventState, due: float, error: str | None) -> AttemptResult:
+    return AttemptResult(
         number=event.number,
         payment_id=event.payment_id,
         worker=event.worker,

@@ -23,15 +23,15 @@ from nexi_async._models.rules import camel, wire_name
 from nexi_async.webhooks._events import EVENT_CLASSES, Event, UnreadableEvent
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 
-__all__ = ["SENDER", "Answer", "sample", "send"]
+__all__ = ["SENDER", "DeliveryResponse", "sample", "send"]
 
 SENDER = ("20.31.57.61", 443)
 """Where deliveries come from in the test environment, as a server tells it."""
-PATIENCE = 10.0
+RESPONSE_TIMEOUT = 10.0
 """Seconds that a receiver may take to answer."""
 
 
-class Answer(NamedTuple):
+class DeliveryResponse(NamedTuple):
     """What a delivery was answered; Nexi takes 200 alone for success."""
 
     status: int
@@ -153,7 +153,7 @@ async def send(
     authorization: str,
     path: str = "/nexi/webhooks",
     client: tuple[str, int] = SENDER,
-) -> Answer:
+) -> DeliveryResponse:
     """Deliver as Nexi does, to an app in this process or to a URL.
 
     Args:
@@ -175,11 +175,11 @@ async def send(
     url = receiver if isinstance(receiver, str) else f"https://shop.test{path}"
     request = httpx.Request("POST", url, content=body, headers=headers)
     app = None if isinstance(receiver, str) else httpx.ASGITransport(receiver, client=client)
-    with anyio.fail_after(PATIENCE):
+    with anyio.fail_after(RESPONSE_TIMEOUT):
         async with app or httpx.AsyncHTTPTransport() as transport:
             response = await transport.handle_async_request(request)
             await response.aread()
-    return Answer(response.status_code, response.text)
+    return DeliveryResponse(response.status_code, response.text)
 
 
 def _require_readable(event: Event) -> None:

@@ -169,7 +169,7 @@ async def fill(url: str) -> None:
         if event.number == 2:
             raise RuntimeError("out of stock")
 
-    inbox = SQLInbox(url, tries=1)
+    inbox = SQLInbox(url, max_attempts=1)
     async with inbox:
         for name in ("payment.created", "payment.charge.created.v2"):
             await inbox.put(sample(name))

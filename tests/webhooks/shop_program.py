@@ -32,9 +32,9 @@ def main(url: str, port: int, path: str) -> None:
         authorization=AUTHORIZATION,
         networks=["127.0.0.1"],
         fallback=handle,
-        inbox=SQLInbox(url, lease=1.0, tries=1000),
+        inbox=SQLInbox(url, lease=1.0, max_attempts=1000),
     )
-    inbox.MARGIN = 0.5
+    inbox.LEASE_MARGIN = 0.5
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

@@ -15,7 +15,7 @@ from nexi_async._codec import Malformed
 from nexi_async._models.order import OrderItem
 from nexi_async.webhooks import EVENT_NAMES, Event, InvalidEvent, deliveries
 from nexi_async.webhooks import _parsing as parsing
-from nexi_async.webhooks._decoders import Unusual, decoder_of
+from nexi_async.webhooks._decoders import Unexpected, decoder_of
 from nexi_async.webhooks._details import Money
 from tests.webhooks.test_parsing import JSON, as_in_reference, places, put
 
@@ -96,13 +96,13 @@ def test_a_model_is_read_with_its_defaults() -> None:
 @pytest.mark.parametrize("amount", ["100", 1.0, True, None, "", [], {}])
 def test_an_amount_is_a_whole_number(amount: Any) -> None:
     """No text, no fraction, no truth value is taken for money here."""
-    with pytest.raises(Unusual):
+    with pytest.raises(Unexpected):
         decoder_of(Money)({"amount": amount, "currency": "SEK"})
-    with pytest.raises(Unusual):
+    with pytest.raises(Unexpected):
         decoder_of(Money)([amount, "SEK"])
 
 
 def test_what_is_unusual_is_a_value_error() -> None:
     """As what the codec raises, so that one clause catches both."""
-    assert issubclass(Unusual, ValueError)
+    assert issubclass(Unexpected, ValueError)
     assert issubclass(Malformed, ValueError)

@@ -22,12 +22,12 @@ from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
 from nexi_async.webhooks import _inbox as inbox_module
 from nexi_async.webhooks import _worker_pool as workers
 from nexi_async.webhooks._stored_events import done, failed
-from nexi_async.webhooks._worker_pool import Room
+from nexi_async.webhooks._worker_pool import Capacity
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 WORST_EVENTS = int(os.environ.get("NEXI_WORST_EVENTS", "200"))
 """The full run has 2,000."""
-ROOM, NO_ROOM = Room(10, 10), Room(0, 0)
+CAPACITY, NO_CAPACITY = Capacity(10, 10), Capacity(0, 0)
 
 
 class Clock:
@@ -65,14 +65,14 @@ class Shop:
 
     async def has_seen(self, count: int) -> None:
         """Wait until it saw so many events."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             while len(self.seen) < count:
                 self.news = anyio.Event()
                 await self.news.wait()
 
     async def tries(self, count: int, clock: Clock) -> None:
         """Let time pass until it saw so many events."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             while len(self.seen) < count:
                 await anyio.sleep(0.01)
                 clock.now += 10
@@ -95,8 +95,8 @@ def clock() -> Clock:
 @pytest.fixture
 async def inbox(url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SQLInbox]:
     """An open inbox, nobody works on it yet."""
-    monkeypatch.setattr(workers, "PAUSE", 0.02)
-    async with SQLInbox(url, clock=clock, tries=3, lease=30.0) as inbox:
+    monkeypatch.setattr(workers, "POLL_INTERVAL", 0.02)
+    async with SQLInbox(url, clock=clock, max_attempts=3, lease=30.0) as inbox:
         yield inbox
 
 
@@ -113,7 +113,7 @@ async def put(inbox: SQLInbox, name: str = "payment.created", **changes: Any) ->
 
 async def until(inbox: SQLInbox, **expected: int) -> None:
     """Wait until so many events wait, or are dead."""
-    with anyio.fail_after(PATIENCE):
+    with anyio.fail_after(TIMEOUT):
         while not attrs.asdict(await inbox.stats()).items() >= expected.items():  # noqa: ASYNC110 - it can't be woken
             await anyio.sleep(0.01)
 
@@ -142,7 +142,7 @@ async def test_an_event_is_kept_once(inbox: SQLInbox) -> None:
         for _ in range(20):
             tasks.start_soon(lambda: put(inbox, "payment.charge.created", id="aa01"))
     assert len(await inbox.events()) == 2
-    assert inbox.repeated == 20
+    assert inbox.duplicates == 20
 
 
 async def test_a_handled_event_is_not_handled_again(inbox: SQLInbox, shop: Shop) -> None:
@@ -250,7 +250,7 @@ async def test_a_dead_event_stays_until_it_is_replayed(inbox: SQLInbox, shop: Sh
 
 async def test_a_handler_that_hangs_is_stopped(url: str, clock: Clock, shop: Shop) -> None:
     """It counts as failed, and others get its place."""
-    async with SQLInbox(url, clock=clock, lease=0.05, concurrency=1, tries=1) as inbox:
+    async with SQLInbox(url, clock=clock, lease=0.05, concurrency=1, max_attempts=1) as inbox:
         await put(inbox, payment_id="bb02")
         await put(inbox, payment_id="cc03")
         shop.gate = anyio.Event()
@@ -306,7 +306,7 @@ async def test_processes_share_the_work(url: str) -> None:
 async def test_a_dead_process_loses_nothing(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
     """What it had on lease comes round when the lease has run out, not before."""
     await put(inbox)
-    (lent,) = await inbox._exchange([], ROOM)
+    (lent,) = await inbox._record_and_lease([], CAPACITY)
     assert lent.attempts == 1
     async with inbox.working(shop.handle):
         await anyio.sleep(0.1)
@@ -320,7 +320,7 @@ async def test_a_event_that_kills_its_workers_dies(inbox: SQLInbox, shop: Shop, 
     """When every try ended with the process, nobody is sent into it again."""
     await put(inbox)
     for _ in range(3):
-        (lent,) = await inbox._exchange([], ROOM)
+        (lent,) = await inbox._record_and_lease([], CAPACITY)
         clock.now = lent.due
     async with inbox.working(shop.handle):
         await until(inbox, waiting=0, dead=1)
@@ -331,16 +331,16 @@ async def test_a_late_success_counts(inbox: SQLInbox, clock: Clock) -> None:
     """A handler that succeeds after its lease ran out has handled the event; a late failure changes nothing."""
     await put(inbox, payment_id="bb02")
     await put(inbox, payment_id="cc03")
-    first = await inbox._exchange([], ROOM)
+    first = await inbox._record_and_lease([], CAPACITY)
     clock.now = first[0].due
-    second = await inbox._exchange([], ROOM)
+    second = await inbox._record_and_lease([], CAPACITY)
     late = {event.payment_id: event for event in first}
-    await inbox._exchange([done(late["bb02"], clock.now)], NO_ROOM)
-    failure = failed(late["cc03"], RuntimeError(), clock.now, tries=1, chance=0.0)
-    await inbox._exchange([failure], NO_ROOM)
+    await inbox._record_and_lease([done(late["bb02"], clock.now)], NO_CAPACITY)
+    failure = failed(late["cc03"], RuntimeError(), clock.now, max_attempts=1, jitter=0.0)
+    await inbox._record_and_lease([failure], NO_CAPACITY)
     states = {event.payment_id: event.state for event in await inbox.events()}
     assert states == {"bb02": "done", "cc03": "waiting"}
-    await inbox._exchange([done(event, clock.now) for event in second], NO_ROOM)
+    await inbox._record_and_lease([done(event, clock.now) for event in second], NO_CAPACITY)
     assert {event.state for event in await inbox.events()} == {"done"}
 
 
@@ -365,7 +365,7 @@ async def test_a_stop_lets_handlers_end(url: str, shop: Shop) -> None:
 
 async def test_a_stop_does_not_wait_for_ever(inbox: SQLInbox, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not end in time is given back, and this try does not count."""
-    monkeypatch.setattr(workers, "LAST_CALL", 0.05)
+    monkeypatch.setattr(workers, "SHUTDOWN_TIMEOUT", 0.05)
     await put(inbox)
     shop.gate = anyio.Event()
     async with inbox.working(shop.handle):
@@ -387,7 +387,7 @@ async def test_a_cancelled_server_gives_everything_back(inbox: SQLInbox, shop: S
 
     await put(inbox)
     shop.gate = anyio.Event()
-    with anyio.fail_after(PATIENCE / 4):
+    with anyio.fail_after(TIMEOUT / 4):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve)
             await shop.has_seen(1)
@@ -427,7 +427,7 @@ async def test_events_are_found(inbox: SQLInbox) -> None:
         await put(inbox, payment_id=payment_id)
     assert [event.number for event in await inbox.events()] == [3, 2, 1]
     assert [event.number for event in await inbox.events(payment_id="bb02", state="waiting")] == [3, 1]
-    assert [event.number for event in await inbox.events(most=1)] == [3]
+    assert [event.number for event in await inbox.events(limit=1)] == [3]
     assert await inbox.events(state="dead") == []
     found = await inbox.event(2)
     assert found is not None
@@ -478,8 +478,8 @@ async def test_waiting_events_are_not_thrown_away(inbox: SQLInbox) -> None:
 
 
 async def test_workers_tidy_up(url: str, clock: Clock, shop: Shop) -> None:
-    """What is older than `keep` goes by itself, as long as somebody works."""
-    async with SQLInbox(url, clock=clock, keep=1000.0) as inbox, inbox.working(shop.handle):
+    """What is older than `retention` goes by itself, as long as somebody works."""
+    async with SQLInbox(url, clock=clock, retention=1000.0) as inbox, inbox.working(shop.handle):
         await put(inbox)
         await until(inbox, waiting=0)
         clock.now += 1001
@@ -503,7 +503,7 @@ async def test_the_numbers_of_the_inbox(inbox: SQLInbox, clock: Clock) -> None:
 # --- set-up --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("option", ["concurrency", "tries", "lease"])
+@pytest.mark.parametrize("option", ["concurrency", "max_attempts", "lease"])
 def test_a_wrong_option_is_named(option: str, tmp_path: Path) -> None:
     """An inbox that could not work is not made."""
     wrong: dict[str, Any] = {option: 0}
@@ -550,7 +550,7 @@ async def test_no_failure_touches_another_event(url: str, caplog: pytest.LogCapt
             raise victims[event.number]
         seen.add(event.number)
 
-    inbox = SQLInbox(url, tries=1)
+    inbox = SQLInbox(url, max_attempts=1)
     async with inbox.working(handle):
         async with anyio.create_task_group() as tasks:
             for _ in range(WORST_EVENTS):
@@ -558,7 +558,7 @@ async def test_no_failure_touches_another_event(url: str, caplog: pytest.LogCapt
         await until(inbox, waiting=0, dead=len(victims))
         assert (await inbox.stats()).is_working
     async with inbox:
-        assert {event.attempts for event in await inbox.events(state="dead", most=WORST_EVENTS)} == {1}
+        assert {event.attempts for event in await inbox.events(state="dead", limit=WORST_EVENTS)} == {1}
         assert not (await inbox.stats()).is_working
     assert seen == set(numbers) - victims.keys()
 
@@ -567,15 +567,15 @@ async def test_workers_that_break_down_are_started_again(
     inbox: SQLInbox, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Should something end their loop all the same, the log says so, and the next event is handled."""
-    fill, breaks = workers.WorkerPool._fill, [True]
+    fill, breaks = workers.WorkerPool._start_due, [True]
 
     async def break_once(pool: workers.WorkerPool, tasks: TaskGroup) -> None:
-        if shop.seen and not pool._working and breaks:
+        if shop.seen and not pool._in_progress and breaks:
             breaks.clear()
             raise SystemExit(1)
         await fill(pool, tasks)
 
-    monkeypatch.setattr(workers.WorkerPool, "_fill", break_once)
+    monkeypatch.setattr(workers.WorkerPool, "_start_due", break_once)
     async with inbox.working(shop.handle):
         for _ in range(2):
             await put(inbox)
@@ -616,9 +616,9 @@ async def test_an_older_event_that_comes_late_is_not_stuck(inbox: SQLInbox, shop
     """It came in while a younger one of its payment was on lease, and that one failed or its worker died."""
     for minute in (2, 3):
         await put(inbox, payment_id="bb02", timestamp=f"2026-05-02T10:0{minute}:00.0000+00:00")
-    (leased,) = await inbox._exchange([], ROOM)
+    (leased,) = await inbox._record_and_lease([], CAPACITY)
     await put(inbox, payment_id="bb02", timestamp="2026-05-02T10:01:00.0000+00:00")
-    assert not await inbox._exchange([], ROOM)
+    assert not await inbox._record_and_lease([], CAPACITY)
     clock.now = leased.due
     async with inbox.working(shop.handle):
         await until(inbox, waiting=0)
@@ -651,7 +651,7 @@ async def test_dead_events_are_kept_for_a_time(
 ) -> None:
     """As handled ones are, with a setting of their own; the log says that they are gone."""
     shop.fails = lambda event: event.number == 1
-    async with SQLInbox(url, clock=clock, tries=1, keep_dead=1000.0) as inbox, inbox.working(shop.handle):
+    async with SQLInbox(url, clock=clock, max_attempts=1, dead_retention=1000.0) as inbox, inbox.working(shop.handle):
         await put(inbox)
         await until(inbox, waiting=0, dead=1)
         clock.now += 1001
@@ -698,7 +698,7 @@ async def test_a_start_waits_for_the_database(
     url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And goes on when it is there, with a line for each."""
-    monkeypatch.setattr(inbox_module, "START_PAUSE", 0.01)
+    monkeypatch.setattr(inbox_module, "STARTUP_RETRY_INTERVAL", 0.01)
     inbox = SQLInbox(url)
     database = Away(inbox, monkeypatch)
 
@@ -717,8 +717,8 @@ async def test_a_start_waits_for_the_database(
 
 async def test_a_start_does_not_wait_for_ever(url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it says that the database is away."""
-    monkeypatch.setattr(inbox_module, "START_PAUSE", 0.01)
-    inbox = SQLInbox(url, wait=0.05)
+    monkeypatch.setattr(inbox_module, "STARTUP_RETRY_INTERVAL", 0.01)
+    inbox = SQLInbox(url, startup_timeout=0.05)
     Away(inbox, monkeypatch)
     with pytest.raises(StorageUnavailable):
         async with inbox.working(shop.handle):

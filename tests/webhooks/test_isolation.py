@@ -14,7 +14,7 @@ from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver, deliveries
 from nexi_async.webhooks._isolation import HandlerFailed, run_isolated
 from tests.webhooks.support import AUTHORIZATION, deliver
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 async def await_a_cancelled_task() -> None:
@@ -146,7 +146,7 @@ async def test_with_an_inbox_a_handler_that_cancels_itself_stops_no_worker(tmp_p
     async with WebhookReceiver(authorization=AUTHORIZATION, fallback=handle, inbox=inbox) as receiver:
         for payment_id in ("1", "2", "3"):
             await deliver(receiver, deliveries.sample("payment.created", payment_id=payment_id))
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody wakes
                 await anyio.sleep(0.01)
     assert handled == ["1", "2", "3"]
@@ -168,11 +168,11 @@ async def test_with_an_inbox_a_handler_that_hangs_fails(tmp_path: Path) -> None:
     async def hang(_: Event) -> None:
         await anyio.sleep_forever()
 
-    inbox = SQLInbox(f"sqlite:///{tmp_path}/inbox.db", tries=1)
+    inbox = SQLInbox(f"sqlite:///{tmp_path}/inbox.db", max_attempts=1)
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=hang, handler_timeout=0.01, inbox=inbox)
     async with receiver:
         await deliver(receiver, deliveries.sample("payment.created"))
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             while not (await inbox.stats()).dead:  # noqa: ASYNC110 - nobody wakes
                 await anyio.sleep(0.01)
 

@@ -29,7 +29,7 @@ from tests.webhooks.support import AUTHORIZATION
 DELIVERIES = int(os.environ.get("NEXI_KILL_DELIVERIES", "300"))
 KILLS = int(os.environ.get("NEXI_KILLS", "3"))
 CONNECTIONS = 8
-PATIENCE = 50.0 + DELIVERIES / 20
+TIMEOUT = 50.0 + DELIVERIES / 20
 HEADERS = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
 NAMES = ("payment.created", "payment.checkout.completed", "payment.charge.created", "payment.charge.created.v2")
 
@@ -67,7 +67,7 @@ class Nexi:
     def __init__(self, bodies: list[bytes], ports: list[int]) -> None:
         self._waiting = list(bodies)
         self._ports = ports
-        self._ends = time.monotonic() + PATIENCE
+        self._results = time.monotonic() + TIMEOUT
         self.answered = 0
         self.unanswered = 0
 
@@ -83,7 +83,7 @@ class Nexi:
 
     def is_sending(self) -> bool:
         """Whether there is something left to send, and time for it."""
-        return bool(self._waiting) and time.monotonic() < self._ends
+        return bool(self._waiting) and time.monotonic() < self._results
 
     def _send(self, number: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._ports[number % len(self._ports)], timeout=10)
@@ -135,10 +135,10 @@ def shuffled_deliveries() -> tuple[list[bytes], set[tuple[str, str]]]:
 async def events_when_all_is_done(url: str) -> list[StoredEvent]:
     """Everything in the inbox, as soon as nothing waits any more."""
     async with SQLInbox(url) as inbox:
-        with anyio.move_on_after(PATIENCE):
+        with anyio.move_on_after(TIMEOUT):
             while (await inbox.stats()).waiting:  # noqa: ASYNC110 - other processes work
                 await anyio.sleep(0.1)
-        return await inbox.events(most=2 * DELIVERIES)
+        return await inbox.events(limit=2 * DELIVERIES)
 
 
 @pytest.fixture(params=[("sqlite", 1), ("postgresql", 2)], ids=["sqlite", "postgresql"])
@@ -152,7 +152,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Shop,
     shop.close()
 
 
-@pytest.mark.timeout(3 * PATIENCE)
+@pytest.mark.timeout(3 * TIMEOUT)
 def test_nothing_is_lost(shop: tuple[Shop, str, Path]) -> None:
     """Every event is handled at least once and recorded as done exactly once, and no event comes out of nowhere."""
     victim, url, lines = shop

@@ -18,7 +18,7 @@ from nexi_async.webhooks import Event, PaymentCreated, SQLInbox, WebhookReceiver
 from tests.webhooks.support import AUTHORIZATION, NEXI, a_payment, converse, deliver
 
 HEADERS = {"Authorization": AUTHORIZATION}
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class Shop:
@@ -36,7 +36,7 @@ class Shop:
 
     async def has_seen_one(self) -> None:
         """Wait for the first event."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             await self.news.wait()
 
 
@@ -93,7 +93,7 @@ async def test_what_is_stored_is_handled(shop: Shop) -> None:
     assert [event.raw for event in shop.seen] == [body]
     async with shop.receiver:
         stats = await shop.receiver.stats()
-    assert (stats.answers, stats.handled, stats.repeated) == ({200: 2}, {"payment.created": 1}, 1)
+    assert (stats.responses, stats.handled, stats.duplicates) == ({200: 2}, {"payment.created": 1}, 1)
     assert stats.inbox is not None
     assert (stats.inbox.waiting, stats.inbox.dead) == (0, 0)
 
@@ -138,7 +138,7 @@ async def test_a_event_that_nobody_takes_any_more_fails(url: str, caplog: pytest
         await other.put(parse_event(deliveries.sample("payment.created")))
         async with receiver:
             await other.put(parse_event(deliveries.sample("payment.cancel.created")))
-            with anyio.fail_after(PATIENCE):
+            with anyio.fail_after(TIMEOUT):
                 while len((await receiver.stats()).failed) < 2:  # noqa: ASYNC110 - nobody wakes
                     await anyio.sleep(0.01)
     assert "no handler for 'payment.created'" in caplog.text
@@ -164,7 +164,7 @@ async def test_stored_events_get_the_payment_too(url: str) -> None:
         for _ in range(5):
             await inbox.put(parse_event(deliveries.sample("payment.created", payment_id="bb02")))
     async with receiver:
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             await all_seen.wait()
     assert asked == ["bb02"]
 

@@ -284,7 +284,7 @@ async def test_the_limit_is_the_last_size_that_fits() -> None:
 
 async def test_a_slow_body_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that trickles or stalls does not hold the connection for ever."""
-    monkeypatch.setattr(body_module, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(body_module, "BODY_TIMEOUT", 0.01)
     said: list[Message] = []
 
     async def send(message: Message) -> None:

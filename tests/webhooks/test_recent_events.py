@@ -89,7 +89,7 @@ async def test_parallel_deliveries_share_one_failure() -> None:
 
 async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handler that takes too long does not hold up other deliveries for ever."""
-    monkeypatch.setattr(duplicates, "PATIENCE", 0.01)
+    monkeypatch.setattr(duplicates, "DUPLICATE_TIMEOUT", 0.01)
     handled = HandledEvents()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(handled.once, KEY, anyio.sleep_forever)
@@ -109,7 +109,7 @@ async def test_a_cancelled_handler_leaves_no_trace() -> None:
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the most recent events are remembered; a repetition counts as recent."""
-    monkeypatch.setattr(duplicates, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(duplicates, "MAX_REMEMBERED", 2)
     handled, calls = HandledEvents(), list[str]()
     for event in ("one", "two", "one", "three", "one"):
         await handled.once((event, "payment.created"), counting(calls))

@@ -8,7 +8,7 @@ import pytest
 from nexi_async._models import Payment
 from nexi_async.webhooks import TooManyFetches
 from nexi_async.webhooks import _refetch as refetch_module
-from nexi_async.webhooks._refetch import MOST_AN_HOUR, Refetch
+from nexi_async.webhooks._refetch import MAX_FETCHES_PER_HOUR, PaymentFetcher
 from tests.webhooks.support import a_payment
 
 
@@ -20,7 +20,7 @@ class Nexi:
         self.asked: list[str] = []
         self.gate = anyio.Event()
         self.gate.set()
-        self.refetch = Refetch(self.retrieve, clock=lambda: self.now)
+        self.refetch = PaymentFetcher(self.retrieve, clock=lambda: self.now)
 
     async def retrieve(self, payment_id: str) -> Payment:
         """Answer, when the gate is open."""
@@ -76,12 +76,12 @@ async def test_payments_do_not_wait_for_each_other(nexi: Nexi) -> None:
 
 async def test_fetches_are_limited(nexi: Nexi) -> None:
     """So many an hour for a payment, the next one is refused; as the hour moves on there may be more."""
-    for minute in range(MOST_AN_HOUR):
+    for minute in range(MAX_FETCHES_PER_HOUR):
         nexi.now = 1000.0 + 60 * minute
         await nexi.answer(nexi.now)
     with pytest.raises(TooManyFetches):
         await nexi.answer(nexi.now + 1)
-    assert await nexi.answer(nexi.now) == str(MOST_AN_HOUR)
+    assert await nexi.answer(nexi.now) == str(MAX_FETCHES_PER_HOUR)
     await nexi.answer(nexi.now, "cc03")
     nexi.now = 1000.0 + 3600
     await nexi.answer(nexi.now)
@@ -93,7 +93,7 @@ async def test_a_failed_fetch_is_tried_again(nexi: Nexi) -> None:
     async def fail(payment_id: str) -> Payment:
         raise ConnectionError(payment_id)
 
-    failing = Refetch(fail, clock=lambda: nexi.now)
+    failing = PaymentFetcher(fail, clock=lambda: nexi.now)
     for _ in range(2):
         with pytest.raises(ConnectionError):
             await failing.payment("bb02", 1000.0)
@@ -101,7 +101,7 @@ async def test_a_failed_fetch_is_tried_again(nexi: Nexi) -> None:
 
 async def test_memory_is_bounded(nexi: Nexi, monkeypatch: pytest.MonkeyPatch) -> None:
     """The payments asked for longest ago are forgotten."""
-    monkeypatch.setattr(refetch_module, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(refetch_module, "MAX_REMEMBERED", 2)
     for payment_id in ("aa", "bb", "aa", "cc", "aa", "bb"):
         await nexi.answer(1000.0, payment_id)
     assert nexi.asked == ["aa", "bb", "cc", "bb"]

@@ -16,7 +16,7 @@ from tests.webhooks.support import AUTHORIZATION, deliver
 
 RESTARTS = 3
 EVENTS = 60
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 class Shop:
@@ -46,13 +46,13 @@ class Shop:
 @pytest.mark.timeout(120)
 async def test_restarts_lose_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Every event is handled; each outage, also that at the start, is a line when it begins and one at its end."""
-    monkeypatch.setattr(workers, "PAUSE", 0.05)
-    monkeypatch.setattr(inbox, "START_PAUSE", 0.1)
+    monkeypatch.setattr(workers, "POLL_INTERVAL", 0.05)
+    monkeypatch.setattr(inbox, "STARTUP_RETRY_INTERVAL", 0.1)
     caplog.set_level(logging.WARNING, "nexi_async.webhooks")
     with controlled_server(DURABLE) as server:
         shop = Shop(server.url.format(database="postgres"))
         server.stop()
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(TIMEOUT):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(to_thread.run_sync, server.start)
                 async with shop.receiver:

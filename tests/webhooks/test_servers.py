@@ -24,7 +24,7 @@ from tests.webhooks.servers import SERVERS
 from tests.webhooks.support import AUTHORIZATION
 
 HEADERS = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def in_fastapi(receiver: WebhookReceiver) -> ASGIApp:
@@ -64,7 +64,7 @@ class Shop:
 
     def has_seen(self, *bodies: bytes) -> bool:
         """Whether it saw these and no others, giving it time."""
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + TIMEOUT
         while sorted(self.seen) != sorted(bodies) and time.monotonic() < ends:
             time.sleep(0.01)
         return sorted(self.seen) == sorted(bodies)
@@ -132,7 +132,7 @@ def test_a_failing_handler(shop: Shop, nexi: httpx.Client) -> None:
 def open_delivery(url: str, length: int) -> socket.socket:
     """A delivery whose head has been sent, and whose body has not."""
     parts = urlsplit(url)
-    connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE)
+    connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=TIMEOUT)
     head = f"POST /nexi/webhooks HTTP/1.1\r\nHost: shop.test\r\nAuthorization: {AUTHORIZATION}\r\n"
     connection.sendall(f"{head}Content-Length: {length}\r\nConnection: close\r\n\r\n".encode())
     return connection
@@ -157,7 +157,7 @@ def test_a_body_may_come_later(shop: Shop, server: str, monkeypatch: pytest.Monk
         time.sleep(0.05)
         late.sendall(body)
         assert status_of(late) == b"200"
-        monkeypatch.setattr(body_module, "BODY_SECONDS", 0.05)
+        monkeypatch.setattr(body_module, "BODY_TIMEOUT", 0.05)
         assert status_of(open_delivery(url, len(body))) == b"408"
     assert shop.has_seen(body)
 

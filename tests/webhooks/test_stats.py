@@ -28,14 +28,14 @@ from nexi_async.webhooks import (
 from nexi_async.webhooks import (
     _worker_pool as workers,
 )
-from nexi_async.webhooks._stats import Cause, MetricsPage
+from nexi_async.webhooks._stats import Cause, MetricsApp
 from tests.webhooks.support import AUTHORIZATION, deliver
 
 STATS = ReceiverStats(
-    answers={200: 3, 403: 1},
+    responses={200: 3, 403: 1},
     handled={"payment.created": 2},
     failed={"other": 1},
-    repeated=1,
+    duplicates=1,
     errors={
         "address": ErrorStats(count=1, last="refused", last_at=datetime(2026, 11, 1, tzinfo=UTC)),
         "handler": ErrorStats(count=1, last="no money", last_at=datetime(2026, 11, 2, tzinfo=UTC)),
@@ -52,9 +52,9 @@ nexi_webhooks_deliveries_total{process="4711",status="403"} 1
 # TYPE nexi_webhooks_events_total counter
 nexi_webhooks_events_total{process="4711",event="payment.created",result="handled"} 2
 nexi_webhooks_events_total{process="4711",event="other",result="failed"} 1
-# HELP nexi_webhooks_repeated_total Deliveries that brought nothing new.
-# TYPE nexi_webhooks_repeated_total counter
-nexi_webhooks_repeated_total{process="4711"} 1
+# HELP nexi_webhooks_duplicates_total Deliveries of known events.
+# TYPE nexi_webhooks_duplicates_total counter
+nexi_webhooks_duplicates_total{process="4711"} 1
 # HELP nexi_webhooks_errors_total Errors and refusals, by cause.
 # TYPE nexi_webhooks_errors_total counter
 nexi_webhooks_errors_total{process="4711",cause="address"} 1
@@ -106,10 +106,10 @@ async def test_everything_is_counted(receiver: WebhookReceiver) -> None:
     await deliver(receiver, created, client=None)
     stats = await receiver.stats()
     assert attrs.evolve(stats, errors={}) == ReceiverStats(
-        answers={200: 3, 500: 1, 403: 1},
+        responses={200: 3, 500: 1, 403: 1},
         handled={"payment.created": 1, "other": 1},
         failed={"payment.refund.completed": 1},
-        repeated=1,
+        duplicates=1,
     )
     assert {cause: error.count for cause, error in stats.errors.items()} == {"handler": 1, "address": 1}
     assert stats.process == os.getpid()
@@ -119,25 +119,25 @@ async def test_failures_of_the_workers_are_counted(tmp_path: Path, monkeypatch: 
     """A database that goes away while nothing comes in, and workers that fail themselves, are errors of the inbox."""
     inbox = SQLInbox(f"sqlite:///{tmp_path}/inbox.db")
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take, inbox=inbox)
-    for pause in ("PAUSE", "LONGEST_PAUSE"):
+    for pause in ("POLL_INTERVAL", "OUTAGE_POLL_INTERVAL"):
         monkeypatch.setattr(workers, pause, 0.01)
 
     async def last_error() -> str:
         with anyio.fail_after(20):
-            while "inbox" not in receiver._tally.errors:  # noqa: ASYNC110 - nobody wakes
+            while "inbox" not in receiver._counters.errors:  # noqa: ASYNC110 - nobody wakes
                 await anyio.sleep(0.01)
-        return receiver._tally.errors.pop("inbox").last
+        return receiver._counters.errors.pop("inbox").last
 
     async with receiver:
         for target, name, expected in [
             (inbox._database, "run", "the inbox can't be used: RuntimeError: out of order"),
-            (inbox._workers, "_fill", "the workers of the inbox failed and are started again: "),
+            (inbox._workers, "_start_due", "the workers of the inbox failed and are started again: "),
         ]:
             with monkeypatch.context() as broken:
                 broken.setattr(target, name, fail_whatever)
                 inbox._wakeup.set()
                 assert (await last_error()).startswith(expected)
-            receiver._tally.errors.clear()
+            receiver._counters.errors.clear()
 
 
 async def test_the_last_error_is_told(receiver: WebhookReceiver) -> None:
@@ -211,7 +211,7 @@ def test_the_page_is_prometheus_text() -> None:
     async def stats() -> ReceiverStats:
         return STATS
 
-    answer = TestClient(MetricsPage(stats)).get("/")
+    answer = TestClient(MetricsApp(stats)).get("/")
     assert answer.text == PAGE
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
@@ -239,4 +239,4 @@ def test_the_page_is_mounted_where_one_likes(receiver: WebhookReceiver) -> None:
     routed, added = Starlette(routes=[Route("/metrics", receiver.metrics)]), FastAPI()
     added.add_route("/metrics", receiver.metrics)  # type: ignore[arg-type]
     for app in (routed, added):
-        assert f'nexi_webhooks_repeated_total{{process="{os.getpid()}"}} 0' in TestClient(app).get("/metrics").text
+        assert f'nexi_webhooks_duplicates_total{{process="{os.getpid()}"}} 0' in TestClient(app).get("/metrics").text

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexi_async.webhooks import StoredEvent
-from nexi_async.webhooks._stored_events import LONGEST_ERROR, delay, done, failed, given_back
+from nexi_async.webhooks._stored_events import MAX_ERROR_LENGTH, backoff, done, failed, released
 
 EVENT = StoredEvent(
     number=7,
@@ -29,50 +29,50 @@ EVENT = StoredEvent(
 
 def test_a_handled_event_is_done() -> None:
     """It ends now, without an error."""
-    ending = done(EVENT, 1005.0)
-    assert (ending.number, ending.worker, ending.state, ending.due) == (7, "w1", "done", 1005.0)
-    assert (ending.attempts, ending.error) == (3, None)
+    result = done(EVENT, 1005.0)
+    assert (result.number, result.worker, result.state, result.due) == (7, "w1", "done", 1005.0)
+    assert (result.attempts, result.error) == (3, None)
 
 
 def test_a_failed_event_waits_for_its_next_try() -> None:
     """It says why it failed, and comes round later."""
-    ending = failed(EVENT, ValueError("no such order"), 1005.0, tries=4, chance=0.0)
-    assert (ending.state, ending.due, ending.error) == ("waiting", 1025.0, "ValueError: no such order")
+    result = failed(EVENT, ValueError("no such order"), 1005.0, max_attempts=4, jitter=0.0)
+    assert (result.state, result.due, result.error) == ("waiting", 1025.0, "ValueError: no such order")
 
 
 def test_the_last_failure_is_the_end() -> None:
     """After its last try an event is dead."""
-    ending = failed(EVENT, ValueError("no such order"), 1005.0, tries=3, chance=0.0)
-    assert (ending.state, ending.due, ending.error) == ("dead", 1005.0, "ValueError: no such order")
+    result = failed(EVENT, ValueError("no such order"), 1005.0, max_attempts=3, jitter=0.0)
+    assert (result.state, result.due, result.error) == ("dead", 1005.0, "ValueError: no such order")
 
 
 def test_an_error_can_always_be_written() -> None:
     """Endless or odd words do not keep a failure from being written down."""
-    ending = failed(EVENT, ValueError("\0" + "a" * 5000), 1005.0, tries=3, chance=0.0)
-    assert ending.error is not None
-    assert "\0" not in ending.error
-    assert len(ending.error) <= LONGEST_ERROR
+    result = failed(EVENT, ValueError("\0" + "a" * 5000), 1005.0, max_attempts=3, jitter=0.0)
+    assert result.error is not None
+    assert "\0" not in result.error
+    assert len(result.error) <= MAX_ERROR_LENGTH
 
 
 def test_an_event_given_back_has_not_been_tried() -> None:
     """It waits from now on, and this try does not count."""
-    ending = given_back(EVENT, 1005.0)
-    assert (ending.state, ending.due, ending.attempts, ending.error) == ("waiting", 1005.0, 2, EVENT.error)
+    result = released(EVENT, 1005.0)
+    assert (result.state, result.due, result.attempts, result.error) == ("waiting", 1005.0, 2, EVENT.error)
 
 
 def test_delays_double_up_to_an_hour() -> None:
-    """Without chance: 5, 10, 20 seconds and so on."""
-    assert [delay(attempts, 0.0) for attempts in range(1, 13)] == [
+    """Without jitter: 5, 10, 20 seconds and so on."""
+    assert [backoff(attempts, 0.0) for attempts in range(1, 13)] == [
         5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600,
     ]  # fmt: skip
 
 
 @given(st.integers(1, 10**9), st.floats(0, 1))
-def test_chance_takes_off_up_to_a_half(attempts: int, chance: float) -> None:
+def test_chance_takes_off_up_to_a_half(attempts: int, jitter: float) -> None:
     """Events that failed together do not come round together; however often, the delay is a number."""
-    longest = delay(attempts, 0.0)
+    longest = backoff(attempts, 0.0)
     assert math.isfinite(longest)
-    assert longest / 2 <= delay(attempts, chance) <= longest
+    assert longest / 2 <= backoff(attempts, jitter) <= longest
 
 
 def test_an_event_can_be_printed() -> None:

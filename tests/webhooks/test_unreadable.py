@@ -113,7 +113,7 @@ async def test_without_either_it_is_asked_for_again(caplog: pytest.LogCaptureFix
 
 async def test_an_inbox_keeps_it_until_it_can_be_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Answered 200, dead at once with its faults, and handled after a replay by a receiver that can take it."""
-    inbox = SQLInbox(f"sqlite:///{tmp_path / 'inbox.db'}", tries=12)
+    inbox = SQLInbox(f"sqlite:///{tmp_path / 'inbox.db'}", max_attempts=12)
     receiver = a_receiver(inbox=inbox)
     async with receiver:
         assert (await deliver(receiver, NO_CURRENCY)).status == 200

@@ -20,7 +20,7 @@ import pytest
 from nexi_async.webhooks import deliveries
 from tests.webhooks.support import AUTHORIZATION
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 HEADERS = {"Authorization": AUTHORIZATION}
 SHOP = f"""
 from fastapi import FastAPI
@@ -57,12 +57,12 @@ def serving(
         yield f"http://127.0.0.1:{port}", process
     finally:
         process.send_signal(stop)
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
 
 
 def wait_for(url: str, process: subprocess.Popen[str]) -> None:
     """Wait until somebody answers there."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while time.monotonic() < ends:
         assert process.poll() is None, "the server died"
         try:
@@ -131,7 +131,7 @@ def test_two_workers_do_not_contradict_each_other(tmp_path: Path) -> None:
         serving(tmp_path, SHOP, "--workers", "2") as (url, _),
         httpx.Client(base_url=url, trust_env=False) as prometheus,
     ):
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + TIMEOUT
         by_process: dict[str, float] = defaultdict(float)
         while (len(by_process) < 2 or sum(by_process.values()) != sent) and time.monotonic() < ends:
             if len(by_process) < 2:

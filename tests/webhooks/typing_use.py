@@ -71,7 +71,7 @@ stored = WebhookReceiver(
     authorization=value_of,
     networks="any",
     trusted_proxies=["10.0.0.0/8"],
-    inbox=SQLInbox("sqlite:///inbox.db", concurrency=5, tries=20, lease=30.0),
+    inbox=SQLInbox("sqlite:///inbox.db", concurrency=5, max_attempts=20, lease=30.0),
     refetch=checkout.payments.retrieve,
 )
 
@@ -90,7 +90,7 @@ async def look_after(inbox: SQLInbox) -> None:
             assert_type(await inbox.replay(event.number), int)
         assert_type(await inbox.purge("done", older_than=86_400), int)
     async with stored:
-        assert_type((await stored.stats()).repeated, int)
+        assert_type((await stored.stats()).duplicates, int)
 
 
 async def keeps_its_type(charge: ChargeFailed, cancel: CancelCreated) -> None:
