@@ -38,6 +38,7 @@ from nexi_async._idempotency import derive_key, new_key
 from nexi_async._resources.pages import Poll
 from nexi_async._transport.checkout_transport import CheckoutTransport
 from nexi_async._transport.hooks import Attempt, Hooks
+from nexi_async._transport.http_transport import Transport
 from nexi_async._transport.request import Response
 from nexi_async._transport.retry import RetryPolicy
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
@@ -45,13 +46,14 @@ from nexi_async.reference.states import BulkItemStatus, BulkStatus, PaymentActio
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # client
-    "Response",
     "AsyncCheckout",
     "Attempt",
     "CheckoutTransport",
     "Hooks",
     "Poll",
+    "Response",
     "RetryPolicy",
+    "Transport",
     # texts
     "clean_text",
     # keys

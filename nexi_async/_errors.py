@@ -115,11 +115,13 @@ class NexiError(Exception):
         outcome: Outcome | None = None,
         idempotency_key: str | None = None,
         attempts: int = 0,
+        sent_at: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.outcome = self.outcome if outcome is None else outcome
         self.idempotency_key = idempotency_key
         self.attempts = attempts
+        self.sent_at = sent_at
 
     def __str__(self) -> str:
         text = f"{self.args[0]} ({_ADVICE[self.outcome]}"
@@ -132,9 +134,12 @@ class NexiError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
-    def settled(self, *, outcome: Outcome, idempotency_key: str | None, attempts: int) -> Self:
-        """Complete this error with what only the whole call knows."""
+    def completed(
+        self, *, outcome: Outcome, idempotency_key: str | None, attempts: int, sent_at: datetime | None
+    ) -> Self:
+        """This error of one attempt, completed with what is known of all attempts of the request."""
         self.outcome, self.idempotency_key, self.attempts = outcome, idempotency_key, attempts
+        self.sent_at = sent_at
         return self
 
 
@@ -286,12 +291,20 @@ class UnexpectedResponse(NexiError):
     outcome = Outcome.ACCEPTED
 
     def __init__(
-        self, message: str, *, body: bytes, document: Any = None, faults: Sequence[tuple[str, str]] = ()
+        self,
+        message: str,
+        *,
+        body: bytes,
+        document: Any = None,
+        faults: Sequence[tuple[str, str]] = (),
+        idempotency_key: str | None = None,
+        attempts: int = 0,
+        sent_at: datetime | None = None,
     ) -> None:
+        super().__init__(message, idempotency_key=idempotency_key, attempts=attempts, sent_at=sent_at)
         self.body = body
         self.document = document
         self.faults = tuple(Fault(*fault) for fault in faults)
-        super().__init__(message)
 
 
 class ConfigurationError(NexiError, ValueError):

@@ -36,7 +36,7 @@ def every_kind() -> list[NexiError]:
         RateLimited("GET /x answered 429", status=429),
         ConnectFailed("no connection"),
         TimedOut("too slow", outcome=Outcome.NOT_SENT),
-        ConnectionLost("gone").settled(outcome=Outcome.UNKNOWN, idempotency_key="k", attempts=3),
+        ConnectionLost("gone", outcome=Outcome.UNKNOWN, idempotency_key="k", attempts=3),
         UnexpectedResponse("odd", body=b"<html>", faults=[("a", "is missing")]),
     ]
 
@@ -53,7 +53,7 @@ def test_pickle_keeps_everything(error: NexiError) -> None:
 
 def test_text_says_what_happened_to_the_money() -> None:
     """The text names the outcome, the attempts and the key to ask with."""
-    error = TimedOut("POST /v1/x was not answered").settled(outcome=Outcome.UNKNOWN, idempotency_key="abc", attempts=2)
+    error = TimedOut("POST /v1/x was not answered", outcome=Outcome.UNKNOWN, idempotency_key="abc", attempts=2)
     assert str(error) == (
         "POST /v1/x was not answered (outcome unknown: it may have happened, after 2 attempts, idempotency key abc)"
     )

@@ -48,6 +48,7 @@ class CardPayments:
             NexiError: see its outcome.
 
         Official reference: POST /v1/cardpayments
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-cardpayments-post
         """
         body = CardPaymentRequest(
             order=order,

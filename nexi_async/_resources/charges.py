@@ -30,6 +30,7 @@ class Charges:
             NexiError: see its outcome.
 
         Official reference: GET /v1/charges/{chargeId}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-charges-chargeid-get
         """
         request = Request(operation="charges.retrieve", method="GET", path=_path(charge_id))
         charge = await self._session.fetch(request, Charge)
@@ -61,6 +62,7 @@ class Charges:
             NexiError: see its outcome.
 
         Official reference: POST /v1/charges/{chargeId}/refunds
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-charges-chargeid-refunds-post
         """
         body = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
         request = keyed_request(self._session, "charges.refund", _path(charge_id) + "/refunds", body, idempotency_key)

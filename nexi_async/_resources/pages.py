@@ -13,7 +13,7 @@ import attrs
 from nexi_async._errors import InvalidRequest, Outcome, TimedOut
 from nexi_async.reference.states import BulkItemStatus, BulkStatus
 
-__all__ = ["PAGE_SIZE", "Poll", "check_page_size", "items_of", "numbered"]
+__all__ = ["PAGE_SIZE", "Poll", "check_page_size", "items_of", "numbered_pages"]
 
 PAGE_SIZE = 500
 
@@ -133,7 +133,7 @@ async def _wait(delay: float, ends: float, poll: Poll) -> None:
     await anyio.sleep(delay)
 
 
-async def numbered(fetch: Callable[[int], Awaitable[tuple[tuple[T, ...], int]]]) -> AsyncGenerator[T, None]:
+async def numbered_pages(fetch: Callable[[int], Awaitable[tuple[tuple[T, ...], int]]]) -> AsyncGenerator[T, None]:
     """Every item of a report, whose pages are numbered from 0 and say how many items there are in all."""
     number = count = 0
     while True:

@@ -44,6 +44,7 @@ class PaymentMethods:
             merchant_number: for partners, the merchant to ask for; the client's own when left out.
 
         Official reference: GET /v1/paymentmethods
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-paymentmethods-get
         """
         wanted = _Filter(
             merchant_number=merchant_number or self._session.merchant_number, currency=currency, enabled=enabled

@@ -71,6 +71,7 @@ class Payments:
             NexiError: see its outcome.
 
         Official reference: POST /v1/payments
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-post
         """
         body = CreatePayment(
             order=order,
@@ -99,6 +100,7 @@ class Payments:
             NexiError: see its outcome.
 
         Official reference: GET /v1/payments/{paymentId}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-get
         """
         request = Request(operation="payments.retrieve", method="GET", path=_path(payment_id), shares_backoff=False)
         payment = (await self._session.fetch(request, RetrievedPayment)).payment
@@ -128,6 +130,7 @@ class Payments:
             NexiError: see its outcome.
 
         Official reference: PUT /v1/payments/{paymentId}/orderitems
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-orderitems-put
         """
         shipping = None if shipping_cost_specified is None else ShippingCost(cost_specified=shipping_cost_specified)
         body = UpdateOrder(amount=amount, items=items, shipping=shipping, payment_methods=payment_methods)
@@ -142,6 +145,7 @@ class Payments:
             checkout_url: the page the payment was made for, as `Payment.checkout.url` tells it; always needed.
 
         Official reference: PUT /v1/payments/{paymentId}/referenceinformation
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-referenceinformation-put
         """
         body = UpdateReference(reference=reference, checkout_url=checkout_url)
         await self._put("payments.update_reference", payment_id, "referenceinformation", body)
@@ -150,6 +154,7 @@ class Payments:
         """Set the merchant's own text, at most 36 characters; repeated on failure.
 
         Official reference: PUT /v1/payments/{paymentId}/myreference
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-myreference-put
         """
         await self._put(
             "payments.update_my_reference", payment_id, "myreference", UpdateMyReference(my_reference=my_reference)
@@ -163,6 +168,7 @@ class Payments:
             NexiError: see its outcome.
 
         Official reference: PUT /v1/payments/{paymentId}/terminate
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-terminate-put
         """
         await self._session.send(
             Request(operation="payments.terminate", method="PUT", path=_path(payment_id, "terminate"))
@@ -180,6 +186,7 @@ class Payments:
             order_items: the lines of a part; they must add up to `amount`.
 
         Official reference: POST /v1/payments/{paymentId}/cancels
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-cancels-post
         """
         body = CancelPayment(amount=amount, order_items=order_items)
         path = _path(payment_id, "cancels")
@@ -218,6 +225,7 @@ class Payments:
             NexiError: see its outcome.
 
         Official reference: POST /v1/payments/{paymentId}/charges
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-charges-post
         """
         body = ChargePayment(
             amount=amount,
@@ -252,6 +260,7 @@ class Payments:
             idempotency_key: one per refund, at most 63 characters; made when left out.
 
         Official reference: POST /v1/payments/{paymentId}/refunds
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-refunds-post
         """
         body = RefundRequest(amount=amount, order_items=order_items, my_reference=my_reference)
         request = keyed_request(self._session, "payments.refund", _path(payment_id, "refunds"), body, idempotency_key)

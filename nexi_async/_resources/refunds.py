@@ -26,6 +26,7 @@ class Refunds:
             NexiError: see its outcome.
 
         Official reference: GET /v1/refunds/{refundId}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-refunds-refundid-get
         """
         path = f"/v1/refunds/{segment(refund_id, name='refund_id')}"
         request = Request(operation="refunds.retrieve", method="GET", path=path)
@@ -42,6 +43,7 @@ class Refunds:
             NexiError: the refund is not pending any more, or see its outcome.
 
         Official reference: POST /v1/pending-refunds/{refundId}/cancel
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-pending-refunds-refundid-cancel-post
         """
         path = f"/v1/pending-refunds/{segment(refund_id, name='refund_id')}/cancel"
         await self._session.send(Request(operation="refunds.cancel_pending", method="POST", path=path))

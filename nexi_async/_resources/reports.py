@@ -11,7 +11,7 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._models import rules
 from nexi_async._models.payout import Payout, PayoutAction, PayoutActionPage, PayoutPage
 from nexi_async._models.rules import Currency
-from nexi_async._resources.pages import check_page_size, numbered
+from nexi_async._resources.pages import check_page_size, numbered_pages
 from nexi_async._resources.requests import require_same_id
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
@@ -39,6 +39,7 @@ class Reports:
             to_date: last day.
 
         Official reference: GET /report/v1/balances
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
         """
         wanted = _Currencies(currencies=tuple(currencies))
         rules.check(wanted)
@@ -47,7 +48,7 @@ class Reports:
             "fromDate": None if from_date is None else from_date.isoformat(),
             "toDate": None if to_date is None else to_date.isoformat(),
         }
-        return await self._session.fetch(self._call("balances", "balances", query), object)
+        return await self._session.fetch(self._request("balances", "balances", query), object)
 
     def payouts(
         self, *, from_date: date, to_date: date, currency: str | None = None, page_size: int = REPORT_PAGE_SIZE
@@ -61,6 +62,7 @@ class Reports:
             page_size: how many are asked for at once; the next page is fetched only when it is needed.
 
         Official reference: GET /report/v1/payouts
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
         """
         check_page_size(page_size)
         rules.check(_Currencies(currencies=() if currency is None else (currency,)))
@@ -75,11 +77,11 @@ class Reports:
 
         async def fetch(number: int) -> tuple[tuple[Payout, ...], int]:
             page = await self._session.fetch(
-                self._call("payouts", "payouts", query | {"pageNumber": str(number)}), PayoutPage
+                self._request("payouts", "payouts", query | {"pageNumber": str(number)}), PayoutPage
             )
             return page.payouts, page.number_of_payouts
 
-        return numbered(fetch)
+        return numbered_pages(fetch)
 
     async def payout(self, payout_id: str) -> Payout:
         """One payout; its actions come from `payment_actions`.
@@ -89,9 +91,10 @@ class Reports:
             NexiError: see its outcome.
 
         Official reference: GET /report/v1/payouts/{id}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
         """
         query = {"pageNumber": "0", "pageSize": "1"}
-        request = self._call("payout", _payout(payout_id), query)
+        request = self._request("payout", _payout(payout_id), query)
         found = await self._session.fetch(request, Payout)
         require_same_id(request, asked=payout_id, answered=found.id)
         return found
@@ -102,18 +105,19 @@ class Reports:
         """The charges, refunds and deposits that a payout is made of, page by page.
 
         Official reference: GET /report/v1/payouts/{id}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
         """
         check_page_size(page_size)
         path = _payout(payout_id)
 
         async def fetch(number: int) -> tuple[tuple[PayoutAction, ...], int]:
             query = {"pageNumber": str(number), "pageSize": str(page_size)}
-            page = await self._session.fetch(self._call("payment_actions", path, query), PayoutActionPage)
+            page = await self._session.fetch(self._request("payment_actions", path, query), PayoutActionPage)
             return page.payment_actions, page.number_of_payment_actions
 
-        return numbered(fetch)
+        return numbered_pages(fetch)
 
-    def _call(self, name: str, path: str, query: Mapping[str, str | None]) -> Request:
+    def _request(self, name: str, path: str, query: Mapping[str, str | None]) -> Request:
         members = {"merchantNumber": self._session.merchant_number, **query}
         given = tuple((name, value) for name, value in members.items() if value is not None)
         return Request(operation=f"reports.{name}", method="GET", path=f"/report/v1/{path}", query=given)

@@ -62,10 +62,10 @@ def not_empty(text: str, *, name: str) -> str:
 
 def require_same_id(request: Request, *, asked: str, answered: str) -> None:
     """Refuse an answer that belongs to another request, the worst that a mixed-up connection can do."""
-    if _bare(asked) != _bare(answered):
+    if _normalised_id(asked) != _normalised_id(answered):
         raise UnexpectedResponse(f"{request} was answered with {answered}, not with what was asked for", body=b"")
 
 
-def _bare(identifier: str) -> str:
+def _normalised_id(identifier: str) -> str:
     """Ids are compared without case and dashes, as the API does."""
     return identifier.replace("-", "").lower()

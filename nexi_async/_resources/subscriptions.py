@@ -39,9 +39,9 @@ from nexi_async._resources.requests import fetch_receipt, keyed_request, not_emp
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
-__all__ = ["SCHEDULED", "UNSCHEDULED", "Kind", "Subscriptions"]
+__all__ = ["SCHEDULED", "UNSCHEDULED", "SubscriptionKind", "Subscriptions"]
 
-LONGEST_DELAY = 5.0
+MAX_POLL_DELAY = 5.0
 """Seconds between two questions for the same charge, at most."""
 
 Agreement = TypeVar("Agreement", Subscription, UnscheduledSubscription)
@@ -49,7 +49,7 @@ Page = TypeVar("Page", BulkChargePage, BulkVerificationPage)
 
 
 @attrs.frozen(kw_only=True)
-class Kind(Generic[Agreement]):
+class SubscriptionKind(Generic[Agreement]):
     """What differs between the two kinds on the wire."""
 
     group: str
@@ -62,7 +62,7 @@ class Kind(Generic[Agreement]):
     """The calls that take a `MerchantNumber` header, by the official reference."""
 
 
-SCHEDULED = Kind(
+SCHEDULED = SubscriptionKind(
     group="subscriptions",
     root="/v1/subscriptions",
     model=Subscription,
@@ -71,7 +71,7 @@ SCHEDULED = Kind(
     list_member="subscriptions",
     partner_calls=frozenset({"retrieve", "find", "charge", "charge_status", "charge_bulk", "bulk_charges"}),
 )
-UNSCHEDULED = Kind(
+UNSCHEDULED = SubscriptionKind(
     group="unscheduled_subscriptions",
     root="/v1/unscheduledsubscriptions",
     model=UnscheduledSubscription,
@@ -87,7 +87,7 @@ class Subscriptions(Generic[Agreement]):
     """`checkout.subscriptions` and `checkout.unscheduled_subscriptions`: the same calls for either kind."""
 
     _session: Session = attrs.field(repr=False)
-    _kind: Kind[Agreement] = attrs.field(repr=False)
+    _kind: SubscriptionKind[Agreement] = attrs.field(repr=False)
 
     async def retrieve(self, subscription_id: str) -> Agreement:
         """One subscription with its masked card; changes nothing and is repeated on failure.
@@ -97,6 +97,7 @@ class Subscriptions(Generic[Agreement]):
             NexiError: see its outcome.
 
         Official reference: GET /v1/subscriptions/{subscriptionId}, GET /v1/unscheduledsubscriptions/{...}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-subscriptionid-get
         """
         request = self._get("retrieve", self._path(subscription_id))
         found = await self._session.fetch(request, self._kind.model)
@@ -113,6 +114,7 @@ class Subscriptions(Generic[Agreement]):
             NexiError: see its outcome.
 
         Official reference: GET /v1/subscriptions?externalReference=..., GET /v1/unscheduledsubscriptions?...
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-get
         """
         query = (("externalReference", not_empty(external_reference, name="external_reference")),)
         request = self._get("find", self._kind.root, query=query)
@@ -140,13 +142,14 @@ class Subscriptions(Generic[Agreement]):
 
         Raises:
             ChargeDeclined: the issuer said no; `.decline` tells whether, when and how often to try again.
-            NexiError: see its outcome; if it is unknown, `settle` with the error's key turns it into an answer.
+            NexiError: see its outcome; if it is unknown, `resolve_charge` with the error's key turns it into an answer.
 
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-subscriptionid-charges-post
         """
         body = ChargeSubscription(order=order, notifications=notifications, my_reference=my_reference)
         path, headers = self._path(subscription_id) + "/charges", self._partner_headers("charge")
-        request = keyed_request(self._session, self._named("charge"), path, body, idempotency_key, headers=headers)
+        request = keyed_request(self._session, self._operation("charge"), path, body, idempotency_key, headers=headers)
         return await fetch_receipt(self._session, request, SubscriptionChargeReceipt)
 
     async def _charge_stored(
@@ -154,7 +157,7 @@ class Subscriptions(Generic[Agreement]):
     ) -> SubscriptionChargeReceipt:
         """As `charge`, with a request that was checked and encoded when it was stored, and is sent as it is."""
         request = Request(
-            operation=self._named("charge"),
+            operation=self._operation("charge"),
             method="POST",
             path=self._path(subscription_id) + "/charges",
             body=body,
@@ -171,18 +174,19 @@ class Subscriptions(Generic[Agreement]):
             NexiError: see its outcome.
 
         Official reference: GET /v1/subscriptions/{subscriptionId}/charges/status
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-subscriptionid-charges-status-get
         """
         path = self._path(subscription_id) + "/charges/status"
         return await self._session.fetch(self._get("charge_status", path, key=check_key(idempotency_key)), ChargeStatus)
 
-    async def settle(
+    async def resolve_charge(
         self,
         subscription_id: str,
         idempotency_key: str,
         *,
         sent_at: datetime | None,
         key_lifetime: timedelta = KEY_LIFETIME,
-        patience: float = 10.0,
+        max_wait: float = 10.0,
     ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
         """Turn the unknown outcome of a charge into an answer; it charges nothing.
 
@@ -195,7 +199,7 @@ class Subscriptions(Generic[Agreement]):
             sent_at: when it was sent first, aware of its time zone: `error.sent_at`. None if nobody knows; then the key
                 counts as one that may be forgotten.
             key_lifetime: how long the API remembers a key, which it does not document; 24 hours by default.
-            patience: seconds to go on asking while the API knows no charge with this key, or has not finished it.
+            max_wait: seconds to go on asking while the API knows no charge with this key, or has not finished it.
 
         Returns:
             The receipt if the charge has happened. `NotCharged` if the API does not know the key and would remember it:
@@ -209,25 +213,27 @@ class Subscriptions(Generic[Agreement]):
         _check_aware(sent_at)
         began, delay = self._session.now(), 1.0
         while True:
-            status = await self._status_or_none(subscription_id, idempotency_key)
+            status = await self._charge_status_or_none(subscription_id, idempotency_key)
             if status is not None and status.completed:
                 return SubscriptionChargeReceipt(
                     payment_id=status.payment_id, charge_id=status.charge_id, idempotency_key=idempotency_key
                 )
-            left = began + patience - self._session.now()
+            left = began + max_wait - self._session.now()
             if left <= 0:
                 break
             await self._session.sleep(min(delay, left))
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, MAX_POLL_DELAY)
         if status is None:
-            now, lifetime = self._session.wall(), seconds_of(key_lifetime)
+            now, lifetime = self._session.wall_clock(), seconds_of(key_lifetime)
             is_known = sent_at is not None and is_remembered(sent_at.timestamp(), now, lifetime)
             return (NotCharged if is_known else NotKnown)(idempotency_key=idempotency_key)
-        raise TimedOut(f"the charge of {subscription_id} is not completed after {patience:g} s").settled(
-            outcome=Outcome.UNKNOWN, idempotency_key=idempotency_key, attempts=0
+        raise TimedOut(
+            f"the charge of {subscription_id} is not completed after {max_wait:g} s",
+            outcome=Outcome.UNKNOWN,
+            idempotency_key=idempotency_key,
         )
 
-    async def _status_or_none(self, subscription_id: str, idempotency_key: str) -> ChargeStatus | None:
+    async def _charge_status_or_none(self, subscription_id: str, idempotency_key: str) -> ChargeStatus | None:
         try:
             return await self.charge_status(subscription_id, idempotency_key=idempotency_key)
         except NotFound:
@@ -253,13 +259,14 @@ class Subscriptions(Generic[Agreement]):
             NexiError: see its outcome; sending the same again is safe.
 
         Official reference: POST /v1/subscriptions/charges, POST /v1/unscheduledsubscriptions/charges
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-charges-post
         """
         body = ChargeBulk(
             external_bulk_charge_id=external_bulk_charge_id,
             subscriptions=subscriptions,
             notifications=notifications,
         )
-        return await self._start("charges", body, external_id=external_bulk_charge_id)
+        return await self._start_bulk("charges", body, external_id=external_bulk_charge_id)
 
     async def verify_bulk(
         self,
@@ -275,9 +282,10 @@ class Subscriptions(Generic[Agreement]):
                 is repeated on failure, without it only if it surely was not received.
 
         Official reference: POST /v1/subscriptions/verifications, POST /v1/unscheduledsubscriptions/verifications
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-verifications-post
         """
         body = VerifyBulk(subscriptions=subscriptions, external_bulk_verification_id=external_bulk_verification_id)
-        return await self._start("verifications", body, external_id=external_bulk_verification_id)
+        return await self._start_bulk("verifications", body, external_id=external_bulk_verification_id)
 
     def bulk_charges(
         self, bulk_id: str, *, page_size: int = PAGE_SIZE, poll: Poll | None = None
@@ -298,6 +306,7 @@ class Subscriptions(Generic[Agreement]):
             NexiError: see its outcome.
 
         Official reference: GET /v1/subscriptions/charges/{bulkId}, GET /v1/unscheduledsubscriptions/charges/{bulkId}
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-charges-bulkid-get
         """
         return items_of(self._fetcher("charges", bulk_id, BulkChargePage), page_size=page_size, poll=poll)
 
@@ -307,25 +316,28 @@ class Subscriptions(Generic[Agreement]):
         """The items of a bulk verification; arguments and errors as for `bulk_charges`.
 
         Official reference: GET /v1/subscriptions/verifications/{bulkId}, GET /v1/unscheduledsubscriptions/...
+        https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-verifications-bulkid-get
         """
         return items_of(self._fetcher("verifications", bulk_id, BulkVerificationPage), page_size=page_size, poll=poll)
 
-    async def _start(self, what: str, body: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
+    async def _start_bulk(self, what: str, body: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
         rules.check(body)
         name = "charge_bulk" if what == "charges" else "verify_bulk"
         request = Request(
-            operation=self._named(name),
+            operation=self._operation(name),
             method="POST",
             path=f"{self._kind.root}/{what}",
-            body=codec.as_json(self._spelled(codec.plain(body))),
+            body=codec.as_json(self._to_wire(codec.plain(body))),
             external_bulk_id=external_id,
             headers=self._partner_headers(name),
         )
         return await self._session.fetch(request, BulkReceipt)
 
-    def _spelled(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _to_wire(self, document: dict[str, Any]) -> dict[str, Any]:
         """The request in this kind's words."""
-        entries = [_renamed(entry, "subscriptionId", self._kind.id_member) for entry in document.pop("subscriptions")]
+        entries = [
+            _with_renamed_key(entry, "subscriptionId", self._kind.id_member) for entry in document.pop("subscriptions")
+        ]
         return document | {self._kind.list_member: entries}
 
     def _fetcher(self, what: str, bulk_id: str, kind: type[Page]) -> Callable[[int, int], Awaitable[Page]]:
@@ -343,13 +355,15 @@ class Subscriptions(Generic[Agreement]):
         entries = document.get("page") if isinstance(document, dict) else None
         if not isinstance(entries, list):
             return document
-        return document | {"page": [_renamed(entry, self._kind.id_member, "subscriptionId") for entry in entries]}
+        return document | {
+            "page": [_with_renamed_key(entry, self._kind.id_member, "subscriptionId") for entry in entries]
+        }
 
     def _get(self, name: str, path: str, *, query: tuple[tuple[str, str], ...] = (), key: str | None = None) -> Request:
         headers = self._partner_headers(name)
-        return Request(operation=self._named(name), method="GET", path=path, query=query, key=key, headers=headers)
+        return Request(operation=self._operation(name), method="GET", path=path, query=query, key=key, headers=headers)
 
-    def _named(self, name: str) -> str:
+    def _operation(self, name: str) -> str:
         return f"{self._kind.group}.{name}"
 
     def _partner_headers(self, name: str) -> tuple[tuple[str, str], ...]:
@@ -360,7 +374,7 @@ class Subscriptions(Generic[Agreement]):
         return f"{self._kind.root}/{segment(subscription_id, name='subscription_id')}"
 
 
-def _renamed(entry: Any, old: str, new: str) -> Any:
+def _with_renamed_key(entry: Any, old: str, new: str) -> Any:
     if not isinstance(entry, dict) or old not in entry:
         return entry
     return {new if name == old else name: value for name, value in entry.items()}

@@ -27,7 +27,7 @@ from nexi_async._transport.request import Request, Response
 
 __all__ = ["error_from_response", "outcome_after_unknown"]
 
-_KINDS: Mapping[int, type[APIError]] = {
+_ERROR_CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequest,
     401: Unauthorized,
     402: ChargeDeclined,
@@ -35,8 +35,8 @@ _KINDS: Mapping[int, type[APIError]] = {
     409: Conflict,
     429: RateLimited,
 }
-_DECIDED = frozenset({400, 402, 404})
-_PERHAPS_OUR_OWN_DOING = frozenset({"1001", "1008", "1009", "1023", "1026", "1027"})
+_FINAL_STATUSES = frozenset({400, 402, 404})
+_DUPLICATE_CODES = frozenset({"1001", "1008", "1009", "1023", "1026", "1027"})
 """Over-charged, already charged, refunded too much, already refunded: also what a first attempt that went through would
 look like to a second one."""
 
@@ -44,23 +44,23 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "correl
 _LONGEST_TEXT = 300
 
 
-def error_from_response(request: Request, answer: Response) -> APIError:
+def error_from_response(request: Request, response: Response) -> APIError:
     """The error that an answer other than 2xx stands for."""
-    members = _members(answer.body)
+    members = _members(response.body)
     code, message, source = (_text(members.get(name)) for name in ("code", "message", "source"))
-    complaints = _complaints(members)
-    kind = _KINDS.get(answer.status, ServerError if answer.status >= 500 else APIError)
+    validation_errors = _validation_errors(members)
+    kind = _ERROR_CLASSES.get(response.status, ServerError if response.status >= 500 else APIError)
     return kind(
-        _summary(request, answer.status, code, message, complaints),
-        status=answer.status,
+        _summary(request, response.status, code, message, validation_errors),
+        status=response.status,
         code=code,
         message=message,
         source=source,
-        body=answer.body,
-        request_id=next(filter(None, map(answer.header, _REQUEST_ID_HEADERS)), None),
-        retry_after=_retry_after(answer.header("retry-after")),
-        outcome=_outcome(request, answer.status, code),
-        **({"errors": complaints} if kind is BadRequest else {}),
+        body=response.body,
+        request_id=next(filter(None, map(response.header, _REQUEST_ID_HEADERS)), None),
+        retry_after=_retry_after(response.header("retry-after")),
+        outcome=_outcome(request, response.status, code),
+        **({"errors": validation_errors} if kind is BadRequest else {}),
     )
 
 
@@ -72,12 +72,12 @@ def outcome_after_unknown(request: Request, failure: APIError) -> Outcome:
     """
     if request.method == "GET":
         return failure.outcome
-    replayed = request.key is not None and failure.status in _DECIDED
-    return Outcome.REJECTED if replayed and not _is_perhaps_our_own_doing(failure) else Outcome.UNKNOWN
+    replayed = request.key is not None and failure.status in _FINAL_STATUSES
+    return Outcome.REJECTED if replayed and not _may_be_duplicate(failure) else Outcome.UNKNOWN
 
 
-def _is_perhaps_our_own_doing(failure: APIError) -> bool:
-    return failure.code in _PERHAPS_OUR_OWN_DOING or (failure.status == 402 and failure.code is None)
+def _may_be_duplicate(failure: APIError) -> bool:
+    return failure.code in _DUPLICATE_CODES or (failure.status == 402 and failure.code is None)
 
 
 def _outcome(request: Request, status: int, code: str | None) -> Outcome:
@@ -94,7 +94,7 @@ def _members(body: bytes) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _complaints(members: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _validation_errors(members: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """`{"errors": {path: [text]}}`, or the map bare as the official SDK also accepts it."""
     found = members.get("errors", members)
     if not isinstance(found, dict):
@@ -107,11 +107,15 @@ def _text(value: object) -> str | None:
 
 
 def _summary(
-    request: Request, status: int, code: str | None, message: str | None, complaints: Mapping[str, tuple[str, ...]]
+    request: Request,
+    status: int,
+    code: str | None,
+    message: str | None,
+    validation_errors: Mapping[str, tuple[str, ...]],
 ) -> str:
     words = [f"{request} answered {status}"]
     words += [part for part in (code, message) if part]
-    words += [f"{path}: {', '.join(texts)}" for path, texts in complaints.items()]
+    words += [f"{path}: {', '.join(texts)}" for path, texts in validation_errors.items()]
     return "; ".join(words)[:_LONGEST_TEXT]
 
 
@@ -122,8 +126,8 @@ def _retry_after(header: str | None) -> float | None:
     if header.isascii() and header.isdigit():
         return float(header)
     try:
-        moment = parsedate_to_datetime(header)
+        date = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

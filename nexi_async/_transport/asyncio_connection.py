@@ -26,7 +26,7 @@ from nexi_async._transport.origin import Origin
 
 __all__ = ["AsyncioConnection", "connect"]
 
-HEAD_START: Final = 0.25
+CONNECTION_ATTEMPT_DELAY: Final = 0.25
 """Seconds that an address has before the next one is tried beside it."""
 HANDSHAKE_SECONDS: Final = 3600.0
 """The loop's own limit, far beyond the one that applies: that of opening a connection."""
@@ -44,13 +44,13 @@ class AsyncioConnection(asyncio.Protocol):
         self._is_open = True
         self._is_paused = False
         self._unsent: memoryview | None = None
-        self._reply: ResponseParser | None = None  # of the exchange under way
-        self._over: asyncio.Future[None]
+        self._parser: ResponseParser | None = None  # of the exchange under way
+        self._done: asyncio.Future[None]
         self._failure: httpx.TransportError | None = None
         self._timeouts = Timeouts()
         self._deadline = self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._alarm = math.inf
+        self._timer_due = math.inf
 
     def is_healthy(self) -> bool:
         """Whether it is still open and nothing has come unasked, be it that the loop has not yet told."""
@@ -66,19 +66,19 @@ class AsyncioConnection(asyncio.Protocol):
         self.is_reusable = False
         if not self._is_usable():
             raise httpx.ConnectError("the connection broke before anything was sent")
-        reply = self._reply = ResponseParser(head_only=head_only)
+        parser = self._parser = ResponseParser(head_only=head_only)
         self._failure = None
         self._timeouts, self._deadline = timeouts, deadline
-        self._over = self._loop.create_future()
-        self._hand_over(request)
+        self._done = self._loop.create_future()
+        self._start_writing(request)
         try:
-            await self._over
+            await self._done
         finally:
-            self._reply = None
+            self._parser = None
         if self._failure is not None:
             raise self._failure
-        self.is_reusable = reply.is_clean and self._is_written and self._is_usable()
-        return reply
+        self.is_reusable = parser.is_clean and self._is_written and self._is_usable()
+        return parser
 
     def close(self) -> None:
         """Close at once; see `Connection`."""
@@ -88,16 +88,16 @@ class AsyncioConnection(asyncio.Protocol):
 
     # --- sending ---
 
-    def _hand_over(self, request: bytes) -> None:
+    def _start_writing(self, request: bytes) -> None:
         if len(request) <= CHUNK:
             self._transport.write(request)
         else:
             self._unsent = memoryview(request)
-            self._send_more()
-        self._begin_step(self._timeouts.read if self._is_written else self._timeouts.write)
+            self._write_more()
+        self._start_step(self._timeouts.read if self._is_written else self._timeouts.write)
         self._set_timer()
 
-    def _send_more(self) -> None:
+    def _write_more(self) -> None:
         """Hand over a large request bit by bit, so that no more of it is copied than the buffers take."""
         while self._unsent is not None and not self._is_paused and self._is_open:
             chunk, rest = self._unsent[:CHUNK], self._unsent[CHUNK:]
@@ -122,34 +122,34 @@ class AsyncioConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: some of the answer, or what nobody asked for."""
-        reply = self._reply
-        if reply is None:
-            self._spoil()
+        parser = self._parser
+        if parser is None:
+            self._mark_unusable()
             return
         try:
-            reply.feed(data)
+            parser.feed(data)
         except MalformedResponse as bad:
-            self._end(httpx.RemoteProtocolError(str(bad)))
+            self._finish(httpx.RemoteProtocolError(str(bad)))
         else:
-            if reply.is_complete:
-                self._end()
+            if parser.is_complete:
+                self._finish()
             elif self._is_written:
-                self._begin_step(self._timeouts.read)
+                self._start_step(self._timeouts.read)
 
     def eof_received(self) -> None:
         """The server has closed its side; it may be the end of an answer without a length."""
         self._is_open = False
-        if self._reply is not None and self._is_end_authentic():
+        if self._parser is not None and self._is_end_authentic():
             self.data_received(b"")
-        self._spoil()
+        self._mark_unusable()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self.is_closed = True
         name = type(exc).__name__ if exc else "closed"
-        self._end(httpx.ReadError(f"the connection broke: {name}"))
+        self._finish(httpx.ReadError(f"the connection broke: {name}"))
         self._cancel_timer()
-        self._spoil()
+        self._mark_unusable()
 
     def pause_writing(self) -> None:
         """The buffers are full."""
@@ -158,11 +158,11 @@ class AsyncioConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The buffers are empty."""
         self._is_paused = False
-        self._send_more()
+        self._write_more()
         if self._is_written:
-            self._begin_step(self._timeouts.read)
+            self._start_step(self._timeouts.read)
 
-    def _spoil(self) -> None:
+    def _mark_unusable(self) -> None:
         """Nothing can be exchanged any more; the pool learns of it at once."""
         self.is_reusable = self._is_open = False
         if self.on_lost is not None:
@@ -178,16 +178,16 @@ class AsyncioConnection(asyncio.Protocol):
         except ssl.SSLError:
             return False
 
-    def _end(self, failure: httpx.TransportError | None = None) -> None:
-        if self._reply is not None:
-            self._reply = None
+    def _finish(self, failure: httpx.TransportError | None = None) -> None:
+        if self._parser is not None:
+            self._parser = None
             self._failure = failure
-            if not self._over.done():
-                self._over.set_result(None)
+            if not self._done.done():
+                self._done.set_result(None)
 
     # --- time ---
 
-    def _begin_step(self, seconds: float) -> None:
+    def _start_step(self, seconds: float) -> None:
         if seconds >= self._timeouts.total:
             self._due = self._deadline
         else:
@@ -195,26 +195,26 @@ class AsyncioConnection(asyncio.Protocol):
 
     def _set_timer(self) -> None:
         """See that a timer goes off in time; one that does so too early is set again then."""
-        if self._due < self._alarm:
+        if self._due < self._timer_due:
             self._cancel_timer()
-            self._alarm = self._due
-            self._timer = self._loop.call_later(self._due - time.monotonic(), self._look_at_the_clock)
+            self._timer_due = self._due
+            self._timer = self._loop.call_later(self._due - time.monotonic(), self._check_timeout)
 
-    def _look_at_the_clock(self) -> None:
+    def _check_timeout(self) -> None:
         self._cancel_timer()
-        if self._reply is None:
+        if self._parser is None:
             return
         if time.monotonic() < self._due:
             self._set_timer()
         elif self._is_written:
-            self._end(httpx.ReadTimeout("the answer did not come in time"))
+            self._finish(httpx.ReadTimeout("the answer did not come in time"))
         else:
-            self._end(httpx.WriteTimeout("the request could not be written in time"))
+            self._finish(httpx.WriteTimeout("the request could not be written in time"))
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._alarm = None, math.inf
+        self._timer, self._timer_due = None, math.inf
 
 
 async def connect(origin: Origin, tls: ssl.SSLContext | None) -> AsyncioConnection:
@@ -228,12 +228,12 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None) -> AsyncioConnecti
     if tls is not None:
         options = {"ssl": tls, "server_hostname": origin.server_name, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
 
-    async def open_one(address: str) -> AsyncioConnection:
+    async def connect_one(address: str) -> AsyncioConnection:
         _, connection = await loop.create_connection(lambda: AsyncioConnection(loop), address, origin.port, **options)
         return connection
 
     addresses = await _addresses(origin)
-    return await (open_one(addresses[0]) if len(addresses) == 1 else _first(open_one, addresses))
+    return await (connect_one(addresses[0]) if len(addresses) == 1 else _first_connected(connect_one, addresses))
 
 
 async def _addresses(origin: Origin) -> list[str]:
@@ -248,8 +248,8 @@ async def _addresses(origin: Origin) -> list[str]:
     return [str(address) for turn in turns for address in turn if address is not None]
 
 
-async def _first(
-    open_one: Callable[[str], Awaitable[AsyncioConnection]], addresses: Iterable[str]
+async def _first_connected(
+    connect_one: Callable[[str], Awaitable[AsyncioConnection]], addresses: Iterable[str]
 ) -> AsyncioConnection:
     """The connection that is open first; each address has a head start on the next."""
     opened: list[AsyncioConnection] = []
@@ -257,7 +257,7 @@ async def _first(
 
     async def attempt(address: str, failed: anyio.Event) -> None:
         try:
-            opened.append(await open_one(address))
+            opened.append(await connect_one(address))
             tasks.cancel_scope.cancel()
         except OSError as error:
             errors.append(error)
@@ -268,7 +268,7 @@ async def _first(
             for address in addresses:
                 failed = anyio.Event()
                 tasks.start_soon(attempt, address, failed)
-                with anyio.move_on_after(HEAD_START):
+                with anyio.move_on_after(CONNECTION_ATTEMPT_DELAY):
                     await failed.wait()
         if not opened:
             raise errors[-1]

@@ -15,7 +15,8 @@ from nexi_async._transport.connect import connect
 from nexi_async._transport.connection import Timeouts
 from nexi_async._transport.decoding import decoded
 from nexi_async._transport.http1 import ResponseParser, request_head
-from nexi_async._transport.http_transport import HTTPRequest, HTTPTransport, HttpxAdapter
+from nexi_async._transport.http_transport import HTTPRequest, HTTPTransport, Transport
+from nexi_async._transport.httpx_adapter import HttpxAdapter
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.pool import Pool
 from nexi_async._transport.request import Response
@@ -62,12 +63,12 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         head = _head(
             http_request.method, http_request.origin, http_request.target, http_request.headers, http_request.body
         )
-        reply = await self._exchange(
+        parser = await self._exchange(
             http_request.origin, head + (http_request.body or b""), timeouts, method=http_request.method
         )
-        headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers])
-        body = await decoded(reply.body, headers) if reply.is_encoded else reply.body
-        return Response(status=reply.status, headers=headers, body=body)
+        headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in parser.headers])
+        body = await decoded(parser.body, headers) if parser.is_encoded else parser.body
+        return Response(status=parser.status, headers=headers, body=body)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx, within the limits of its "timeout" extension."""
@@ -80,8 +81,10 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         has_body = not _FRAMING.isdisjoint(request.headers)
         target = url.raw_path.decode("ascii")
         head = _head(request.method, origin, target, headers, body if has_body else None)
-        reply = await self._exchange(origin, head + body, timeouts, method=request.method)
-        return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request)
+        parser = await self._exchange(origin, head + body, timeouts, method=request.method)
+        return httpx.Response(
+            parser.status, headers=parser.headers, stream=httpx.ByteStream(parser.body), request=request
+        )
 
     async def aclose(self) -> None:
         """Close all connections, as httpx calls it."""
@@ -112,7 +115,7 @@ def _head(method: str, origin: Origin, target: str, headers: Iterable[tuple[str,
 
 
 def new_transport(
-    transport: httpx.AsyncBaseTransport | None,
+    transport: Transport | None,
     *,
     max_connections: int,
     ssl_context: ssl.SSLContext | None,

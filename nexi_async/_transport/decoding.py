@@ -17,7 +17,7 @@ from nexi_async._transport.http1 import MAX_BODY
 
 __all__ = ["decoded"]
 
-PIECE: Final = 1_048_576
+CHUNK: Final = 1_048_576
 """Bytes that are made at once; in between other tasks have their turn, but what was answered is not given up."""
 
 _ZLIB, _RAW, _GZIP = zlib.MAX_WBITS, -zlib.MAX_WBITS, zlib.MAX_WBITS | 16
@@ -49,7 +49,7 @@ async def _expanded(body: bytes, form: int, limit: int) -> bytes | None:
     whole = bytearray()
     try:
         while not expander.eof and len(whole) <= limit:
-            piece = expander.decompress(body, min(PIECE, limit + 1 - len(whole)))
+            piece = expander.decompress(body, min(CHUNK, limit + 1 - len(whole)))
             if not piece and not expander.unconsumed_tail and not expander.eof:
                 return None
             whole += piece

@@ -56,18 +56,18 @@ class Hooks:
 
     def request(self, attempt: Attempt) -> None:
         """Tell of an attempt that begins."""
-        _tell(self.on_request, attempt)
+        _call_hook(self.on_request, attempt)
 
     def response(self, attempt: Attempt, end: Response | NexiError | None, seconds: float) -> None:
         """Tell how an attempt ended."""
-        _tell(self.on_response, attempt, end, seconds)
+        _call_hook(self.on_response, attempt, end, seconds)
 
     def retry(self, attempt: Attempt, failure: NexiError, delay: float) -> None:
         """Tell that another attempt will follow."""
-        _tell(self.on_retry, attempt, failure, delay)
+        _call_hook(self.on_retry, attempt, failure, delay)
 
 
-def _tell(hook: Callable[..., None] | None, *facts: Any) -> None:
+def _call_hook(hook: Callable[..., None] | None, *facts: Any) -> None:
     if hook is None:
         return
     try:

@@ -11,7 +11,7 @@ from nexi_async._transport.http_transport import HTTPTransport
 
 __all__ = ["Lifetime"]
 
-LONGEST_CLOSE = 5.0
+MAX_CLOSE_SECONDS = 5.0
 """Seconds that a client may spend on closing its connections."""
 
 
@@ -33,10 +33,10 @@ class Lifetime:
     async def close(self) -> None:
         """Close every connection, also when the task that does it is cancelled."""
         self._closed = True
-        with anyio.move_on_after(LONGEST_CLOSE, shield=True):
+        with anyio.move_on_after(MAX_CLOSE_SECONDS, shield=True):
             await self._transport.close()
 
-    def require(self) -> HTTPTransport:
+    def require_open(self) -> HTTPTransport:
         """The carrier, if the client is open here."""
         if self._closed or self._loop is None:
             state = "closed" if self._closed else "not open yet"

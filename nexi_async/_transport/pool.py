@@ -47,41 +47,41 @@ class Pool:
             httpx.ConnectError, httpx.ConnectTimeout: none could be opened, or the pool is closed.
         """
         self._require_open()
-        connection = self._quiet_idle_one()
+        connection = self._healthy_idle_connection()
         if connection is None and self._open >= self._size:
-            connection = self._if_quiet(await self._wait(min(timeouts.pool, deadline - time.monotonic())))
+            connection = self._if_healthy(await self._wait(min(timeouts.pool, deadline - time.monotonic())))
         elif connection is None:
             self._open += 1
-        return connection or await self._open_one(min(timeouts.connect, deadline - time.monotonic()))
+        return connection or await self._open_connection(min(timeouts.connect, deadline - time.monotonic()))
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: for the next task if it is reusable, else close it."""
         if connection.is_reusable and not self._closed:
-            self._pass_on(connection)
+            self._make_available(connection)
             self._close_expired()
         else:
-            self._free_place()
+            self._release_slot()
             self._close(connection)
 
     async def aclose(self) -> None:
         """Close all idle connections, and the others once they come back; whoever waits for one gets none."""
         self._closed = True
         while self._idle:
-            self._drop(next(iter(self._idle)))
+            self._remove_idle(next(iter(self._idle)))
         while self._waiters:
             self._open += 1  # a place in name only, which the waiter gives back
             self._next_waiter().serve(None)
         while self._closing:
             await checkpoint()
 
-    async def _open_one(self, seconds: float) -> Connection:
+    async def _open_connection(self, seconds: float) -> Connection:
         """A new connection for a place that is held."""
         try:
             connection = await self._connect_unless_closed(seconds)
         except BaseException:
-            self._free_place()
+            self._release_slot()
             raise
-        connection.on_lost = self._lost
+        connection.on_lost = self._on_lost
         return connection
 
     async def _connect_unless_closed(self, seconds: float) -> Connection:
@@ -98,16 +98,16 @@ class Pool:
         if self._closed:
             raise httpx.ConnectError("the connection pool is closed")
 
-    def _quiet_idle_one(self) -> Connection | None:
+    def _healthy_idle_connection(self) -> Connection | None:
         while self._idle:
             connection, _ = self._idle.popitem()
             if not self._is_expired(connection) and connection.is_healthy():
                 return connection
-            self._free_place()
+            self._release_slot()
             self._close(connection)
         return None
 
-    def _if_quiet(self, connection: Connection | None) -> Connection | None:
+    def _if_healthy(self, connection: Connection | None) -> Connection | None:
         """The connection, unless it has spoken up on its way here; then only its place is left."""
         if connection is None or connection.is_healthy():
             return connection
@@ -122,29 +122,29 @@ class Pool:
             with anyio.fail_after(seconds):
                 await waiter.served.wait()
         except BaseException as error:
-            self._give_up(waiter)
+            self._abandon_wait(waiter)
             if isinstance(error, TimeoutError):
                 raise httpx.PoolTimeout("no connection became free in time") from None
             raise
         return waiter.connection
 
-    def _give_up(self, waiter: _Waiter) -> None:
+    def _abandon_wait(self, waiter: _Waiter) -> None:
         """What a waiter was given while it was being cancelled goes to the next one."""
         if waiter in self._waiters:
             del self._waiters[waiter]
         elif waiter.connection is not None:
             self.release(waiter.connection)
         else:
-            self._free_place()
+            self._release_slot()
 
-    def _pass_on(self, connection: Connection) -> None:
+    def _make_available(self, connection: Connection) -> None:
         if self._waiters:
             self._next_waiter().serve(connection)
         else:
             connection.idle_since = time.monotonic()
             self._idle[connection] = None
 
-    def _free_place(self) -> None:
+    def _release_slot(self) -> None:
         if self._waiters:
             self._next_waiter().serve(None)
         else:
@@ -159,23 +159,23 @@ class Pool:
         if self._idle:
             oldest = next(iter(self._idle))
             if self._is_expired(oldest):
-                self._drop(oldest)
+                self._remove_idle(oldest)
 
     def _is_expired(self, connection: Connection) -> bool:
         """Servers forget what has been idle for long, at worst while a request is on its way to them."""
         return time.monotonic() - connection.idle_since > self._idle_seconds
 
-    def _lost(self, connection: Connection) -> None:
+    def _on_lost(self, connection: Connection) -> None:
         """A connection has ended, or spoken up; those in use are dealt with when they come back."""
         if connection in self._idle:
-            self._drop(connection)
+            self._remove_idle(connection)
         elif connection.is_closed:
             self._closing.discard(connection)
 
-    def _drop(self, connection: Connection) -> None:
+    def _remove_idle(self, connection: Connection) -> None:
         """Close an idle connection."""
         del self._idle[connection]
-        self._free_place()
+        self._release_slot()
         self._close(connection)
 
     def _close(self, connection: Connection) -> None:

@@ -21,10 +21,10 @@ from nexi_async._transport.request import Request
 
 __all__ = ["RetryPolicy", "retry_delay"]
 
-MOST_DOUBLINGS = 64
+MAX_DOUBLINGS = 64
 """More than any sensible limit needs, and a power that a float still holds."""
 
-SHORTEST_ATTEMPT = 3.0
+MIN_ATTEMPT_SECONDS = 3.0
 """Seconds; an attempt with less time than this would rather lose its answer than hear it."""
 
 
@@ -51,7 +51,7 @@ class RetryPolicy:
     @property
     def last_start(self) -> float:
         """Seconds after which no attempt is begun any more."""
-        return self.deadline - min(SHORTEST_ATTEMPT, self.deadline / 10)
+        return self.deadline - min(MIN_ATTEMPT_SECONDS, self.deadline / 10)
 
 
 def retry_delay(
@@ -88,4 +88,4 @@ def _is_transient(failure: APIError) -> bool:
 
 
 def _backoff(policy: RetryPolicy, attempt: int) -> float:
-    return min(policy.longest_delay, policy.first_delay * 2.0 ** min(attempt - 1, MOST_DOUBLINGS))
+    return min(policy.longest_delay, policy.first_delay * 2.0 ** min(attempt - 1, MAX_DOUBLINGS))

@@ -71,7 +71,7 @@ class Session:
     hooks: Hooks | None = attrs.field(default=None, repr=False)
     backoff: SharedBackoff = attrs.field(factory=SharedBackoff, repr=False)
     now: Callable[[], float] = attrs.field(default=time.monotonic, repr=False)
-    wall: Callable[[], float] = attrs.field(default=time.time, repr=False)
+    wall_clock: Callable[[], float] = attrs.field(default=time.time, repr=False)
     """Seconds since 1970, which pass while the machine is suspended too, as they do for the API that keeps a key."""
     sleep: Callable[[float], Awaitable[None]] = attrs.field(default=anyio.sleep, repr=False)
     draw: Callable[[], float] = attrs.field(default=random.random, repr=False)
@@ -100,25 +100,26 @@ class Session:
             UnexpectedResponse: the API did what was asked, but the answer can't be read.
             NexiError: any other failure, with its outcome.
         """
-        began = self.wall()
-        answer = await self.send(request)
+        began = self.wall_clock()
+        response = await self.send(request)
         document: Any = None
         try:
-            document = codec.read_json(answer.body)
+            document = codec.read_json(response.body)
             prepared = prepare(document) if prepare else document
             try:
                 return codec.structure(prepared, kind)
             except codec.Malformed:
-                return _as_far_as_possible(request, prepared, kind)
+                return _read_leniently(request, prepared, kind)
         except codec.Malformed as malformed:
-            unreadable = UnexpectedResponse(
-                f"{request} answered {answer.status} with a body that can't be read: {malformed}",
-                body=answer.body,
+            raise UnexpectedResponse(
+                f"{request} answered {response.status} with a body that can't be read: {malformed}",
+                body=response.body,
                 document=document,
                 faults=malformed.faults,
-            ).settled(outcome=Outcome.ACCEPTED, idempotency_key=request.key, attempts=answer.attempts)
-            unreadable.sent_at = datetime.fromtimestamp(began, UTC)
-            raise unreadable from None
+                idempotency_key=request.key,
+                attempts=response.attempts,
+                sent_at=datetime.fromtimestamp(began, UTC),
+            ) from None
 
     async def send(self, request: Request) -> Response:
         """Send a call until it is answered with 2xx, refused for good, or time runs out.
@@ -126,38 +127,38 @@ class Session:
         What interrupts it (a cancellation, which is how a caller's own time limit ends it, or Ctrl-C) passes on as it
         is, with a note that tells the outcome and the key.
         """
-        http_request = self._http_request(request)
-        progress = _Progress(self.now(), self.wall())
+        http_request = self._to_http_request(request)
+        progress = _Progress(self.now(), self.wall_clock())
         try:
             while True:
-                passed = 0.0 if progress.attempts == 0 else self._passed(progress)
+                elapsed = 0.0 if progress.attempts == 0 else self._elapsed(progress)
                 if self.backoff.is_active:
-                    passed = await self._wait_with_all(request, progress)
+                    elapsed = await self._wait_for_backoff(request, progress)
                 progress.begin_attempt()
-                attempt = None if self.hooks is None else self._described(request, progress.attempts)
+                attempt = None if self.hooks is None else self._describe_attempt(request, progress.attempts)
                 try:
-                    answer = await self._attempt(request, http_request, attempt, passed, progress)
-                    return answer if progress.attempts == 1 else attrs.evolve(answer, attempts=progress.attempts)
+                    response = await self._attempt(request, http_request, attempt, elapsed, progress)
+                    return response if progress.attempts == 1 else attrs.evolve(response, attempts=progress.attempts)
                 except (APIError, TransportError) as failure:
                     delay = self._delay(request, failure, progress, attempt)
                 await self.sleep(delay)
         except BaseException as interruption:
             if request.method != "GET" and not isinstance(interruption, Exception):
-                _tell_outcome(request, interruption, progress)
+                _annotate_interruption(request, interruption, progress)
             raise
 
-    def _passed(self, progress: _Progress) -> float:
+    def _elapsed(self, progress: _Progress) -> float:
         """Seconds since a call began, those included in which the machine was suspended."""
-        return max(self.now() - progress.began, self.wall() - progress.wall - CLOCK_STEP)
+        return max(self.now() - progress.began, self.wall_clock() - progress.wall_clock - CLOCK_STEP)
 
     async def _attempt(
-        self, request: Request, http_request: HTTPRequest, attempt: Attempt | None, passed: float, progress: _Progress
+        self, request: Request, http_request: HTTPRequest, attempt: Attempt | None, elapsed: float, progress: _Progress
     ) -> Response:
         """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
-        if passed > self.retry.last_start:
+        if elapsed > self.retry.last_start:
             raise TimedOut(f"{request} has no time left to be sent", outcome=Outcome.NOT_SENT)
-        seconds = min(self.timeout, self.retry.deadline - passed)
-        timeouts = _timeouts(seconds, not_after=progress.wall + self.retry.deadline)
+        seconds = min(self.timeout, self.retry.deadline - elapsed)
+        timeouts = _timeouts(seconds, not_after=progress.wall_clock + self.retry.deadline)
         if self.hooks is None or attempt is None:
             return await self._exchange(request, http_request, timeouts)
         began = self.now()
@@ -172,22 +173,22 @@ class Session:
         finally:
             self.hooks.response(attempt, end, self.now() - began)
 
-    def _described(self, request: Request, number: int) -> Attempt:
+    def _describe_attempt(self, request: Request, number: int) -> Attempt:
         origin = self.origin
         return Attempt(request.operation, request.method, request.path, origin.host, origin.port, number, request.key)
 
-    async def _wait_with_all(self, request: Request, progress: _Progress) -> float:
+    async def _wait_for_backoff(self, request: Request, progress: _Progress) -> float:
         """Keep a pause that the server asked for, and a little longer, so that not all come back at once.
 
         It may get longer in the meantime. Returns the seconds that have passed since the call began.
         """
-        while left := self.backoff.left(self.now()):
-            wait = left + self.draw() * self.retry.first_delay
-            if self._passed(progress) + wait > self.retry.last_start:
+        while remaining := self.backoff.remaining(self.now()):
+            wait = remaining + self.draw() * self.retry.first_delay
+            if self._elapsed(progress) + wait > self.retry.last_start:
                 late = TimedOut(f"{request} would have to wait {wait:.1f} s for the API", outcome=Outcome.NOT_SENT)
                 self._give_up(request, late, progress)
             await self.sleep(wait)
-        return self._passed(progress)
+        return self._elapsed(progress)
 
     def _delay(
         self, request: Request, failure: APIError | TransportError, progress: _Progress, attempt: Attempt | None
@@ -196,7 +197,7 @@ class Session:
         now, number = self.now(), progress.attempts
         if request.shares_backoff and isinstance(failure, APIError) and failure.status in (429, 503):
             self.backoff.extend(now + min(failure.retry_after or 0.0, MAX_BACKOFF), now)
-        elapsed = self._passed(progress)
+        elapsed = self._elapsed(progress)
         delay = retry_delay(self.retry, request, failure, attempt=number, elapsed=elapsed, draw=self.draw())
         progress.end_attempt(failure.outcome)
         if delay is None:
@@ -211,24 +212,26 @@ class Session:
         if progress.outcome is Outcome.UNKNOWN:
             outcome = outcome_after_unknown(request, failure) if isinstance(failure, APIError) else Outcome.UNKNOWN
         logger.warning("%s failed (%s), %s", request, type(failure).__name__, outcome.value)
-        failure.sent_at = datetime.fromtimestamp(progress.wall, UTC)
-        raise failure.settled(outcome=outcome, idempotency_key=request.key, attempts=progress.attempts)
+        sent_at = datetime.fromtimestamp(progress.wall_clock, UTC)
+        raise failure.completed(
+            outcome=outcome, idempotency_key=request.key, attempts=progress.attempts, sent_at=sent_at
+        )
 
     async def _exchange(self, request: Request, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
-        transport = self.lifetime.require()
+        transport = self.lifetime.require_open()
         try:
-            answer = await transport.send(http_request, timeouts)
+            response = await transport.send(http_request, timeouts)
         except TimeoutError as error:
             raise TimedOut(f"{request} took longer than {round(timeouts.total, 2):g} s") from error
         except TRANSPORT_ERRORS as error:
-            raise _lost(request, error) from _without_headers(error)
-        if not 200 <= answer.status < 300:
-            raise error_from_response(request, answer)
+            raise _transport_error(request, error) from _without_headers(error)
+        if not 200 <= response.status < 300:
+            raise error_from_response(request, response)
         if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("%s answered %d", request, answer.status)
-        return answer
+            logger.debug("%s answered %d", request, response.status)
+        return response
 
-    def _http_request(self, request: Request) -> HTTPRequest:
+    def _to_http_request(self, request: Request) -> HTTPRequest:
         headers = [*self.headers, *request.headers]
         if request.body is not None:
             headers.append(("Content-Type", "application/json"))
@@ -243,7 +246,7 @@ class _Progress:
     """How far a call has got."""
 
     began: float
-    wall: float
+    wall_clock: float
     attempts: int = 0
     outcome: Outcome = Outcome.NOT_SENT
     """What is known of the attempts that have ended."""
@@ -262,17 +265,17 @@ class _Progress:
             self.outcome = outcome
 
 
-def _tell_outcome(request: Request, interruption: BaseException, progress: _Progress) -> None:
+def _annotate_interruption(request: Request, interruption: BaseException, progress: _Progress) -> None:
     """Leave what is known on the exception that interrupts a call, and in the log, for many swallow the exception."""
     outcome = Outcome.UNKNOWN if progress.is_under_way else progress.outcome
-    known = NexiError(f"{request} was interrupted").settled(
-        outcome=outcome, idempotency_key=request.key, attempts=progress.attempts
+    known = NexiError(
+        f"{request} was interrupted", outcome=outcome, idempotency_key=request.key, attempts=progress.attempts
     )
     interruption.add_note(str(known))
     logger.warning("%s by %s", known, type(interruption).__name__)
 
 
-def _as_far_as_possible(request: Request, document: object, kind: type[T]) -> T:
+def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
     from nexi_async import (
         _best_effort as best_effort,  # here, for it loads the models, which most programs need later or never
     )
@@ -289,7 +292,7 @@ def _timeouts(seconds: float, *, not_after: float) -> Timeouts:
     return Timeouts(pool=third, connect=third, write=seconds, read=seconds, total=seconds, not_after=not_after)
 
 
-def _lost(request: Request, error: Exception) -> TransportError:
+def _transport_error(request: Request, error: Exception) -> TransportError:
     """The error for what the network said; only what surely happened before sending counts as not sent."""
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
         return TimedOut(f"{request} got no connection in time", outcome=Outcome.NOT_SENT)

@@ -36,10 +36,10 @@ class SharedBackoff:
         """Whether there was a wait that nobody has seen the end of."""
         return self._key in self._ends
 
-    def left(self, now: float) -> float:
+    def remaining(self, now: float) -> float:
         """Seconds still to wait; once there are none, the wait is forgotten."""
-        left = self._ends.get(self._key, -math.inf) - now
-        if left <= 0:
+        remaining = self._ends.get(self._key, -math.inf) - now
+        if remaining <= 0:
             self._ends.pop(self._key, None)
             return 0.0
-        return left
+        return remaining

@@ -19,10 +19,10 @@ from nexi_async._transport.origin import Origin
 
 __all__ = ["TrioConnection", "connect"]
 
-LAST_WORDS: Final = 1.0
+EARLY_RESPONSE_SECONDS: Final = 1.0
 """Seconds that a server which stopped reading gets to say why."""
 
-TRANSPORT_ERRORS: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError)
+STREAM_ERRORS: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError)
 """What anyio's streams raise; trouble with TLS is an `OSError`, two tasks that both have to write for it are busy."""
 
 
@@ -43,7 +43,7 @@ class TrioConnection:
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return not (isinstance(self._stream, TLSStream) and _is_holding_back(self._stream))
+            return not (isinstance(self._stream, TLSStream) and _has_unread_data(self._stream))
         except OSError:
             return False
         return False
@@ -60,10 +60,10 @@ class TrioConnection:
             tasks.start_soon(exchange.write, request)
             await exchange.read()
             tasks.cancel_scope.cancel()
-        if not exchange.reply.is_complete:
+        if not exchange.parser.is_complete:
             raise exchange.failure or httpx.ReadError("the answer did not come whole")
-        self.is_reusable = exchange.is_written and exchange.reply.is_clean
-        return exchange.reply
+        self.is_reusable = exchange.is_written and exchange.parser.is_clean
+        return exchange.parser
 
     def close(self) -> None:
         """Close at once; see `Connection`."""
@@ -77,12 +77,12 @@ class TrioConnection:
 class _Exchange:
     """One request and its answer on their way."""
 
-    def __init__(self, stream: ByteStream, reply: ResponseParser, timeouts: Timeouts, deadline: float) -> None:
+    def __init__(self, stream: ByteStream, parser: ResponseParser, timeouts: Timeouts, deadline: float) -> None:
         self._stream = stream
         self._timeouts = timeouts
         self._deadline = deadline
         self._waiting = anyio.CancelScope()
-        self.reply = reply
+        self.parser = parser
         self.is_written = False
         self.failure: httpx.TransportError | None = None
 
@@ -95,50 +95,52 @@ class _Exchange:
             self.is_written = True
         except TimeoutError:
             self.failure = httpx.WriteTimeout("the request could not be written in time")
-        except TRANSPORT_ERRORS:
+        except STREAM_ERRORS:
             self.failure = httpx.WriteError("the connection broke while the request was being written")
-        self._waiting.deadline = anyio.current_time() + self._at_most(self._patience)
+        self._waiting.deadline = anyio.current_time() + self._at_most(self._read_timeout)
 
     async def read(self) -> None:
         """Read all of the answer, or find out why not."""
         try:
-            while not self.reply.is_complete:
-                with anyio.fail_after(self._at_most(self._patience)) as self._waiting:
-                    piece = await self._next_piece()
-                self.reply.feed(piece)
+            while not self.parser.is_complete:
+                with anyio.fail_after(self._at_most(self._read_timeout)) as self._waiting:
+                    piece = await self._receive()
+                self.parser.feed(piece)
         except MalformedResponse as bad:
             self.failure = self.failure or httpx.RemoteProtocolError(str(bad))
         except TimeoutError:
             self.failure = self.failure or httpx.ReadTimeout("the answer did not come in time")
-        except TRANSPORT_ERRORS as error:
+        except STREAM_ERRORS as error:
             self.failure = self.failure or httpx.ReadError(f"the connection broke: {type(error).__name__}")
 
-    async def _next_piece(self) -> bytes:
+    async def _receive(self) -> bytes:
         try:
             return await self._stream.receive()
         except anyio.EndOfStream:
             return b""
 
     @property
-    def _patience(self) -> float:
+    def _read_timeout(self) -> float:
         """An answer may come while a large request is still being written; a server that broke off gets a moment."""
         if self.is_written:
             return self._timeouts.read
         return (
-            self._timeouts.write + self._timeouts.read if self.failure is None else min(LAST_WORDS, self._timeouts.read)
+            self._timeouts.write + self._timeouts.read
+            if self.failure is None
+            else min(EARLY_RESPONSE_SECONDS, self._timeouts.read)
         )
 
     def _at_most(self, seconds: float) -> float:
         return min(seconds, self._deadline - time.monotonic())
 
 
-def _is_holding_back(stream: TLSStream) -> bool:
+def _has_unread_data(stream: TLSStream) -> bool:
     """Whether TLS has something that nobody has read, be it a part of a record, of which nothing public tells."""
     return stream._read_bio.pending > 0 or stream._ssl_object.pending() > 0  # noqa: SLF001
 
 
 async def connect(origin: Origin, tls: ssl.SSLContext | None) -> TrioConnection:
-    """Open a connection, with TLS if there is a context for it; an error of `TRANSPORT_ERRORS` if there is no way."""
+    """Open a connection, with TLS if there is a context for it; an error of `STREAM_ERRORS` if there is no way."""
     stream = await anyio.connect_tcp(origin.host, origin.port)
     if tls is None:
         return TrioConnection(stream)

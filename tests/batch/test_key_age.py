@@ -97,7 +97,7 @@ async def machine(url: str, days: Days, network: httpx.AsyncBaseTransport) -> As
     """One machine."""
     key, address = days.emulator.secret_key, "https://emulator.test"
     async with AsyncCheckout(key, base_url=address, transport=network, retry=SWIFT) as checkout:
-        checkout._session = attrs.evolve(checkout._session, wall=days.now)
+        checkout._session = attrs.evolve(checkout._session, wall_clock=days.now)
         async with Ledger.open(url, now=days.now) as ledger:
             yield Machine(checkout, ledger)
 

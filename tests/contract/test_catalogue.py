@@ -16,7 +16,7 @@ from tests.contract.refusals import USUAL
 from tests.contract.row import Row
 from tests.contract.world import new_world
 
-BUILT_ON_OTHERS = {"subscriptions.settle", "unscheduled_subscriptions.settle"}
+BUILT_ON_OTHERS = {"subscriptions.resolve_charge", "unscheduled_subscriptions.resolve_charge"}
 """Methods that only make other calls of the SDK: these ask for `charge_status`."""
 
 

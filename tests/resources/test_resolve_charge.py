@@ -1,4 +1,4 @@
-"""Tests of `settle`, the one call that turns an unknown charge into an answer, for both kinds of subscription."""
+"""Tests of `resolve_charge`, which finds out the unknown outcome of a charge, for both kinds of subscription."""
 
 from __future__ import annotations
 
@@ -44,13 +44,15 @@ class Case:
     clock: Clock
     group: str
 
-    async def settle(
-        self, patience: float = 10.0, age: timedelta | None = timedelta(0)
+    async def resolve_charge(
+        self, max_wait: float = 10.0, age: timedelta | None = timedelta(0)
     ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
         sent_at = None if age is None else datetime.now(UTC) - age
         if self.group == "subscriptions":
-            return await self.client.subscriptions.settle("s1", "key-1", sent_at=sent_at, patience=patience)
-        return await self.client.unscheduled_subscriptions.settle("s1", "key-1", sent_at=sent_at, patience=patience)
+            return await self.client.subscriptions.resolve_charge("s1", "key-1", sent_at=sent_at, max_wait=max_wait)
+        return await self.client.unscheduled_subscriptions.resolve_charge(
+            "s1", "key-1", sent_at=sent_at, max_wait=max_wait
+        )
 
 
 @pytest.fixture(params=["subscriptions", "unscheduled_subscriptions"])
@@ -72,7 +74,7 @@ async def asking(group: str, *script: Step, attempts: int = 1) -> AsyncIterator[
 async def test_found(group: str) -> None:
     """A charge that is done is known at once, with the key that finds it again."""
     async with asking(group, FOUND) as case:
-        assert await case.settle() == RECEIPT
+        assert await case.resolve_charge() == RECEIPT
         assert case.api.calls == [f"GET /v1/{group.replace('_', '')}/s1/charges/status"]
         assert (case.api.keys, case.clock.waits) == (["key-1"], [])
 
@@ -80,20 +82,20 @@ async def test_found(group: str) -> None:
 async def test_being_worked_on_then_done(group: str) -> None:
     """While the API is at it, it is asked again, less and less often."""
     async with asking(group, RUNNING, RUNNING, RUNNING, FOUND) as case:
-        assert await case.settle() == RECEIPT
+        assert await case.resolve_charge() == RECEIPT
         assert case.clock.waits == [1.0, 2.0, 4.0]
 
 
 async def test_not_there_yet(group: str) -> None:
     """A request that was on its way for long may arrive after the first question."""
     async with asking(group, UNHEARD_OF, RUNNING, FOUND) as case:
-        assert await case.settle() == RECEIPT
+        assert await case.resolve_charge() == RECEIPT
 
 
 async def test_never_arrived(group: str) -> None:
     """What the API has not heard of in all that time has not happened."""
     async with asking(group, *[UNHEARD_OF] * 5) as case:
-        assert await case.settle() == NOT_CHARGED
+        assert await case.resolve_charge() == NOT_CHARGED
         assert case.clock.waits == [1.0, 2.0, 4.0, 3.0]
         assert (case.clock.time, case.api.script) == (1010.0, [])
 
@@ -102,21 +104,21 @@ async def test_never_arrived(group: str) -> None:
 async def test_key_that_may_be_forgotten(group: str, age: timedelta | None) -> None:
     """That the API has not heard of it says nothing then: it is not reported as a charge that has not happened."""
     async with asking(group, UNHEARD_OF) as case:
-        assert await case.settle(patience=0.0, age=age) == NOT_KNOWN
+        assert await case.resolve_charge(max_wait=0.0, age=age) == NOT_KNOWN
 
 
 async def test_time_without_zone() -> None:
     """Nobody knows when that was."""
     async with asking("subscriptions") as case:
         with pytest.raises(InvalidRequest, match="sent_at: must have a time zone"):
-            await case.client.subscriptions.settle("s1", "key-1", sent_at=datetime(2026, 10, 1))  # noqa: DTZ001
+            await case.client.subscriptions.resolve_charge("s1", "key-1", sent_at=datetime(2026, 10, 1))  # noqa: DTZ001
 
 
 async def test_never_done(group: str) -> None:
     """What is still not completed stays unknown: neither a receipt, nor the word that it has not happened."""
     async with asking(group, *[RUNNING] * 5) as case:
         with pytest.raises(TimedOut, match="the charge of s1 is not completed after 10 s") as caught:
-            await case.settle()
+            await case.resolve_charge()
         assert (caught.value.outcome, caught.value.idempotency_key) == (Outcome.UNKNOWN, "key-1")
         assert case.clock.time == 1010.0
 
@@ -125,20 +127,20 @@ async def test_arrived_late_and_never_done(group: str) -> None:
     """The last answer counts."""
     async with asking(group, *[UNHEARD_OF] * 4, RUNNING) as case:
         with pytest.raises(TimedOut):
-            await case.settle()
+            await case.resolve_charge()
 
 
 async def test_no_patience(group: str) -> None:
     """Without patience it is asked just once."""
     async with asking(group, UNHEARD_OF) as case:
-        assert await case.settle(patience=0.0) == NOT_CHARGED
+        assert await case.resolve_charge(max_wait=0.0) == NOT_CHARGED
         assert (len(case.api.requests), case.clock.waits) == (1, [])
 
 
 async def test_longest_delay(group: str) -> None:
     """With much patience the API is still asked every few seconds, to the end."""
     async with asking(group, *[UNHEARD_OF] * 9) as case:
-        assert await case.settle(patience=30.0) == NOT_CHARGED
+        assert await case.resolve_charge(max_wait=30.0) == NOT_CHARGED
         assert case.clock.waits == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 3.0]
 
 
@@ -155,17 +157,17 @@ async def test_could_not_be_asked(group: str, step: Step, kind: type[NexiError])
     """A question that fails is an error, never the word that nothing has happened."""
     async with asking(group, step) as case:
         with pytest.raises(kind):
-            await case.settle()
+            await case.resolve_charge()
 
 
 async def test_question_is_repeated(group: str) -> None:
     """Asking changes nothing, so it is tried again like any reading."""
     async with asking(group, httpx.ReadError("lost"), answer(500), FOUND, attempts=3) as case:
-        assert await case.settle() == RECEIPT
+        assert await case.resolve_charge() == RECEIPT
 
 
 async def test_key_that_cannot_be() -> None:
     """A key that no charge can have had is refused, not reported as a charge that has not happened."""
     async with asking("subscriptions") as case:
         with pytest.raises(InvalidRequest):
-            await case.client.subscriptions.settle("s1", "", sent_at=None)
+            await case.client.subscriptions.resolve_charge("s1", "", sent_at=None)

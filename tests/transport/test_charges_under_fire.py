@@ -109,13 +109,13 @@ class Merchant:
         except NexiError as error:
             job.story.append(error.outcome.name)
             if error.outcome is Outcome.UNKNOWN:
-                await self.settle(job)
+                await self.resolve_charge(job)
             else:
                 job.belief = "not charged"
         else:
             if receipt is None:
                 job.story.append("cancelled")
-                await self.settle(job)
+                await self.resolve_charge(job)
             else:
                 self.note(job, receipt)
 
@@ -139,13 +139,13 @@ class Merchant:
             job.subscription_id, order=ORDER, my_reference=job.key, idempotency_key=job.key
         )
 
-    async def settle(self, job: Job) -> None:
+    async def resolve_charge(self, job: Job) -> None:
         """Ask until there is an answer; a charge that is not completed is sent again, since decisions are replayed."""
         while job.belief is None:
             job.story.append("settle")
             try:
-                receipt = await self.checkout.subscriptions.settle(
-                    job.subscription_id, job.key, sent_at=datetime.now(UTC), patience=0.3
+                receipt = await self.checkout.subscriptions.resolve_charge(
+                    job.subscription_id, job.key, sent_at=datetime.now(UTC), max_wait=0.3
                 )
             except TimedOut:
                 await self.ask_again(job)

@@ -129,8 +129,8 @@ async def test_exchange(request_bytes: bytes) -> None:
 
     async with facing(handle) as (connection, _):
         for _ in range(2):
-            reply = await ask(connection, request_bytes)
-            assert (reply.status, reply.body, connection.is_reusable) == (200, b"{}", True)
+            parser = await ask(connection, request_bytes)
+            assert (parser.status, parser.body, connection.is_reusable) == (200, b"{}", True)
     assert found == [request_bytes, request_bytes]
 
 
@@ -147,8 +147,8 @@ async def test_exchange(request_bytes: bytes) -> None:
 async def test_not_reusable_after(wire: bytes) -> None:
     """The answer counts, but the connection serves nobody else."""
     async with facing(saying(wire)) as (connection, _):
-        reply = await ask(connection)
-        assert (reply.status, reply.body, connection.is_reusable) == (200, b"{}", False)
+        parser = await ask(connection)
+        assert (parser.status, parser.body, connection.is_reusable) == (200, b"{}", False)
 
 
 async def test_until_close() -> None:
@@ -160,8 +160,8 @@ async def test_until_close() -> None:
 async def test_head() -> None:
     """The answer to HEAD is over with its head."""
     async with facing(saying(OK[:-2])) as (connection, _):
-        reply = await connection.exchange(SMALL, head_only=True, timeouts=PATIENT)
-    assert (reply.status, reply.body) == (200, b"")
+        parser = await connection.exchange(SMALL, head_only=True, timeouts=PATIENT)
+    assert (parser.status, parser.body) == (200, b"")
 
 
 async def test_interim_answers() -> None:
@@ -257,8 +257,8 @@ async def test_early_answer(then: str) -> None:
             await anyio.sleep_forever()
 
     async with facing(handle) as (connection, _):
-        reply = await ask(connection, LARGE, Timeouts())
-        assert (reply.status, connection.is_reusable) == (413, False)
+        parser = await ask(connection, LARGE, Timeouts())
+        assert (parser.status, connection.is_reusable) == (413, False)
 
 
 async def test_deadline() -> None:
@@ -379,7 +379,7 @@ async def test_task_of_asyncio_cancelled_when_answered() -> None:
     async with on_asyncio(saying(OK)) as connection:
         task = asyncio.create_task(connection.exchange(SMALL, head_only=False, timeouts=PATIENT))
         await settled(1)
-        while not connection._over.done():
+        while not connection._done.done():
             await settled(1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -430,8 +430,8 @@ async def test_much_both_ways_at_once(tls: Contexts) -> None:
         await line.wait_for_the_end()
 
     async with facing(both, tls=tls) as (connection, _):
-        reply = await ask(connection, request)
-        assert (len(reply.body), reply.body[-1:], connection.is_reusable) == (size, b"!", True)
+        parser = await ask(connection, request)
+        assert (len(parser.body), parser.body[-1:], connection.is_reusable) == (size, b"!", True)
 
 
 @pytest.mark.parametrize("surplus", ["a record", "a part of one"])

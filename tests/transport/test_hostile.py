@@ -177,9 +177,9 @@ async def test_cut_at_every_byte_of_a_second_exchange(contexts: Contexts, by_res
         await fight.call("exactly-so")
         first = Limits(read=fight.line.has_read, send=fight.line.has_sent)
         await fight.call("exactly-so")
-        request, reply = fight.line.has_read - int(first.read), fight.line.has_sent - int(first.send)
+        request, parser = fight.line.has_read - int(first.read), fight.line.has_sent - int(first.send)
     async with duel(contexts, max_connections=1) as fight:
-        for place in range(1, request + reply):
+        for place in range(1, request + parser):
             fight.server.timeouts = Limits(by_reset=by_reset)
             await fight.call("exactly-so")
             line = fight.line

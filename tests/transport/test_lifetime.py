@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from nexi_async._transport.http_transport import HttpxAdapter
+from nexi_async._transport.httpx_adapter import HttpxAdapter
 from nexi_async._transport.lifetime import Lifetime
 from tests.scripted import ScriptedAPI
 
@@ -15,14 +15,14 @@ async def test_open_gives_the_carrier() -> None:
     transport = HttpxAdapter(ScriptedAPI())
     lifetime = Lifetime(transport)
     await lifetime.open()
-    assert lifetime.require() is transport
+    assert lifetime.require_open() is transport
     await lifetime.close()
 
 
 async def test_before_opening() -> None:
     """A client that is not open says how to open it."""
     with pytest.raises(RuntimeError, match="is not open yet; use it inside of `async with AsyncCheckout"):
-        Lifetime(HttpxAdapter(ScriptedAPI())).require()
+        Lifetime(HttpxAdapter(ScriptedAPI())).require_open()
 
 
 async def test_after_closing() -> None:
@@ -33,7 +33,7 @@ async def test_after_closing() -> None:
     await lifetime.close()
     assert api.closed
     with pytest.raises(RuntimeError, match="is closed; use it inside"):
-        lifetime.require()
+        lifetime.require_open()
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -54,7 +54,7 @@ def test_another_event_loop(other: str) -> None:
     lifetime = Lifetime(HttpxAdapter(ScriptedAPI()))
 
     async def use() -> None:
-        lifetime.require()
+        lifetime.require_open()
 
     anyio.run(lifetime.open, backend="asyncio")
     with pytest.raises(RuntimeError, match="belongs to another event loop; make one client for each loop"):

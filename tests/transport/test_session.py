@@ -35,8 +35,8 @@ from nexi_async._errors import (
 )
 from nexi_async._models.charge import Charge, ChargeReceipt, Invoice
 from nexi_async._models.order import Order
-from nexi_async._transport import http_transport
-from nexi_async._transport.http_transport import HttpxAdapter
+from nexi_async._transport import httpx_adapter
+from nexi_async._transport.httpx_adapter import HttpxAdapter
 from nexi_async._transport.lifetime import Lifetime
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.request import Request, Response
@@ -87,7 +87,11 @@ class Clock:
 
 @asynccontextmanager
 async def opened(
-    api: httpx.AsyncBaseTransport, *, retry: RetryPolicy = SWIFT, patience: float = 5.0, clock: Clock | None = None
+    api: httpx.AsyncBaseTransport,
+    *,
+    retry: RetryPolicy = SWIFT,
+    attempt_timeout: float = 5.0,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Session]:
     """A session that talks to the script and draws the longest delays."""
     lifetime = Lifetime(HttpxAdapter(api))
@@ -98,7 +102,7 @@ async def opened(
         origin=Origin.of("https://api.test"),
         root="",
         headers=headers,
-        timeout=patience,
+        timeout=attempt_timeout,
         retry=retry,
         draw=lambda: 1.0,
     )
@@ -225,7 +229,7 @@ async def test_no_second_post_without_a_key_after_a_lost_answer(kind: type[Excep
 )
 async def test_no_second_post_without_a_key_after_a_server_failed(step: Step) -> None:
     """A server that fails, or is silent, may have acted before."""
-    error, api = await fail(BARE, step, answer(201), patience=0.05)
+    error, api = await fail(BARE, step, answer(201), attempt_timeout=0.05)
     assert (len(api.requests), error.outcome) == (1, UNKNOWN)
 
 
@@ -373,7 +377,7 @@ async def test_complaint_about_a_header_does_not_repeat_it() -> None:
 async def test_an_attempt_is_bounded(step: Step) -> None:
     """A server that never answers, or never ends, is given up."""
     with anyio.fail_after(2):
-        error, _ = await fail(BARE, step, patience=0.05)
+        error, _ = await fail(BARE, step, attempt_timeout=0.05)
     assert (type(error), error.outcome) == (TimedOut, UNKNOWN)
     assert isinstance(error.__cause__, TimeoutError)
 
@@ -388,14 +392,14 @@ async def test_a_trickling_server_is_bounded() -> None:
                 yield b" "
 
     with anyio.fail_after(2):
-        error, _ = await fail(BARE, httpx.Response(200, stream=Trickle()), patience=0.1)
+        error, _ = await fail(BARE, httpx.Response(200, stream=Trickle()), attempt_timeout=0.1)
     assert type(error) is TimedOut
 
 
 async def test_timing_out_closes_the_answer() -> None:
     """A connection in the middle of an answer is not used again."""
     body = Body(b"{", None)
-    await fail(BARE, httpx.Response(200, stream=body), patience=0.05)
+    await fail(BARE, httpx.Response(200, stream=body), attempt_timeout=0.05)
     assert body.closed
 
 
@@ -406,16 +410,16 @@ async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         async def aclose(self) -> None:
             await anyio.sleep_forever()
 
-    monkeypatch.setattr(http_transport, "LONGEST_CLOSE", 0.05)
+    monkeypatch.setattr(httpx_adapter, "MAX_CLOSE_SECONDS", 0.05)
     with anyio.fail_after(2):
-        error, _ = await fail(BARE, httpx.Response(200, stream=Stuck(b"{", None)), patience=0.05)
+        error, _ = await fail(BARE, httpx.Response(200, stream=Stuck(b"{", None)), attempt_timeout=0.05)
     assert type(error) is TimedOut
 
 
 async def test_trouble_on_closing_does_not_hide_the_timeout() -> None:
     """That a connection breaks while it is closed says nothing about the call."""
     body = Body(b"{", None, on_close=OSError("x"))
-    error, _ = await fail(BARE, httpx.Response(200, stream=body), patience=0.05)
+    error, _ = await fail(BARE, httpx.Response(200, stream=body), attempt_timeout=0.05)
     assert type(error) is TimedOut
 
 
@@ -445,7 +449,7 @@ async def test_no_attempt_outlives_the_deadline() -> None:
     """What is left until the deadline bounds an attempt more tightly than its own limit."""
     policy = RetryPolicy(attempts=9, first_delay=0.0, longest_delay=0.0, deadline=0.2)
     with anyio.fail_after(2):
-        error, api = await fail(KEYED, answer(500), silence, retry=policy, patience=60.0)
+        error, api = await fail(KEYED, answer(500), silence, retry=policy, attempt_timeout=60.0)
     assert (type(error), error.outcome, len(api.requests)) == (TimedOut, UNKNOWN, 2)
 
 
@@ -455,7 +459,7 @@ class Day:
     def __init__(self) -> None:
         self.time = 1_790_000_000.0
 
-    def wall(self) -> float:
+    def wall_clock(self) -> float:
         return self.time
 
     async def sleep_over(self) -> httpx.Response:
@@ -470,7 +474,7 @@ async def test_nothing_is_sent_again_by_a_machine_that_was_suspended() -> None:
     api = ScriptedAPI(day.sleep_over, answer(201, {"chargeId": "c1"}))
     async with opened(api) as session:
         with pytest.raises(ConnectionLost) as caught:
-            await attrs.evolve(session, wall=day.wall).send(KEYED)
+            await attrs.evolve(session, wall_clock=day.wall_clock).send(KEYED)
     assert len(api.requests) == 1
     assert caught.value.outcome is UNKNOWN
     assert caught.value.sent_at == datetime.fromtimestamp(1_790_000_000, UTC)
@@ -491,7 +495,7 @@ async def test_no_attempt_is_begun_that_could_not_be_heard() -> None:
     policy = RetryPolicy(attempts=9, deadline=10.0)
     busy = answer(429, headers=[("Retry-After", "9")])
     clock.oversleeps = 0.95
-    error, api = await fail(KEYED, busy, silence, retry=policy, clock=clock, patience=0.05)
+    error, api = await fail(KEYED, busy, silence, retry=policy, clock=clock, attempt_timeout=0.05)
     assert (error.outcome, len(api.requests)) == (NOT_SENT, 1)
 
 
@@ -500,7 +504,7 @@ async def test_no_attempt_is_waited_for_that_could_not_be_heard(wait: float) -> 
     """If the wait would leave 50 ms for the attempt, the refusal is told at once, with its outcome known."""
     clock = Clock()
     policy = RetryPolicy(attempts=9, first_delay=wait, longest_delay=wait, deadline=10.0)
-    error, api = await fail(KEYED, answer(429), silence, retry=policy, clock=clock, patience=0.05)
+    error, api = await fail(KEYED, answer(429), silence, retry=policy, clock=clock, attempt_timeout=0.05)
     assert (type(error), error.outcome, clock.waits, len(api.requests)) == (RateLimited, REJECTED, [], 1)
 
 
@@ -666,7 +670,7 @@ async def test_refusal_in_a_broken_encoding() -> None:
 
 async def test_more_than_an_answer_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body without an end is given up at the limit of our own transport, whoever carries it."""
-    monkeypatch.setattr(http_transport, "MAX_BODY", 1000)
+    monkeypatch.setattr(httpx_adapter, "MAX_BODY", 1000)
     body = Body(*[b" " * 100] * 11, None)
     error, _ = await fail(BARE, httpx.Response(201, stream=body))
     assert (type(error), error.outcome, body.closed) == (ConnectionLost, UNKNOWN, True)

@@ -46,7 +46,7 @@ async def charge(client: AsyncCheckout) -> None:
     await client.payments.charge("p1", amount=100, idempotency_key="key-1")
 
 
-def patience(request: httpx.Request) -> float:
+def timeout(request: httpx.Request) -> float:
     """How many seconds the answer to a request was waited for."""
     return float(request.extensions["timeout"]["read"])
 
@@ -54,11 +54,11 @@ def patience(request: httpx.Request) -> float:
 def test_pause() -> None:
     """It ends when its time is over, and the longest that was asked for counts."""
     backoff = SharedBackoff()
-    assert (backoff.is_active, backoff.left(10.0)) == (False, 0.0)
+    assert (backoff.is_active, backoff.remaining(10.0)) == (False, 0.0)
     backoff.extend(15.0, 10.0)
     backoff.extend(13.0, 10.0)
-    assert (backoff.is_active, backoff.left(10.0)) == (True, 5.0)
-    assert (backoff.left(15.0), backoff.is_active) == (0.0, False)
+    assert (backoff.is_active, backoff.remaining(10.0)) == (True, 5.0)
+    assert (backoff.remaining(15.0), backoff.is_active) == (0.0, False)
     backoff.extend(-math.inf, 15.0)
     backoff.extend(15.0, 15.0)
     assert not backoff.is_active
@@ -69,7 +69,7 @@ def test_pause_of_another_key() -> None:
     backoff = SharedBackoff("one")
     backoff.extend(15.0, 10.0)
     assert not backoff.for_key("two").is_active
-    assert backoff.for_key("two").for_key("one").left(12.0) == 3.0
+    assert backoff.for_key("two").for_key("one").remaining(12.0) == 3.0
 
 
 def test_pauses_that_are_over_are_forgotten() -> None:
@@ -170,7 +170,7 @@ async def test_pause_takes_no_time_from_the_attempt() -> None:
         with pytest.raises(RateLimited):
             await charge(client.with_options(retry=RetryPolicy(attempts=1)))
         await charge(client)
-        assert patience(api.requests[1]) == 30.0
+        assert timeout(api.requests[1]) == 30.0
         assert clock.waits == [29.0 + JITTER]
 
 
@@ -181,7 +181,7 @@ async def test_pause_counts_against_the_deadline() -> None:
         with pytest.raises(RateLimited):
             await charge(client.with_options(retry=RetryPolicy(attempts=1)))
         await charge(client)
-        assert patience(api.requests[1]) == 11.0
+        assert timeout(api.requests[1]) == 11.0
 
 
 async def test_pause_beyond_the_deadline() -> None:
