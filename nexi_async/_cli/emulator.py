@@ -23,13 +23,13 @@ def emulator(
     host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
     tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate made for this run.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Make ids and odds the same in every run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Make ids and probabilities the same in every run.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Take requests by the letter of the official reference.")
     ] = False,
     beyond_loopback: Annotated[
         bool,
-        typer.Option("--beyond-loopback", help="Say it twice: let --host be an address that other machines reach."),
+        typer.Option("--beyond-loopback", help="Allow a --host that other machines reach."),
     ] = False,
     public_url: Annotated[
         str | None, typer.Option(help="Where shoppers reach its pages, if not where it listens.")

@@ -1,10 +1,10 @@
-"""Who may call: a web page in somebody's browser reaches a loopback port too.
+"""Access: which requests are served. A web page in a browser on this machine can reach a loopback port too.
 
-Theory of operation. Three things tell a page of another site from the emulator's own pages and from programs, which
+Theory of operation. Three checks separate pages of other sites from the emulator's own pages and from programs, which
 may do everything. A page whose name was pointed at this machine (DNS rebinding) sends its own name as `Host`: only
 addresses of the emulator are served. A page of another site sends its `Origin`: controls and buttons want none or their
 own. What a browser sends without asking first has a type that forms can have: controls take JSON only. No answer
-depends on what `Host` says, so nobody is sent to an address that a request made up.
+depends on what `Host` says, so no link leads to an address that a request made up.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def may_be_called(scope: Scope, hosts: frozenset[str]) -> bool:
 
 
 def base_url(scope: Scope, public_url: str | None) -> str:
-    """Where the emulator's pages are, without a slash at the end: as told, else where the request came in."""
+    """Where the emulator's pages are, without a slash at the end: `public_url`, else where the request came in."""
     if public_url is not None:
         return public_url
     host, port = scope.get("server") or ("localhost", None)
@@ -87,7 +87,7 @@ def base_url(scope: Scope, public_url: str | None) -> str:
 
 
 def is_own_page(request: Request) -> bool:
-    """Whether a program or a page of the emulator's own asks; a page of another site has another Origin."""
+    """Whether a program or a page of the emulator sent the request; pages of other sites have another Origin."""
     origin = request.headers.get("origin")
     if origin is None:
         return True

@@ -12,7 +12,7 @@ BREAK_CONNECTION = "nexi_async.break_connection"
 
 
 class LostResponse(Response):
-    """An answer of which nothing arrives."""
+    """A response of which nothing arrives."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Break the connection instead of answering."""
@@ -20,7 +20,7 @@ class LostResponse(Response):
 
 
 class CutResponse(Response):
-    """An answer that breaks off inside its body."""
+    """A response that breaks off inside its body."""
 
     def __init__(self, whole: Response, after_bytes: int) -> None:
         super().__init__(whole.body, whole.status_code, dict(whole.headers))

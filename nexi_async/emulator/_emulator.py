@@ -32,9 +32,9 @@ class CheckoutEmulator:
     Args:
         secret_key: The key that API calls must have in `Authorization`; any other gets 401.
         checkout_key: The public key of hosted pages and of checkout.js.
-        settings: The switches.
+        settings: The settings.
         strict: Take requests by the letter of the official reference, whatever `settings` says (see `STRICT`).
-        seed: Makes ids and odds the same in every run.
+        seed: Makes ids and probabilities the same in every run.
         time_scale: 1 is real time, 3600 makes an hour of every second, 0 stands still until `advance`.
         webhook_transport: How webhooks are sent; the network by default.
         clock: A clock to use instead of a new one of `time_scale`.
@@ -72,7 +72,7 @@ class CheckoutEmulator:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -92,7 +92,7 @@ class CheckoutEmulator:
 
     @property
     def settings(self) -> Settings:
-        """The switches; replace them at any time."""
+        """The settings; replace them at any time."""
         return self._engine.settings
 
     @settings.setter
@@ -118,8 +118,8 @@ class CheckoutEmulator:
             payment_id: The payment.
             card: The card number.
             method: Another payment method's API name.
-            consumer: What the shopper types about themselves, as `checkout.consumer` of create payment; somebody
-                made up by default. It counts where the checkout asks for it, and completes what the merchant sent.
+            consumer: The shopper's data, in the form of `checkout.consumer` of create payment; made up by
+                default. It counts where the checkout collects it, and completes what the merchant sent.
 
         Raises:
             Refusal: The payment is unknown, closed, or cannot be paid like this.
@@ -136,7 +136,7 @@ class CheckoutEmulator:
         return self._engine.decline(payment_id, code=code)
 
     def cancel(self, payment_id: str) -> ShopperOutcome:
-        """Walk away as the shopper; the payment stays open.
+        """Cancel as the shopper; the payment stays open.
 
         Raises:
             Refusal: The payment is unknown or closed.
@@ -161,7 +161,7 @@ class CheckoutEmulator:
         return self._engine.sign_up(count, kind=kind, card=card, external_references=external_references)
 
     def set_faults(self, faults: Iterable[InjectedFault]) -> None:
-        """Replace the faults in force; an empty list makes everything work again."""
+        """Replace the injected faults; an empty list removes them all."""
         self._engine.set_faults(faults)
 
     def advance(self, seconds: float) -> None:
@@ -169,23 +169,23 @@ class CheckoutEmulator:
         self._engine.advance(seconds)
 
     def state(self) -> dict[str, Any]:
-        """Everything the emulator knows as one JSON document."""
+        """The whole state as one JSON document: payments, subscriptions, bulk runs, payouts, events, deliveries."""
         return self._engine.state()
 
     def reset(self) -> None:
-        """Forget everything, faults and changed settings too; the clock goes on."""
+        """Discard the state, the injected faults and changed settings; the clock goes on."""
         self._engine.reset()
 
     async def wait_delivered(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109  the limit is the point
-        """Wait until no event is on its way to a webhook any more: each is delivered or given up.
+        """Wait until no delivery is pending: each is delivered or was dropped after its last attempt.
 
         Args:
             timeout: Real seconds.
 
         Raises:
-            NotDelivered: Something was still on its way, a `TimeoutError`; it says what, and what was answered.
+            NotDelivered: A delivery was still pending, a `TimeoutError`; it lists them with the results so far.
         """
-        await self._dispatcher.wait_delivered(timeout, self._why_nothing_is_sent)
+        await self._dispatcher.wait_delivered(timeout, self._hint)
 
     def deliver_all(self, portal: BlockingPortal | None = None) -> int:
         """Deliver what is due now, from synchronous code; returns how many events were delivered.
@@ -205,10 +205,10 @@ class CheckoutEmulator:
             return portal.call(self._dispatcher.deliver_due)
         return anyio.run(self._dispatcher.deliver_due)
 
-    def _why_nothing_is_sent(self) -> str:
+    def _hint(self) -> str:
         return "" if self.is_running else ", for nothing is sent outside `async with emulator`"
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with nullcontext() if self.is_running else self:
             await send({"type": "lifespan.startup.complete"})

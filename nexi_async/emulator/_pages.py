@@ -27,7 +27,7 @@ _TEXTS = {
 }
 _UNKNOWN = "There is no such payment."
 _CLOSED = "This payment is closed."
-_FOREIGN = "Only this page's own buttons can be pressed."
+_OTHER_ORIGIN = "Only this page's own buttons can be pressed."
 _SHOWN_IN_PORTAL = 100
 _SCRIPTS = files("nexi_async.emulator") / "scripts"
 
@@ -60,7 +60,7 @@ class _Pages:
         self._templates.filters["time"] = lambda at: timestamps.render(at)[:19].replace("T", " ")
 
     async def show_hosted(self, request: Request) -> Response:
-        """The form, or why there is none."""
+        """The form, or the reason that there is none."""
         return self._show("hosted.html", self._payment(request, "pid"))
 
     async def show_embedded(self, request: Request) -> Response:
@@ -68,9 +68,9 @@ class _Pages:
         return self._show("embedded.html", self._payment(request, "paymentId"))
 
     async def act_hosted(self, request: Request) -> Response:
-        """The shopper pressed a button: on to the shop, or the form again."""
+        """A pressed button: a redirect to the shop, or the form again."""
         if not is_own_page(request):
-            return self._notice(_FOREIGN, 403)
+            return self._notice(_OTHER_ORIGIN, 403)
         payment = self._payment(request, "pid")
         if payment is None:
             return self._notice(_UNKNOWN, 404)
@@ -82,9 +82,9 @@ class _Pages:
         return self._form("hosted.html", payment, problem, status)
 
     async def act_embedded(self, request: Request) -> Response:
-        """The shopper pressed a button inside the iframe, whose script wants JSON."""
+        """A pressed button inside the iframe, whose script expects JSON."""
         if not is_own_page(request):
-            return _json({"result": "refused", "message": _FOREIGN}, 403)
+            return _json({"result": "refused", "message": _OTHER_ORIGIN}, 403)
         payment = self._payment(request, "paymentId")
         if payment is None:
             return _json({"result": "refused", "message": _UNKNOWN}, 404)
@@ -100,7 +100,7 @@ class _Pages:
         return _script("iframe.js")
 
     async def to_portal(self, _: Request) -> Response:
-        """The front door leads to the portal."""
+        """The root path redirects to the portal."""
         return RedirectResponse("/portal", 307)
 
     async def show_portal(self, request: Request) -> Response:
@@ -124,7 +124,7 @@ class _Pages:
         )
 
     async def _press(self, payment: Payment, request: Request) -> tuple[ShopperOutcome | None, str, int]:
-        """What came of a button, what to tell the shopper, and the status for it."""
+        """The outcome of a button, the text for the shopper, and the HTTP status."""
         form = {name: values[-1] for name, values in parse_qs((await request.body()).decode(errors="replace")).items()}
         try:
             outcome = self._do(payment, form)

@@ -56,7 +56,7 @@ async def serve(
         port: 0 takes a free one.
         tls: Serve https with a certificate for localhost, 127.0.0.1 and ::1, made for this run.
         ca_file: Where to write the certificate authority of `tls`; a temporary file by default.
-        beyond_loopback: Say it a second time to have a host that other machines reach. Anybody there can use
+        beyond_loopback: Allow a host that other machines reach. Anyone there can use
             the emulated API and its pages; the control endpoints stay on this machine.
         task_status: For `TaskGroup.start`.
 
@@ -144,7 +144,7 @@ async def _run(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without signal handlers of its own, that says when it listens and can break connections."""
+    """Uvicorn without signal handlers; it reports when it listens, and it can break connections."""
 
     def __init__(self, app: ASGIApp, context: ssl.SSLContext | None) -> None:
         config = uvicorn.Config(

@@ -107,7 +107,7 @@ class WebhookDispatcher:
         try:
             result = await _post(transport, delivery, context.settings.delivery_timeout)
         except anyio.get_cancelled_exc_class():
-            context.state.pending_deliveries.add(delivery.due, delivery)  # for whoever delivers next
+            context.state.pending_deliveries.add(delivery.due, delivery)  # the next dispatcher sends it
             raise
         record(evolve(self._engine.context(), state=context.state), delivery, result)
         self._changed.notify()

@@ -1,7 +1,7 @@
 """Bulk runs: charge or verify many agreements at once, item by item as time passes.
 
-A run takes `bulk_seconds` from its start to Done, its items spread evenly over that time. One agenda entry at a
-time drives it: each item that is done writes down when the next one is due.
+A run takes `bulk_seconds` from its start to Done, its items spread evenly over that time. One entry of
+the schedule at a time drives it: each finished item schedules the next.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ _NO_ID = "0" * 32
 
 
 def charge(kind: AgreementKind) -> Operation:
-    """`POST /v1/subscriptions/charges` or its unscheduled twin."""
+    """`POST /v1/subscriptions/charges` or its unscheduled equivalent."""
     shape = validation.bulk_charge(kind)
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
@@ -36,7 +36,7 @@ def charge(kind: AgreementKind) -> Operation:
 
 
 def verify(kind: AgreementKind) -> Operation:
-    """`POST /v1/subscriptions/verifications` or its unscheduled twin."""
+    """`POST /v1/subscriptions/verifications` or its unscheduled equivalent."""
     shape = validation.bulk_verification(kind)
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
@@ -49,7 +49,7 @@ def verify(kind: AgreementKind) -> Operation:
 
 
 def retrieve(kind: AgreementKind, what: str) -> Operation:
-    """`GET /v1/subscriptions/charges/{bulkId}` and its three twins: one page of items."""
+    """`GET /v1/subscriptions/charges/{bulkId}` and its three equivalents: one page of items."""
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
         run = request.find(context, context.state.bulk_runs)

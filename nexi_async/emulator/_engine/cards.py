@@ -1,4 +1,4 @@
-"""Test cards, what each of them does, and the acquirer's words for its codes."""
+"""Test cards, the behaviour of each, and the acquirer's response codes with their texts."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -126,7 +126,7 @@ def is_expired(card: Card, now: float) -> bool:
 
 
 def decline_text(code: str) -> str:
-    """The acquirer's words for a response code."""
+    """The acquirer's text for a response code."""
     return _DECLINE_TEXTS.get(code, "Refused by issuer")
 
 

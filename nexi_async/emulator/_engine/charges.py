@@ -8,6 +8,9 @@ from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed
 from nexi_async.emulator._engine.state import Charge, Item, Payment
 
+# How long a reservation can be charged; an assumption.
+_RESERVATION_LIFETIME = 30 * timestamps.DAY
+
 
 def create(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/payments/{paymentId}/charges`."""
@@ -46,7 +49,7 @@ def new_charge(
 
 
 def take(context: Context, charge: Charge) -> None:
-    """Take the money and tell the webhooks.
+    """Take the money and emit the event.
 
     Raises:
         Refusal: 402 with 1020 when the card does not let it happen.
@@ -69,8 +72,7 @@ def _refuse_uncharged(context: Context, payment: Payment, body: dict[str, Any]) 
         raise failed("1019")
     if body["amount"] > payment.rest:
         raise _overcharge(payment, body["amount"])
-    days = context.settings.reservation_days
-    if days is not None and context.now > (payment.reserved_at or 0) + days * timestamps.DAY:
+    if context.now > (payment.reserved_at or 0) + _RESERVATION_LIFETIME:
         raise failed("1010")
     if body["amount"] != payment.amount and not body.get("orderItems"):
         raise failed("1015")

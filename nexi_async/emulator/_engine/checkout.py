@@ -1,4 +1,4 @@
-"""The shopper's side: pay, be declined, walk away; sign up for a subscription on the way."""
+"""The checkout: the shopper pays, is declined or cancels; a payment may create a subscription."""
 
 from collections.abc import Mapping
 
@@ -14,12 +14,12 @@ from nexi_async.emulator._engine.state import Agreement, AgreementRequest, Payme
 
 @frozen
 class ShopperOutcome:
-    """What came of a shopper's visit.
+    """The outcome of what a shopper did on the checkout.
 
     Attributes:
         result: `completed`, `declined` or `cancelled`.
         code: The acquirer's response code of a decline.
-        redirect: Where the shopper is sent, if anywhere.
+        redirect: Where the shopper is redirected, if anywhere.
         delay: Seconds on the emulator's clock that the shopper waits for this.
     """
 
@@ -136,7 +136,7 @@ def _charge_at_once(context: Context, payment: Payment) -> None:
     try:
         charges.take(context, charges.new_charge(context, payment, payment.amount, None))
     except Refusal:
-        return  # the webhooks were told; the reservation stays and can be charged by hand
+        return  # the event of the failed charge is out; the reservation stays and can be charged by the merchant
 
 
 def _sign_up(context: Context, payment: Payment, agreement_request: AgreementRequest, card: Card | None) -> Agreement:

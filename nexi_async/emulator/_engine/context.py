@@ -1,4 +1,4 @@
-"""What an operation gets to see: the moment it happens in, and the call that asks for it."""
+"""The two arguments of an operation: the context it runs in, and the request."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 
 @frozen
 class Context:
-    """The books, the switches, chance and the time; operations have nothing else."""
+    """The state, the settings, the random source and the time; operations have no other input."""
 
     state: State
     settings: Settings
@@ -33,7 +33,7 @@ class Context:
 
 @frozen
 class APIRequest:
-    """A request, as far as the operations care.
+    """A request of the API, without what belongs to HTTP.
 
     Attributes:
         path: Path parameters by name.
@@ -50,7 +50,7 @@ class APIRequest:
     base_url: str = "http://testserver"
 
     def find(self, context: Context, among: Mapping[str, Found]) -> Found:
-        """What the id in the path names.
+        """The entry that the id in the path names.
 
         Raises:
             Refusal: It is no id, or names nothing.
@@ -65,7 +65,7 @@ class APIRequest:
 
 
 def run_due(context: Context) -> None:
-    """Do what has become due by itself, each at its own time."""
+    """Run the scheduled work that is due, each at its own time."""
     schedule = context.state.schedule
     while schedule.is_due(context.now):
         due, action = schedule.take()

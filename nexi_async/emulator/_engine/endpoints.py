@@ -1,4 +1,4 @@
-"""The catalogue: every call of the API, and the operation that answers it."""
+"""The endpoints of the API, and the operation that handles each."""
 
 from collections.abc import Callable
 
@@ -22,13 +22,13 @@ from nexi_async.emulator._engine.state import SCHEDULED, UNSCHEDULED, AgreementK
 
 @frozen
 class Endpoint:
-    """One call of the API.
+    """One endpoint of the API.
 
     Attributes:
         method: The HTTP method.
         path: The path in lower case; an id in it is called `{id}`.
-        operate: What answers it.
-        keyed: It accepts an `Idempotency-Key` and remembers it.
+        operation: The function that handles its requests.
+        keyed: It accepts an `Idempotency-Key`.
         documents_402: The reference lists 402 among its errors.
     """
 
@@ -39,7 +39,7 @@ class Endpoint:
     documents_402: bool = False
 
 
-def _agreement_calls(kind: AgreementKind) -> tuple[Endpoint, ...]:
+def _agreement_endpoints(kind: AgreementKind) -> tuple[Endpoint, ...]:
     base = f"/v1/{kind.list_member.lower()}"
     return (
         Endpoint("POST", f"{base}/charges", bulk.charge(kind)),
@@ -53,13 +53,13 @@ def _agreement_calls(kind: AgreementKind) -> tuple[Endpoint, ...]:
     )
 
 
-# The busiest calls come first, literal paths before those with an id in the same place.
+# The busiest endpoints come first, literal paths before those with an id in the same place.
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/payments", payments.create),
     Endpoint("GET", "/v1/payments/{id}", payments.retrieve),
     Endpoint("POST", "/v1/payments/{id}/charges", charges.create, keyed=True, documents_402=True),
-    *_agreement_calls(SCHEDULED),
-    *_agreement_calls(UNSCHEDULED),
+    *_agreement_endpoints(SCHEDULED),
+    *_agreement_endpoints(UNSCHEDULED),
     Endpoint("POST", "/v1/charges/{id}/refunds", refunds.refund_charge, keyed=True),
     Endpoint("POST", "/v1/payments/{id}/refunds", refunds.refund_payment, keyed=True),
     Endpoint("POST", "/v1/payments/{id}/cancels", cancels.create),

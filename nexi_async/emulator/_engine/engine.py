@@ -20,7 +20,7 @@ from nexi_async.emulator._engine.state import KINDS, Payment, State
 
 
 def _ignore() -> None:
-    """Nobody has to know of a change."""
+    """The default of `on_change`: do nothing."""
 
 
 class Engine:

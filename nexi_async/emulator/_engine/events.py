@@ -1,4 +1,4 @@
-"""Webhook events: what each of the fifteen says, in the shape of recorded deliveries.
+"""Webhook events: the data of each of the fifteen, in the shape of recorded deliveries.
 
 The v1 and v2 event of one occurrence carry the same id; v1 names the merchant `merchantId`, v2 `merchantNumber`.
 """
@@ -97,7 +97,7 @@ def refund_failed(context: Context, refund: Refund, why: Document) -> None:
 
 
 def emit(context: Context, payment: Payment, name: str, event_id: str, data: Document) -> None:
-    """Write an event into the books and send it to the payment's webhooks for it."""
+    """Add an event to the state, and a pending delivery for each of the payment's webhooks for it."""
     event = Event(event_id, name, context.now, payment.id, data | {"paymentId": payment.id})
     context.state.events.append(event)
     webhooks = payment.webhooks.get(name)

@@ -1,4 +1,4 @@
-"""Faults on demand: what can go wrong between a client and the API."""
+"""Injected faults: failures between a client and the API, on demand."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -25,7 +25,7 @@ def _as_number(value: object) -> object:
 
 @frozen(kw_only=True)
 class InjectedFault:
-    """Something that goes wrong with calls that match.
+    """A failure of requests that match.
 
     Attributes:
         fault: `lose_response`: the call has its effect and the connection breaks before a byte of the answer.
@@ -60,12 +60,12 @@ class InjectedFault:
     after_bytes: int = field(default=0, validator=validators.ge(0))
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether it concerns a call."""
+        """Whether the fault matches a request."""
         return self.method in ("*", method) and fnmatchcase(path, self.path)
 
     @property
     def response(self) -> APIResponse:
-        """What a `status` fault answers."""
+        """The response of a `status` fault."""
         if self.status in (401, 404):
             return APIResponse(self.status)
         wait = {"Retry-After": f"{self.seconds:.0f}"} if self.seconds and self.status in (429, 503) else {}
@@ -93,14 +93,14 @@ def read_fault(document: JSON) -> InjectedFault:
 
 
 class FaultPlan:
-    """The faults in force, with what is left of their `times`."""
+    """The injected faults, with the rest of their `times`."""
 
     def __init__(self, faults: Iterable[InjectedFault] = ()) -> None:
         self.faults = tuple(faults)
         self._left = [fault.times for fault in self.faults]
 
     def match(self, method: str, path: str, random_source: RandomSource) -> InjectedFault | None:
-        """The fault that hits this call, if any; the first that matches and whose odds come up."""
+        """The fault for this request, if any: the first that matches and that its rate lets happen."""
         for place, fault in enumerate(self.faults):
             left = self._left[place]
             if left == 0 or not fault.matches(method, path) or not random_source.happens(fault.rate):

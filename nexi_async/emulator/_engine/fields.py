@@ -1,6 +1,6 @@
-"""Kinds of request members: each reads a JSON value into what the emulator works with, noting every fault.
+"""Field types of request bodies: each reads a JSON value and records every error under its path.
 
-A body is read by one `Table`. Names are matched without regard to case (the real back end does so), unknown
+A body is read by one `Object`. Names are matched without regard to case (the real back end does so), unknown
 members are dropped, and null counts as left out.
 """
 
@@ -19,7 +19,7 @@ from nexi_async.emulator._engine.wire import JSON
 
 @define
 class FieldErrors:
-    """What is wrong with a body, texts by path; and the settings, which say what is let pass."""
+    """The errors of a body, texts by path, and the settings that decide what is accepted."""
 
     settings: Settings = Factory(Settings)
     by_path: dict[str, list[str]] = Factory(dict)
@@ -39,7 +39,7 @@ _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 def add_error(errors: FieldErrors, path: str, text: str) -> None:
-    """Add a fault; several may concern one path."""
+    """Add an error; one path may have several."""
     errors.by_path.setdefault(path, []).append(text)
 
 
@@ -185,7 +185,7 @@ class Id:
 
 @frozen
 class EmptyAllowed:
-    """A member that may be empty if a setting says so; it is then kept as it comes."""
+    """A member that may be empty if a setting says so; an empty one is kept as it is."""
 
     kind: FieldType
     setting: str

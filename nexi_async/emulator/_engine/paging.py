@@ -1,4 +1,4 @@
-"""Pages: which part of a list a query asks for."""
+"""Paging: the part of a list that a query selects."""
 
 import re
 from collections.abc import Mapping

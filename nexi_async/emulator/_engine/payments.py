@@ -21,6 +21,7 @@ from nexi_async.emulator._engine.state import (
 from nexi_async.emulator._engine.webhooks import read_webhooks
 
 LONGEST_SESSION = 45 * timestamps.DAY
+_SESSION = 48 * timestamps.HOUR  # without `expiresAt`; an assumption
 _FAR_FUTURE_DAYS = 3 * 365
 
 
@@ -29,7 +30,7 @@ def create(context: Context, request: APIRequest) -> APIResponse:
     try:
         return _create(context, request)
     except Refusal as refusal:
-        raise Refusal(_with_paths_as_told(refusal.response, context.settings)) from None
+        raise Refusal(_with_set_paths(refusal.response, context.settings)) from None
 
 
 def _create(context: Context, request: APIRequest) -> APIResponse:
@@ -50,8 +51,8 @@ def _create(context: Context, request: APIRequest) -> APIResponse:
     return APIResponse(201, views.created_payment(payment, context.settings))
 
 
-def _with_paths_as_told(response: APIResponse, settings: Settings) -> APIResponse:
-    """Plugin code of 2018 reads `amount` where later readers expect `order.amount`."""
+def _with_set_paths(response: APIResponse, settings: Settings) -> APIResponse:
+    """The errors under the member paths that `create_error_paths` selects; plugin code of 2018 reads `amount`."""
     if settings.create_error_paths == "full":
         return response
     errors = response.body["errors"]
@@ -122,7 +123,7 @@ def terminate(context: Context, request: APIRequest) -> APIResponse:
 def new_payment(
     context: Context, order: dict[str, Any], webhooks: WebhookSubscriptions, my_reference: str | None
 ) -> Payment:
-    """A payment of an order, in the books and without a checkout."""
+    """A new payment of an order, added to the state, without a checkout."""
     payment = Payment(
         id=context.new_id(),
         created=context.now,
@@ -178,7 +179,7 @@ def _host_of(url: str) -> str | None:
 
 
 def _expiry(context: Context, body: dict[str, Any], errors: FieldErrors) -> float:
-    at: float = body["checkout"].get("expiresAt", context.now + context.settings.session_hours * timestamps.HOUR)
+    at: float = body["checkout"].get("expiresAt", context.now + _SESSION)
     if not context.now < at <= context.now + LONGEST_SESSION:
         add_error(errors, "checkout.expiresAt", "Must be in the future, at most 45 days ahead")
     return at

@@ -18,21 +18,24 @@ from nexi_async.emulator._engine.wire import Document
 
 _IBAN = "NO9386011117947"
 _BIC = "DNBANOKKXXX"
+# Fees as a merchant could have them: percent x 100, and minor units.
+_CHARGE_FEE_RATE = 140
+_CHARGE_FIXED_FEE = 200
+_REFUND_FIXED_FEE = 100
 
 
 def record_charge(context: Context, charge: Charge) -> None:
     """A charge was made; it will be paid out."""
-    settings = context.settings
     amount = charge.amount + charge.surcharge
-    flexible = amount * settings.charge_fee_rate // 10000
-    action = Action("CHARGE", charge.id, charge, amount, charge.items, flexible, settings.charge_fixed_fee, context.now)
+    flexible = amount * _CHARGE_FEE_RATE // 10000
+    action = Action("CHARGE", charge.id, charge, amount, charge.items, flexible, _CHARGE_FIXED_FEE, context.now)
     _record(context, action)
 
 
 def record_refund(context: Context, refund: Refund) -> None:
     """A refund was completed; it will be taken off a payout."""
     charge, amount = refund.parts[0][0], refund.amount + refund.surcharge
-    fee = context.settings.refund_fixed_fee
+    fee = _REFUND_FIXED_FEE
     _record(context, Action("REFUND", refund.id, charge, amount, refund.items, 0, fee, context.now))
 
 

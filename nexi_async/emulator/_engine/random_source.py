@@ -1,4 +1,4 @@
-"""The only source of chance: ids, references and odds, repeatable when seeded."""
+"""The only source of randomness: ids, references and probabilities, repeatable with a seed."""
 
 import random
 import re
@@ -10,7 +10,7 @@ _HEX_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class RandomSource:
-    """Ids and odds from one random stream.
+    """Ids and random decisions from one random stream.
 
     Args:
         seed: The same seed gives the same ids in the same order; None for different ones each time.
@@ -45,7 +45,7 @@ class RandomSource:
 
 
 def normal_id(text: str) -> str:
-    """An id as the books keep it: lower case without dashes."""
+    """An id as the state keeps it: lower case without dashes."""
     return text.replace("-", "").lower()
 
 

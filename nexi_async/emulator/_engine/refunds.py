@@ -9,6 +9,8 @@ from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.responses import NO_CONTENT, APIResponse, failed
 from nexi_async.emulator._engine.state import Charge, Item, Payment, Refund
 
+# How long a refund waits for a balance before it expires; an assumption.
+_PENDING_LIMIT = 30 * timestamps.DAY
 _CANCEL_REFUSALS = {"Cancelled": "1012", "Expired": "1013", "Failed": "1014", "Completed": "1025"}
 
 
@@ -105,7 +107,7 @@ def _items_of(parts: list[tuple[Charge, int]]) -> list[Item]:
 def _plan_settlement(context: Context, refund: Refund) -> None:
     settings, schedule = context.settings, context.state.schedule
     schedule.add(context.now + settings.refund_seconds, partial(settle, refund=refund))
-    schedule.add(context.now + settings.refund_expiry_days * timestamps.DAY, partial(_expire, refund=refund))
+    schedule.add(context.now + _PENDING_LIMIT, partial(_expire, refund=refund))
 
 
 def _expire(context: Context, refund: Refund) -> None:

@@ -1,4 +1,4 @@
-"""What the emulator answers: a status, a JSON body, and the error shapes of the API."""
+"""Responses of the API: a status, a JSON body, and the shapes of its errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,14 +45,14 @@ ERROR_MESSAGES: Mapping[str, str] = {
 
 @frozen
 class APIResponse:
-    """One answer of the API.
+    """One response of the API.
 
     Attributes:
         status: The HTTP status.
         body: The JSON body, or None for an empty one.
         headers: Extra response headers.
-        delay: Seconds on the emulator's clock that the answer is held back.
-        about: Ids of what was attempted, for later look-ups; never sent.
+        delay: Seconds on the emulator's clock that the response is held back.
+        attempted: Ids of the payment and charge attempted, for `charges/status`; never sent.
     """
 
     status: int
@@ -63,7 +63,7 @@ class APIResponse:
 
 
 class Refusal(Exception):
-    """An operation was refused; `answer` says how the API tells it."""
+    """An operation was refused; `response` is the API's error response."""
 
     def __init__(self, response: APIResponse) -> None:
         super().__init__(response.status, response.body)

@@ -1,6 +1,6 @@
-"""The switches: what the API's documentation leaves open, with the emulator's assumption as the default.
+"""Settings: what the API's documentation leaves open, with the emulator's assumption as the default.
 
-Every field is an assumption or a wish of the tester, never a documented fact; FIDELITY.md beside this module lists
+Every field is an assumption or a choice of the tester, never a documented fact; the emulator's FIDELITY.md lists
 what is not proven, with its sources. `PUT /emulator/settings` takes the same names. `STRICT` has the values that the
 official reference asks for where clients that work in production do otherwise.
 """
@@ -49,7 +49,7 @@ def _is_count(_: object, attribute: "Attribute[Any]", value: object) -> None:
         raise ValueError(msg)
 
 
-def _switch(default: bool) -> bool:  # noqa: FBT001  the default is all there is to say
+def _switch(default: bool) -> bool:  # noqa: FBT001  the default is the only argument
     attribute: bool = field(default=default, validator=validators.instance_of(bool))
     return attribute
 
@@ -86,25 +86,22 @@ def _choice(*choices: str) -> str:
 
 @frozen(kw_only=True)
 class Settings:
-    """The emulator's switches; times are seconds on the emulator's clock.
+    """The emulator's settings; times are seconds on the emulator's clock.
 
     Attributes:
         merchant_number: The merchant number in webhook events.
-        session_hours: How long a shopper can pay when the payment sets no `expiresAt`.
-        reservation_days: How long a reservation can be charged; None for ever.
         retrieves_per_hour: Retrievals of one payment in an hour before 429; None for no limit.
         show_empty_lists: Retrieve payment shows `charges` and `refunds` as empty lists instead of leaving
             them out.
         undocumented_402_as: The status of a business error where the reference lists no 402 (refunds,
             cancels, card payments): 402, 400, 409 or 500.
-        malformed_id_status: The answer to an id that is no id, 404 or 400.
-        key_lifetime_hours: How long an idempotency key is remembered, by `charges/status` too; None for ever.
+        malformed_id_status: The response to an id that is no id, 404 or 400.
+        key_lifetime_hours: How long an idempotency key is kept, by `charges/status` too; None for no limit.
         replay_rejections: A repeated key gets the same 4xx again instead of a new try.
         declined_charge_status: What `charges/status` says of a declined charge: `incomplete` (200 with
             `completed: false`) or `not_found` (404).
         refund_seconds: How long a refund stays pending.
         low_balance: Refunds stay pending until they are cancelled, expire, or the balance is back.
-        refund_expiry_days: How long a refund can stay pending for want of balance.
         final_charge_shows_as_cancelled: The part released by `finalCharge` is added to `cancelledAmount`.
         cancels_fail: The acquirer refuses every cancel, which emits `payment.cancel.failed`.
         terminate_again_allowed: Terminating a terminated payment is 204 instead of 409.
@@ -123,7 +120,7 @@ class Settings:
         retrieve_checks_reference: `externalReference` in the query of a retrieved subscription must be its own.
         swish_type: The payment type of Swish, `A2A` or `WALLET`.
         shopper_gives_details: Where the merchant sends no consumer data, the shopper leaves name, email and address.
-        show_expiry_on_create: The answer to create payment has `expiresAt`.
+        show_expiry_on_create: The response to create payment has `expiresAt`.
         create_error_paths: The member paths in a refused create payment: `full` (`order.amount`) or `short` (`amount`).
         declined_charge_code: The code of a declined subscription charge: the `platform`'s own (1020, 1029) or the
             `issuer`'s (05, 51 ...); events and items of bulk runs always have the issuer's.
@@ -146,14 +143,9 @@ class Settings:
         bulk_seconds: How long a bulk run takes from its start to Done.
         surcharge_rate: Surcharge on card payments, in percent x 100.
         payout_days: Days from a charge or refund to its payout.
-        charge_fee_rate: Fee on charges, in percent x 100, plus `charge_fixed_fee`.
-        charge_fixed_fee: Fixed fee on a charge, in minor units.
-        refund_fixed_fee: Fixed fee on a refund, in minor units.
     """
 
     merchant_number: int = _count(100512877)
-    session_hours: float = _number(48)
-    reservation_days: float | None = _maybe_number(30)
     retrieves_per_hour: int | None = _maybe_count(30)
     show_empty_lists: bool = _switch(default=False)
     undocumented_402_as: int = field(default=402, validator=validators.in_((402, 400, 409, 500)))
@@ -163,7 +155,6 @@ class Settings:
     declined_charge_status: str = _choice("incomplete", "not_found")
     refund_seconds: float = _number(2)
     low_balance: bool = _switch(default=False)
-    refund_expiry_days: float = _number(30)
     final_charge_shows_as_cancelled: bool = _switch(default=True)
     cancels_fail: bool = _switch(default=False)
     terminate_again_allowed: bool = _switch(default=True)
@@ -192,7 +183,7 @@ class Settings:
     shopper_gives_details: bool = _switch(default=True)
     # Reference: optional. The official PHP SDK's newest tests have it, its older ones do not.
     show_expiry_on_create: bool = _switch(default=True)
-    # Nobody recorded a nested path lately: plugin code of 2018 reads `amount`, the reference's wording suggests paths.
+    # No recent recording has a nested path: plugin code of 2018 reads `amount`, the reference's wording suggests paths.
     create_error_paths: str = _choice("full", "short")
     # Reference: 402 without a schema. The official PHP SDK takes 1000 to 1032 and fails on anything else.
     declined_charge_code: str = _choice("platform", "issuer")
@@ -218,9 +209,6 @@ class Settings:
     bulk_seconds: float = _number(2)
     surcharge_rate: int = _count(0)
     payout_days: int = field(default=3, validator=validators.and_(validators.instance_of(int), _is_days))
-    charge_fee_rate: int = _count(140)
-    charge_fixed_fee: int = _count(200)
-    refund_fixed_fee: int = _count(100)
 
 
 STRICT: Mapping[str, Any] = MappingProxyType(
@@ -238,7 +226,7 @@ STRICT: Mapping[str, Any] = MappingProxyType(
 
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
-    """The settings with some switches changed.
+    """The settings with some of them changed.
 
     Raises:
         ValueError: A name is unknown or a value is not possible; the text names it.

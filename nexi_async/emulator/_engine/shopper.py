@@ -1,4 +1,4 @@
-"""The shopper's own data, which the checkout asks for unless the merchant sends it."""
+"""The shopper's own data, which the checkout collects unless the merchant sends it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,7 +19,7 @@ SHOPPER: Mapping[str, Any] = MappingProxyType(
         "shippingAddress": dict(_ADDRESS),
     }
 )
-"""Who pays if nobody else is named, in the words of `checkout.consumer` of create payment."""
+"""The default shopper, in the form of `checkout.consumer` of create payment."""
 
 FORM_FIELDS = ("email", "firstName", "lastName", "addressLine1", "postalCode", "city", "country")
 
@@ -48,7 +48,7 @@ def shown(payment: Payment) -> dict[str, str]:
 
 
 def from_form(form: Mapping[str, str]) -> Document | None:
-    """The shopper's data as typed into the form; None if the form did not ask for it."""
+    """The shopper's data as typed into the form; None if the form had no such fields."""
     if "email" not in form:
         return None
     typed = {name: form[name] for name in FORM_FIELDS if form.get(name)}

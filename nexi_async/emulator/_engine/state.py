@@ -1,12 +1,11 @@
-"""The books: every payment, charge, refund, agreement, event and delivery the emulator knows.
+"""The state: every payment, charge, refund, agreement, event and delivery of the emulator.
 
-Theory of operation. The books are the state of the state machine; the operations (payments, charges,
-cancels, refunds, subscriptions, bulk, checkout) are plain functions that move it. Money moves in one
-direction only: a payment's `reserved` is set once, when the shopper pays; charges, cancels and releases eat
-from it and never give back; refunds eat from charges, and give back only when they fail, expire or are
-cancelled. What happens by itself as time passes (a refund completes, a bulk run goes on) waits in the
-agenda and is done, in order and with its own time, before the next operation looks at the books.
-Every look-up is by key, so the cost of an operation does not depend on how much the books hold.
+Theory of operation. Operations (payments, charges, cancels, refunds, subscriptions, bulk, checkout) are plain functions
+that change the state. Money moves in one direction only: `reserved` of a payment is set once, when the shopper pays;
+charges, cancels and releases take from it and never give back; refunds take from charges, and give back only when they
+fail, expire or are cancelled. What the passage of time causes (a refund completes, a bulk run goes on) waits in the
+schedule and is done, in order and with its own time, before the next operation. Every look-up is by key, so the cost of
+an operation does not depend on the size of the state.
 """
 
 import heapq
@@ -26,7 +25,7 @@ T = TypeVar("T")
 
 @frozen
 class WebhookSubscription:
-    """One registered webhook."""
+    """One webhook subscription: an event name, a URL, and what is sent with it."""
 
     event_name: str
     url: str
@@ -79,7 +78,7 @@ class Payment:
 
     @property
     def paid_with(self) -> Method:
-        """How it was paid; there is nothing to say before its checkout is completed."""
+        """The payment method; raises LookupError before the checkout is completed."""
         if self.method is None:
             raise LookupError(self.id)
         return self.method
@@ -166,7 +165,7 @@ KINDS = {kind.name: kind for kind in (SCHEDULED, UNSCHEDULED)}
 
 @frozen
 class AgreementRequest:
-    """What a payment asks for: a new agreement of this id, or a new card for the one that has it."""
+    """The agreement that a payment requests: a new one of this id, or a new card for the one that has it."""
 
     kind: AgreementKind
     agreement_id: str
@@ -224,7 +223,7 @@ class BulkRun:
 
     @property
     def status(self) -> str:
-        """What the API says of it."""
+        """The status as the API reports it."""
         return "Done" if self.done == len(self.items) else "Processing"
 
 
@@ -256,7 +255,7 @@ class Payout:
 
 @frozen
 class Event:
-    """Something that happened, as told to webhooks."""
+    """An event, as sent to webhooks."""
 
     id: str
     name: str
@@ -267,7 +266,7 @@ class Event:
 
 @frozen
 class Attempt:
-    """One try to deliver: when, and the HTTP status or what went wrong."""
+    """One attempt of a delivery: its time, and the HTTP status or the name of the error."""
 
     at: float
     result: int | str
@@ -275,7 +274,7 @@ class Attempt:
 
 @define(eq=False)
 class Delivery:
-    """One event on its way to one webhook."""
+    """The delivery of one event to one webhook."""
 
     id: int
     event: Event
@@ -287,7 +286,7 @@ class Delivery:
 
 
 class Schedule(Generic[T]):
-    """Things to do when their time comes, earliest first, equal times in the order they were written."""
+    """Entries by due time, earliest first; equal times in the order they were added."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[float, int, T]] = []
@@ -297,26 +296,26 @@ class Schedule(Generic[T]):
         return len(self._entries)
 
     def add(self, due: float, entry: T) -> None:
-        """Write something down."""
+        """Add an entry."""
         self._count += 1
         heapq.heappush(self._entries, (due, self._count, entry))
 
     def next_due(self) -> float | None:
-        """When the next thing is to be done."""
+        """The due time of the next entry."""
         return self._entries[0][0] if self._entries else None
 
     def is_due(self, now: float) -> bool:
-        """Whether there is anything to be done."""
+        """Whether an entry is due."""
         return bool(self._entries) and self._entries[0][0] <= now
 
     def take(self) -> tuple[float, T]:
-        """Take out the next thing, with its time."""
+        """Remove the next entry and return it with its due time."""
         due, _, entry = heapq.heappop(self._entries)
         return due, entry
 
 
 class State:
-    """Everything the emulator knows."""
+    """The whole state."""
 
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}

@@ -1,4 +1,4 @@
-"""Scheduled and unscheduled subscriptions: retrieve, find, charge, ask what became of a charge, sign up many."""
+"""Scheduled and unscheduled subscriptions: retrieve, find, charge, look up a charge by its key, create many."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _FAR_FUTURE = 10 * 365 * timestamps.DAY
 
 
 def retrieve(kind: AgreementKind) -> Operation:
-    """`GET /v1/subscriptions/{subscriptionId}` or its unscheduled twin."""
+    """`GET /v1/subscriptions/{subscriptionId}` or its unscheduled equivalent."""
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
         agreement = request.find(context, context.state.agreements[kind.name])
@@ -33,7 +33,7 @@ def retrieve(kind: AgreementKind) -> Operation:
 
 
 def find_by_reference(kind: AgreementKind) -> Operation:
-    """`GET /v1/subscriptions?externalReference=` or its unscheduled twin; only imported ones have any."""
+    """`GET /v1/subscriptions?externalReference=` or its unscheduled equivalent; only imported ones have any."""
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
         reference = request.query.get("externalreference")
@@ -48,7 +48,7 @@ def find_by_reference(kind: AgreementKind) -> Operation:
 
 
 def charge(kind: AgreementKind) -> Operation:
-    """`POST /v1/subscriptions/{subscriptionId}/charges` or its unscheduled twin."""
+    """`POST /v1/subscriptions/{subscriptionId}/charges` or its unscheduled equivalent."""
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
         body = validation.read(validation.AGREEMENT_CHARGE, request.body, context.settings)
@@ -58,7 +58,7 @@ def charge(kind: AgreementKind) -> Operation:
         try:
             made = charge_agreement(context, agreement, body["order"], webhooks, body.get("myReference"))
         except Refusal as refusal:
-            raise Refusal(evolve(_as_told(refusal.response, context.settings), delay=delay)) from None
+            raise Refusal(evolve(_with_platform_code(refusal.response, context.settings), delay=delay)) from None
         ids = {"paymentId": made.payment.id, "chargeId": made.id}
         return APIResponse(200, ids, delay=delay, attempted=ids)
 
@@ -66,7 +66,7 @@ def charge(kind: AgreementKind) -> Operation:
 
 
 def charge_status(kind: AgreementKind) -> Operation:
-    """`GET /v1/subscriptions/{subscriptionId}/charges/status`: what became of the charge with this key."""
+    """`GET /v1/subscriptions/{subscriptionId}/charges/status`: the outcome of the charge with this key."""
 
     def operation(context: Context, request: APIRequest) -> APIResponse:
         agreement = request.find(context, context.state.agreements[kind.name])
@@ -99,7 +99,7 @@ def charge_agreement(
     """Charge an agreement: a new payment, reserved and charged at once.
 
     Raises:
-        Refusal: 402 with the reason; the attempt's payment stays in the books, without money.
+        Refusal: 402 with the reason; the payment of the attempt stays in the state, without money.
     """
     payment = new_payment(context, order, webhooks, my_reference)
     payment.agreement = agreement
@@ -154,7 +154,7 @@ def declined(code: str, text: str | None = None, attempted: Mapping[str, str] | 
     return failed(code, text or cards.decline_text(code), source="Issuer", attempted=attempted)
 
 
-def _as_told(response: APIResponse, settings: Settings) -> APIResponse:
+def _with_platform_code(response: APIResponse, settings: Settings) -> APIResponse:
     """The refusal of a single charge, with the platform's own code in place of the issuer's if so set."""
     if settings.declined_charge_code == "issuer" or response.body is None or response.body["source"] != "Issuer":
         return response

@@ -65,7 +65,7 @@ def read(shape: Object, body: JSON, settings: Settings) -> dict[str, Any]:
     """A request body in its documented form.
 
     Raises:
-        Refusal: 400 with every fault under its path.
+        Refusal: 400 with every error under its path.
     """
     if body is None:
         raise invalid(EMPTY_BODY)

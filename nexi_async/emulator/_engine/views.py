@@ -1,4 +1,4 @@
-"""The JSON documents of the API, made from the books; members are left out where the API leaves them out."""
+"""The JSON documents of the API, made from the state; members are left out where the API leaves them out."""
 
 from nexi_async.emulator._engine import timestamps
 from nexi_async.emulator._engine.context import Context
@@ -13,7 +13,7 @@ def hosted_url(base_url: str, context: Context, payment_id: str) -> str:
 
 
 def created_payment(payment: Payment, settings: Settings) -> Document:
-    """The answer to create payment."""
+    """The response to create payment."""
     document: Document = {"paymentId": payment.id}
     if settings.show_expiry_on_create:
         document["expiresAt"] = timestamps.render(payment.expires_at)
@@ -23,7 +23,7 @@ def created_payment(payment: Payment, settings: Settings) -> Document:
 
 
 def created_charge(charge: Charge) -> Document:
-    """The answer to charge payment."""
+    """The response to charge payment."""
     document: Document = {"chargeId": charge.id}
     if charge.invoice_number:
         document["invoice"] = {"invoiceNumber": charge.invoice_number}
@@ -59,19 +59,19 @@ def payment(payment: Payment, settings: Settings) -> Document:
 
 
 def charge(charge: Charge) -> Document:
-    """The answer to retrieve charge."""
+    """The response to retrieve charge."""
     document: Document = {"chargeId": charge.id, "amount": charge.amount, "surchargeAmount": charge.surcharge}
     return document | _invoice_link(charge)
 
 
 def refund(refund: Refund) -> Document:
-    """The answer to retrieve refund; it has no state, only retrieve payment tells that."""
+    """The response to retrieve refund; it has no state, which only retrieve payment shows."""
     document: Document = {"refundId": refund.id, "amount": refund.amount, "surchargeAmount": refund.surcharge}
     return document | _invoice_link(refund.parts[0][0])
 
 
 def agreement(agreement: Agreement) -> Document:
-    """The answer to retrieve subscription or unscheduled subscription."""
+    """The response to retrieve subscription or unscheduled subscription."""
     document: Document = {agreement.kind.id_member: agreement.id}
     if agreement.kind.name == "scheduled":
         end_date = timestamps.render(agreement.end_date)

@@ -1,4 +1,4 @@
-// Inside the iframe: asks the embedding page before paying, pays, and tells what came of it.
+// Inside the iframe: asks the embedding page before paying, pays, and posts the outcome to it.
 (function () {
   "use strict";
   const form = document.querySelector("form");
@@ -6,12 +6,12 @@
   const fields = form ? form.querySelector("fieldset") : null;
   let pressed = null;
 
-  function tell(eventType, data) {
+  function post(eventType, data) {
     window.parent.postMessage(JSON.stringify({ eventType, data }), "*");
   }
 
   function resize() {
-    tell("resize", document.documentElement.scrollHeight);
+    post("resize", document.documentElement.scrollHeight);
   }
 
   function show(text, isGood) {
@@ -29,8 +29,8 @@
       .then((answer) => answer.json())
       .then((outcome) => {
         fields.disabled = outcome.result === "completed";
-        if (outcome.result === "completed") tell("paymentSuccess");
-        else if (outcome.result === "cancelled") tell("paymentCancelled");
+        if (outcome.result === "completed") post("paymentSuccess");
+        else if (outcome.result === "cancelled") post("paymentCancelled");
         show(outcome.message, outcome.result === "completed");
       });
   }
@@ -60,7 +60,7 @@
     },
   };
 
-  tell("checkoutInitialized");
+  post("checkoutInitialized");
   resize();
   if (!form) return;
 
@@ -79,13 +79,13 @@
     }
     pressed = action;
     fields.disabled = true;
-    tell("payInitialized");
+    post("payInitialized");
   });
 
   for (const name of ["countryCode", "postalCode"]) {
     form.elements[name].addEventListener("change", () => {
       const address = { countryCode: form.elements.countryCode.value, postalCode: form.elements.postalCode.value };
-      tell("addressChanged", address);
+      post("addressChanged", address);
     });
   }
 })();
