@@ -115,6 +115,7 @@ def said_by_shop(folder: Path, text: str) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_the_service_charges_once_what_was_paid(tmp_path: Path) -> None:
     """Order, pay on the hosted page, ship: the webhook comes in between; a second click charges nothing more.
 
@@ -130,6 +131,7 @@ def test_the_service_charges_once_what_was_paid(tmp_path: Path) -> None:
         assert ship(shop, payment_id).json()["charged"] == first
 
 
+@pytest.mark.slow
 def test_the_service_shows_what_went_wrong(tmp_path: Path) -> None:
     """Run by a plain uvicorn without any logging set up, a handler that raises shows its traceback."""
     code = printed("shop.py").replace(
@@ -145,6 +147,7 @@ def test_the_service_shows_what_went_wrong(tmp_path: Path) -> None:
         assert shop.post(f"/orders/{payment_id}/ship").status_code == 409
 
 
+@pytest.mark.slow
 def test_the_service_with_an_inbox(tmp_path: Path) -> None:
     """One lifespan opens the client and the receiver, so that a handler gets the payment as it is now."""
     with running_shop(tmp_path, with_inbox(printed("shop.py"))) as shop:

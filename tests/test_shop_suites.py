@@ -13,7 +13,7 @@ import pytest
 from tests.test_readme import printed
 from tests.test_testing import PATIENCE, run_pytest
 
-pytestmark = pytest.mark.timeout(3 * PATIENCE)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * PATIENCE)]
 
 MORE = """
 

@@ -17,6 +17,8 @@ from nexi_async.testing import nexi_emulator, nexi_receiver, nexi_seed, nexi_web
 from nexi_async.webhooks import CheckoutCompleted, CollectingReceiver, WebhookReceiver, deliveries
 from nexi_async.webhooks._senders import SENDERS, AcceptedSender
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
 
 PATIENCE = 150.0

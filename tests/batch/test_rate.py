@@ -114,6 +114,7 @@ async def charge(
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_the_rate_holds_in_every_window(
     tmp_path_factory: pytest.TempPathFactory,
     backend: str,

@@ -24,6 +24,8 @@ from nexi_async._cli.batch_progress import showing_progress
 from nexi_async.batch import JobState, Progress
 from tests.batch.processes import EmulatorProcess, begin, running_emulator
 
+pytestmark = pytest.mark.slow
+
 HEADER = "reference,subscription_id,currency,amount,name,tax_rate\n"
 
 

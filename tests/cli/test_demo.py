@@ -12,6 +12,7 @@ from nexi_async._cli.app import app
 from tests.cli.test_main import run
 
 
+@pytest.mark.slow
 def test_the_sample_ends_in_agreement() -> None:
     """All 25 orders and a few subscriptions over real sockets, within seconds: status 0 and a whole table."""
     result = run("demo", "--subscriptions", "4")
@@ -23,6 +24,7 @@ def test_the_sample_ends_in_agreement() -> None:
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_every_bad_line_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
     """A file with bad lines is refused with status 2, before any server starts."""
     file = tmp_path / "orders.jsonl"

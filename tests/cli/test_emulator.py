@@ -14,6 +14,8 @@ import pytest
 
 from tests.cli.test_main import COMMAND, run
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:

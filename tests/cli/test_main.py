@@ -10,6 +10,8 @@ import pytest
 
 from nexi_async import _cli as cli
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-c", "from nexi_async._cli import main; main()"]
 
 

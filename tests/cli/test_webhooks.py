@@ -21,6 +21,8 @@ from nexi_async._cli.usage_errors import telling_faults
 from nexi_async.webhooks import Event, SQLInbox, StoredEvent, deliveries, parse_event
 from tests.cli.test_main import COMMAND, run
 
+pytestmark = pytest.mark.slow
+
 SECRET = "Kq7ZtB9fRw4LmXc2"
 
 

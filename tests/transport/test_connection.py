@@ -35,7 +35,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 QUICK = Timeouts(write=0.1, read=0.1)
 PATIENT = Timeouts(write=5.0, read=5.0)
 
-REQUESTS = pytest.mark.parametrize("request_bytes", [SMALL, LARGE], ids=["small", "large"])
+REQUESTS = pytest.mark.parametrize(
+    "request_bytes", [pytest.param(SMALL, id="small"), pytest.param(LARGE, id="large", marks=pytest.mark.slow)]
+)
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 Handle = Callable[[Line], Awaitable[None]]
 

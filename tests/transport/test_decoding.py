@@ -133,6 +133,7 @@ async def explode(stream: ByteStream, status: str) -> None:
 
 
 @pytest.mark.parametrize("implementation", ["ours", "httpx"])
+@pytest.mark.slow
 async def test_bomb(implementation: str) -> None:
     """A megabyte that expands to a gigabyte is given up at the limit; that the charge has happened is told."""
     transport = httpx.AsyncHTTPTransport() if implementation == "httpx" else None

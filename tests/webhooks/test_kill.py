@@ -26,6 +26,8 @@ import pytest
 from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
 from tests.webhooks.support import AUTHORIZATION
 
+pytestmark = pytest.mark.slow
+
 DELIVERIES = int(os.environ.get("NEXI_KILL_DELIVERIES", "300"))
 KILLS = int(os.environ.get("NEXI_KILLS", "3"))
 CONNECTIONS = 8

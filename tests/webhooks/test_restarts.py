@@ -14,6 +14,8 @@ from nexi_async.webhooks import _worker_pool as workers
 from tests.postgres import DURABLE, controlled_server
 from tests.webhooks.support import AUTHORIZATION, deliver
 
+pytestmark = pytest.mark.slow
+
 RESTARTS = 3
 EVENTS = 60
 TIMEOUT = 60.0

@@ -20,6 +20,8 @@ import pytest
 from nexi_async.webhooks import deliveries
 from tests.webhooks.support import AUTHORIZATION
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 30.0
 HEADERS = {"Authorization": AUTHORIZATION}
 SHOP = f"""
