@@ -34,11 +34,11 @@ from nexi_async.webhooks._events import (
     UnknownEvent,
     UnreadableEvent,
 )
-from nexi_async.webhooks._handlers import Handler, PaymentHandler
 from nexi_async.webhooks._inbox import SQLInbox
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 from nexi_async.webhooks._receiver import WebhookReceiver
 from nexi_async.webhooks._refetch import TooManyFetches
+from nexi_async.webhooks._router import Handler, PaymentHandler, WebhookRouter
 from nexi_async.webhooks._stats import ErrorStats, InboxStats, ReceiverStats
 from nexi_async.webhooks._stored_events import StoredEvent
 
@@ -46,6 +46,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     # receiving
     "WebhookReceiver",
     "CollectingReceiver",
+    "WebhookRouter",
     "Handler",
     "PaymentHandler",
     "TooManyFetches",

@@ -6,10 +6,10 @@ import functools
 import logging
 
 from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnreadableEvent
-from nexi_async.webhooks._handlers import Handlers, Registered
 from nexi_async.webhooks._isolation import run_limited
 from nexi_async.webhooks._log_fields import facts, logger
 from nexi_async.webhooks._refetch import PaymentFetcher
+from nexi_async.webhooks._router import Registered, WebhookRouter
 from nexi_async.webhooks._stats import Counters
 from nexi_async.webhooks._stored_events import PermanentFailure
 
@@ -32,8 +32,10 @@ class Unreadable(PermanentFailure, NoHandler):
 class Dispatcher:
     """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
 
-    def __init__(self, handlers: Handlers, refetch: PaymentFetcher | None, counters: Counters, timeout: float) -> None:
-        self._handlers = handlers
+    def __init__(
+        self, router: WebhookRouter, refetch: PaymentFetcher | None, counters: Counters, timeout: float
+    ) -> None:
+        self._router = router
         self._refetch = refetch
         self._counters = counters
         self._timeout = timeout
@@ -68,7 +70,7 @@ class Dispatcher:
             logger.info("handled %s of payment %s", event.name, event.payment_id, extra=extra)
 
     def _handler_of(self, event: Event) -> Registered | None:
-        return self._handlers.find(UNREADABLE if isinstance(event, UnreadableEvent) else event.name)
+        return self._router.find(UNREADABLE if isinstance(event, UnreadableEvent) else event.name)
 
     async def _call(self, event: Event, received: float) -> None:
         registered = self._handler_of(event)

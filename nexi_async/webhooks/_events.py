@@ -132,20 +132,12 @@ class CheckoutCompleted(PaymentEvent):
 
 
 @attrs.frozen(kw_only=True)
-class ReservationCreated(PaymentEvent):
-    """The amount is reserved: the rich variant, with card and shopper.
+class _Reservation(PaymentEvent):
+    """What both generations of a reservation have."""
 
-    Every source has amount, method and type; the official PHP SDK reads the reservation's id as optional.
-    """
-
-    name: ClassVar[str] = "payment.reservation.created"
     amount: Money
     payment_method: PaymentMethod
     payment_type: PaymentType
-    reserve_id: str | None = None
-    consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
-    card_details: WebhookCard | None = None
-    reservation_reference: str | None = None
     my_reference: str | None = None
     reconciliation_reference: str | None = None
     payment_account_reference: str | None = None
@@ -153,7 +145,21 @@ class ReservationCreated(PaymentEvent):
 
 
 @attrs.frozen(kw_only=True)
-class ReservationCreatedV2(PaymentEvent):
+class ReservationCreated(_Reservation):
+    """The amount is reserved: the rich variant, with card and shopper.
+
+    Every source has amount, method and type; the official PHP SDK reads the reservation's id as optional.
+    """
+
+    name: ClassVar[str] = "payment.reservation.created"
+    reserve_id: str | None = None
+    consumer: WebhookConsumer | None = attrs.field(default=None, repr=False)
+    card_details: WebhookCard | None = None
+    reservation_reference: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReservationCreatedV2(_Reservation):
     """The amount is reserved: the slim variant; its `id` is the reservation's.
 
     Every source has amount, method and type.
@@ -163,14 +169,7 @@ class ReservationCreatedV2(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.reservation.created.v2"
-    amount: Money
-    payment_method: PaymentMethod
-    payment_type: PaymentType
     subscription_id: str | None = None
-    my_reference: str | None = None
-    reconciliation_reference: str | None = None
-    payment_account_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -191,7 +190,19 @@ class ReservationFailed(PaymentEvent):
 
 
 @attrs.frozen(kw_only=True)
-class ChargeCreated(PaymentEvent):
+class _Charge(PaymentEvent):
+    """What the four events of a charge have."""
+
+    amount: Money
+    charge_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    reconciliation_reference: str | None = None
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChargeCreated(_Charge):
     """A charge succeeded: the variant with invoice and reservation.
 
     Every source has amount and charge.
@@ -203,18 +214,12 @@ class ChargeCreated(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.charge.created"
-    amount: Money
-    charge_id: str
     invoice_details: WebhookInvoice | None = None
-    order_items: tuple[OrderItem, ...] = ()
     reservation_id: str | None = None
-    reconciliation_reference: str | None = None
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class ChargeCreatedV2(PaymentEvent):
+class ChargeCreatedV2(_Charge):
     """A charge succeeded: the variant with method and subscription, sent for subscription charges too.
 
     Every source has amount, charge, method and type.
@@ -226,19 +231,13 @@ class ChargeCreatedV2(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.charge.created.v2"
-    amount: Money
-    charge_id: str
     payment_method: PaymentMethod
     payment_type: PaymentType
     subscription_id: str | None = None
-    order_items: tuple[OrderItem, ...] = ()
-    reconciliation_reference: str | None = None
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class ChargeFailed(PaymentEvent):
+class ChargeFailed(_Charge):
     """A charge failed: the variant with invoice and reservation.
 
     Every source has amount, charge and error.
@@ -249,19 +248,13 @@ class ChargeFailed(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.charge.failed"
-    amount: Money
-    charge_id: str
     error: EventError
     invoice_details: WebhookInvoice | None = None
-    order_items: tuple[OrderItem, ...] = ()
     reservation_id: str | None = None
-    reconciliation_reference: str | None = None
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class ChargeFailedV2(PaymentEvent):
+class ChargeFailedV2(_Charge):
     """A charge failed: the variant with method and subscription.
 
     Its only source, the official reference, has amount, charge and error.
@@ -272,23 +265,27 @@ class ChargeFailedV2(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.charge.failed.v2"
-    amount: Money
-    charge_id: str
     error: EventError
     payment_method: PaymentMethod | None = None
     payment_type: PaymentType | None = None
     subscription_id: str | None = None
-    order_items: tuple[OrderItem, ...] = ()
-    reconciliation_reference: str | None = None
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 # --- refunds -------------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
-class RefundInitiated(PaymentEvent):
+class _InitiatedRefund(PaymentEvent):
+    """What both generations of an accepted refund have."""
+
+    amount: Money
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundInitiated(_InitiatedRefund):
     """A refund was accepted; the money is back with `RefundCompleted` only.
 
     Every source has amount, refund and charge.
@@ -298,16 +295,12 @@ class RefundInitiated(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.refund.initiated"
-    amount: Money
     refund_id: str
     charge_id: str
-    order_items: tuple[OrderItem, ...] = ()
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class RefundInitiatedV2(PaymentEvent):
+class RefundInitiatedV2(_InitiatedRefund):
     """A refund was accepted; the money is back with `RefundCompleted` only.
 
     Every source has the amount. Recorded deliveries and the official reference have refund and charge; the official PHP
@@ -321,59 +314,52 @@ class RefundInitiatedV2(PaymentEvent):
     """
 
     name: ClassVar[str] = "payment.refund.initiated.v2"
-    amount: Money
     refund_id: str | None = None
     charge_id: str | None = None
-    order_items: tuple[OrderItem, ...] = ()
-    my_reference: str | None = None
     reconciliation_reference: str | None = None
-    surcharge_amount: int | None = None
     executed: datetime | None = None
     payment_action_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
-class RefundCompleted(PaymentEvent):
+class _FinishedRefund(PaymentEvent):
+    """What a refund has that succeeded or failed."""
+
+    amount: Money
+    refund_id: str
+    invoice_details: WebhookInvoice | None = None
+    reconciliation_reference: str | None = None
+    surcharge_amount: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundCompleted(_FinishedRefund):
     """The money is on its way back; the charge is found through the refund.
 
     Every source has amount and refund.
     """
 
     name: ClassVar[str] = "payment.refund.completed"
-    amount: Money
-    refund_id: str
-    invoice_details: WebhookInvoice | None = None
-    reconciliation_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class RefundFailed(PaymentEvent):
+class RefundFailed(_FinishedRefund):
     """A refund did not go through; the money has not moved.
 
     Every source has amount, refund and error.
     """
 
     name: ClassVar[str] = "payment.refund.failed"
-    amount: Money
-    refund_id: str
     error: EventError
-    invoice_details: WebhookInvoice | None = None
-    reconciliation_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 # --- cancels -------------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
-class CancelCreated(PaymentEvent):
-    """The reservation was released.
+class _Cancel(PaymentEvent):
+    """What a cancel has that succeeded or failed."""
 
-    Every source has the amount and the cancel's id.
-    """
-
-    name: ClassVar[str] = "payment.cancel.created"
     amount: Money
     cancel_id: str
     order_items: tuple[OrderItem, ...] = ()
@@ -382,19 +368,24 @@ class CancelCreated(PaymentEvent):
 
 
 @attrs.frozen(kw_only=True)
-class CancelFailed(PaymentEvent):
+class CancelCreated(_Cancel):
+    """The reservation was released.
+
+    Every source has the amount and the cancel's id.
+    """
+
+    name: ClassVar[str] = "payment.cancel.created"
+
+
+@attrs.frozen(kw_only=True)
+class CancelFailed(_Cancel):
     """The reservation could not be released.
 
     Every source has the amount, the cancel's id and the error.
     """
 
     name: ClassVar[str] = "payment.cancel.failed"
-    amount: Money
-    cancel_id: str
     error: EventError
-    order_items: tuple[OrderItem, ...] = ()
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 # --- what this package has no class for, or can't read as one ------------------------------------------------------

@@ -25,7 +25,6 @@ from nexi_async.webhooks._authentication import AuthorizationOf, Networks, Trust
 from nexi_async.webhooks._body import ClientDisconnected
 from nexi_async.webhooks._dispatcher import Dispatcher
 from nexi_async.webhooks._events import Event, UnreadableEvent
-from nexi_async.webhooks._handlers import Handler, Handlers
 from nexi_async.webhooks._inbox import SQLInbox
 from nexi_async.webhooks._log_fields import facts, flush, logger
 from nexi_async.webhooks._parsing import parse_event
@@ -33,6 +32,7 @@ from nexi_async.webhooks._recent_events import HandledEvents
 from nexi_async.webhooks._refetch import PaymentFetcher, Retrieve
 from nexi_async.webhooks._request_validation import RequestValidation
 from nexi_async.webhooks._responses import Refused, Response
+from nexi_async.webhooks._router import Handler, WebhookRouter
 from nexi_async.webhooks._stats import Counters, MetricsApp, ReceiverStats
 from nexi_async.webhooks._stored_events import StoredEvent
 
@@ -48,7 +48,7 @@ class WebhookReceiver:
 
         receiver = WebhookReceiver(environment="live", authorization=["current", "previous"])
 
-        @receiver.on("payment.reservation.failed")
+        @receiver.on(ReservationFailed)
         async def retry_later(event: ReservationFailed) -> None: ...
 
         app.mount("/nexi", receiver)  # POST https://shop.example/nexi/webhooks, or any other path below /nexi/
@@ -115,16 +115,18 @@ class WebhookReceiver:
             max_body=max_body,
             counters=self._counters,
         )
-        self._handlers = handlers = Handlers(fallback, payments=refetch is not None)
+        self._router = router = WebhookRouter(fallback, can_fetch=refetch is not None)
         self._now = time.monotonic if inbox is None else inbox.now
         fetch = PaymentFetcher(refetch, self._now) if refetch else None
-        self._dispatcher = Dispatcher(handlers, fetch, self._counters, handler_timeout)
+        self._dispatcher = Dispatcher(router, fetch, self._counters, handler_timeout)
         self._inbox = inbox
         self._handled = HandledEvents()
         self._stack = AsyncExitStack()
         self._is_running = False
-        self.on = handlers.on
+        self.on = router.on
         """Registers a handler for an event, as a decorator."""
+        self.include = router.include
+        """Takes over the handlers of a `WebhookRouter`."""
         self.metrics = MetricsApp(self.stats)
         """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`."""
 
@@ -149,7 +151,7 @@ class WebhookReceiver:
         """
         if self._is_running:
             raise RuntimeError("the receiver is running already: enter it once, by its lifespan or by async with")
-        if self._handlers.is_empty:
+        if self._router.is_empty:
             logger.warning(NO_HANDLERS)
         async with AsyncExitStack() as stack:
             if self._inbox is not None:
@@ -171,7 +173,7 @@ class WebhookReceiver:
         `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for what is handled, no more and no
         less.
         """
-        return self._handlers.names
+        return self._router.names
 
     @asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:

@@ -23,6 +23,7 @@ from nexi_async.webhooks import (
     UnknownEvent,
     UnreadableEvent,
     WebhookReceiver,
+    WebhookRouter,
     deliveries,
     parse_event,
 )
@@ -43,6 +44,25 @@ async def retry_later(event: ReservationFailed) -> None:
 @receiver.on("payment.charge.failed")
 @receiver.on("payment.charge.failed.v2")
 async def both_generations(event: ChargeFailed | ChargeFailedV2) -> None: ...
+
+
+@receiver.on(ChargeFailed)
+@receiver.on(ChargeFailedV2)
+async def both_classes(event: ChargeFailed | ChargeFailedV2) -> None: ...
+
+
+@receiver.on(CancelCreated)  # type: ignore[type-var]
+async def class_of_another_event(event: CheckoutCompleted) -> None: ...
+
+
+router = WebhookRouter(fallback=anything)
+
+
+@router.on(RefundCompleted)
+async def refunded(event: RefundCompleted, payment: Payment) -> None: ...
+
+
+receiver.include(router)
 
 
 @receiver.on("payment.created")
