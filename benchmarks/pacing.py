@@ -20,6 +20,7 @@ import httpx
 from benchmarks.contenders import ORDER, SUBSCRIPTION
 from nexi_async import AsyncCheckout
 from nexi_async.batch import BatchCharger, ChargeJob, Ledger, Scope
+from nexi_async.batch._ledger.ledger import job_queue_of
 
 SECONDS, LATE_SECONDS, LATE_SHARE = 0.3, 1.0, 0.3
 IN_DOUBT = 500
@@ -57,9 +58,9 @@ async def _planned(jobs: int, in_doubt: int) -> AsyncIterator[Ledger]:
             await ledger.plan(
                 "r", (ChargeJob(reference=str(n), subscription_id=SUBSCRIPTION, order=ORDER) for n in range(jobs))
             )
-            run = await ledger.bind("r", "individual")
+            run = await job_queue_of(ledger).bind("r", "individual")
             if in_doubt:
-                await ledger.claim(run, scope=Scope(), after=0, most=in_doubt, owner="the dead")
+                await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=in_doubt, owner="the dead")
             yield ledger
 
 

@@ -18,7 +18,7 @@ from nexi_async._resources.pages import Poll
 from nexi_async.batch._flow_control import CircuitBreaker
 from nexi_async.batch._ledger.bulks import Bulk
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
-from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 from nexi_async.batch._single_charge import TAKEN_OVER, Group, find_subscription, unfound
@@ -26,11 +26,12 @@ from nexi_async.batch._stop_signal import StopSignal
 from nexi_async.batch._worker_pool import RELEASE_TIMEOUT_SECONDS
 from nexi_async.reference.states import BulkItemStatus
 
-__all__ = ["BulkWorkerPool"]
+__all__ = ["MAX_JOBS_UNDER_WAY", "BulkWorkerPool"]
 
 BULK_SIZE = 500
 """How many jobs one request has, at most."""
 CONCURRENT_BULKS = 4
+MAX_JOBS_UNDER_WAY = BULK_SIZE * CONCURRENT_BULKS
 LEASE_SECONDS = 15.0
 """For how long nobody else bulks the jobs of the run when its charger was not heard of."""
 MAX_LEASE_CHECKS = 20
@@ -42,17 +43,17 @@ class BulkWorkerPool:
 
     Args:
         checkout: the client.
-        ledger: where jobs are taken from.
+        queue: where jobs are claimed.
         breaker: learns from how charges end.
         stop_signal: says when to begin no more.
         poll: how patiently to wait for a bulk.
     """
 
     def __init__(
-        self, checkout: AsyncCheckout, ledger: Ledger, breaker: CircuitBreaker, stop_signal: StopSignal, *, poll: Poll
+        self, checkout: AsyncCheckout, queue: JobQueue, breaker: CircuitBreaker, stop_signal: StopSignal, *, poll: Poll
     ) -> None:
         self._checkout = checkout
-        self._ledger = ledger
+        self._queue = queue
         self._breaker = breaker
         self._stop_signal = stop_signal
         self._poll = poll
@@ -80,7 +81,7 @@ class BulkWorkerPool:
         finally:
             with anyio.move_on_after(RELEASE_TIMEOUT_SECONDS, shield=True):
                 await self._release()
-                await self._ledger.end_bulk_lease(self._run, self._owner)
+                await self._queue.end_bulk_lease(self._run, self._owner)
         return self._after_bulk is None and self._after_job is None
 
     async def _work_together(self) -> None:
@@ -91,7 +92,7 @@ class BulkWorkerPool:
     async def _wait_for_lease(self) -> None:
         """Wait for the end of a lease that its holder may have died with; whoever lives makes it longer meanwhile."""
         for _ in range(MAX_LEASE_CHECKS):
-            if await self._ledger.lease_bulks(self._run, self._owner, LEASE_SECONDS):
+            if await self._queue.lease_bulks(self._run, self._owner, LEASE_SECONDS):
                 return
             await self._stop_signal.sleep(2 * LEASE_SECONDS / MAX_LEASE_CHECKS)
             if self._stop_signal.is_set:
@@ -101,7 +102,7 @@ class BulkWorkerPool:
     async def _keep_lease(self) -> None:
         while True:
             await anyio.sleep(LEASE_SECONDS / 3)
-            if not await self._ledger.lease_bulks(self._run, self._owner, LEASE_SECONDS):
+            if not await self._queue.lease_bulks(self._run, self._owner, LEASE_SECONDS):
                 raise self._in_use()
 
     def _in_use(self) -> InvalidRequest:
@@ -112,7 +113,7 @@ class BulkWorkerPool:
         if self._bulks:
             bulks, self._bulks = self._bulks, deque()
             self._after_bulk = min(bulk.number for bulk in bulks) - 1
-            await self._ledger.release([job for bulk in bulks for job in bulk.jobs], self._owner)
+            await self._queue.release([job for bulk in bulks for job in bulk.jobs], self._owner)
 
     async def _work(self) -> None:
         while (bulk := await self._next()) is not None:
@@ -121,7 +122,7 @@ class BulkWorkerPool:
     async def _next(self) -> Bulk | None:
         async with self._turn:
             while not self._stop_signal.is_set:
-                await self._ledger.outage.wait_until_over()
+                await self._queue.outage.wait_until_over()
                 if self._bulks:
                     return self._bulks.popleft()
                 if self._after_bulk is not None:
@@ -133,30 +134,30 @@ class BulkWorkerPool:
         return None
 
     async def _take_left(self) -> None:
-        bulk = await self._ledger.take_open_bulk(self._run, after=self._after_bulk or 0, owner=self._owner)
+        bulk = await self._queue.claim_open_bulk(self._run, after=self._after_bulk or 0, owner=self._owner)
         self._after_bulk = None if bulk is None else bulk.number
         if bulk is not None:
             self._bulks.append(bulk)
 
     async def _take_new(self) -> None:
         await self._result_writer.wait_for_room()
-        jobs = await self._ledger.claim(
+        jobs = await self._queue.claim(
             self._run,
             scope=self._scope,
             after=self._after_job or 0,
-            most=BULK_SIZE,
+            limit=BULK_SIZE,
             owner=self._owner,
             in_bulk=False,
         )
         self._after_job = jobs[-1].number if jobs else None
         found = [job for job in [await self._find(job) for job in jobs] if job is not None]
         for kind, bulk in _bulks(found):
-            self._bulks.append(await self._ledger.begin_bulk(self._run, kind, bulk))
+            self._bulks.append(await self._queue.create_bulk(self._run, kind, bulk))
 
     async def _find(self, job: ClaimedJob) -> ClaimedJob | None:
         """The job with its subscription; None if that can't be found."""
         try:
-            return await find_subscription(self._checkout, self._ledger, job)
+            return await find_subscription(self._checkout, self._queue, job)
         except NexiError as error:
             # it is in no bulk, so nothing of it was ever sent
             self._put(job, unfound(attrs.evolve(job, previous_state=JobState.PLANNED), error))
@@ -185,10 +186,10 @@ class BulkWorkerPool:
 
     async def _reason_not_to_send(self, bulk: Bulk) -> JobOutcome | None:
         """What becomes of the jobs of a bulk that must not be sent: it is somebody else's, or too old."""
-        claimed = await self._ledger.confirm(bulk.jobs)
+        claimed = await self._queue.confirm_claims(bulk.jobs)
         if claimed is None:
             return TAKEN_OVER
-        if all(map(self._ledger.may_send, claimed)):
+        if all(map(self._queue.may_send, claimed)):
             return None
         return JobOutcome.for_review(f"in the bulk run {bulk.external_id}", min(job.sent_at for job in claimed))
 
@@ -215,14 +216,14 @@ class BulkWorkerPool:
             external_bulk_charge_id=bulk.external_id,
             notifications=requests[0][1].notifications,
         )
-        await self._ledger.accept_bulk(bulk, receipt.bulk_id)
+        await self._queue.save_bulk_id(bulk, receipt.bulk_id)
         return receipt.bulk_id
 
     def _group(self, kind: KindName) -> Group:
         return self._checkout.subscriptions if kind == "scheduled" else self._checkout.unscheduled_subscriptions
 
     def _put(self, job: ClaimedJob, outcome: JobOutcome) -> None:
-        self._breaker.note(outcome)
+        self._breaker.record(outcome)
         self._result_writer.add(job, outcome)
 
 

@@ -27,10 +27,10 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest
 from nexi_async._resources.pages import Poll
-from nexi_async.batch._bulk_worker_pool import BulkWorkerPool
+from nexi_async.batch._bulk_worker_pool import MAX_JOBS_UNDER_WAY, BulkWorkerPool
 from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
 from nexi_async.batch._ledger.claims import Scope
-from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._ledger.ledger import Ledger, job_queue_of
 from nexi_async.batch._progress import Progress
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._run_execution import MAX_PASSES, RunExecution
@@ -111,28 +111,29 @@ class BatchCharger:
             InvalidRequest: a limit is not possible.
         """
         _check_limits(concurrency, rate, strategy, scope)
-        self._ledger = ledger
+        self._queue = job_queue_of(ledger)
         self._run_name = run
         self._scope = scope or Scope()
         self._on_progress = on_progress
         self._now = now
         self._sleep = sleep
         self._stop_signal = StopSignal(sleep)
-        self._breaker = CircuitBreaker(self._stop_signal.set)
+        under_way = concurrency if strategy == "individual" else MAX_JOBS_UNDER_WAY
+        self._breaker = CircuitBreaker(self._stop_signal.set, concurrency=under_way, now=now)
         self._rate = RateLimiter(rate)
         self._strategy = strategy
         self._workers = (
             WorkerPool(
                 checkout,
-                ledger,
+                self._queue,
                 self._breaker,
                 self._stop_signal,
-                pace=ConcurrencyLimiter(concurrency),
+                limiter=ConcurrencyLimiter(concurrency),
                 rate=self._rate,
                 now=now,
             )
             if strategy == "individual"
-            else BulkWorkerPool(checkout, ledger, self._breaker, self._stop_signal, poll=poll or Poll())
+            else BulkWorkerPool(checkout, self._queue, self._breaker, self._stop_signal, poll=poll or Poll())
         )
         self._block: AbstractAsyncContextManager[AsyncIterator[JobResult]] | None = None
 
@@ -175,7 +176,7 @@ class BatchCharger:
 
     def _begin(self, scope: Scope, *, passes: int) -> RunExecution:
         return RunExecution(
-            self._ledger,
+            self._queue,
             self._workers,
             self._stop_signal,
             owner=uuid4().hex,

@@ -17,7 +17,7 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError, StorageUnavailable
 from nexi_async.batch._charger import BatchCharger
 from nexi_async.batch._ledger.claims import Run, Scope
-from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._ledger.ledger import Ledger, job_queue_of
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._run_execution import MAX_PASSES
 
@@ -81,7 +81,7 @@ class ShardWorker:
     ) -> None:
         if not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
             raise InvalidRequest([("ledger", "must be on PostgreSQL for several machines: postgresql://...")])
-        self._ledger = ledger
+        self._job_queue = job_queue_of(ledger)
         self._conninfo = "postgresql" + url[url.index(":") :]
         self._run_name = run
         self._queue = f"nexi_batch:{run}"
@@ -113,15 +113,15 @@ class ShardWorker:
             StorageUnavailable: the database went away and did not come back.
             NexiError: the API refuses the key.
         """
-        run = await self._ledger.bind(self._run_name, "individual")
-        await self._ledger.apply_schema(SchemaManager.get_schema())
+        run = await self._job_queue.bind(self._run_name, "individual")
+        await self._job_queue.apply_schema(SchemaManager.get_schema())
         for _ in range(MAX_RECONNECTS):
             try:
                 await self._work_connected(run)
                 break
             except* (ConnectorException, psycopg.Error, PoolTimeout) as lost:
                 failure = str(lost.exceptions[0])
-            await self._ledger.open_shards(run, SHARD_SIZE)  # waits until the database is back
+            await self._job_queue.open_shards(run, SHARD_SIZE)  # waits until the database is back
         else:
             raise StorageUnavailable(f"the queue of shards can't be used: {failure}")
         if self._failure is not None:
@@ -135,12 +135,12 @@ class ShardWorker:
 
     async def _work_until_no_progress(self, app: App, run: Run) -> None:
         """Hand out and charge shards, until there are none or nobody gets any further with them."""
-        left, rounds = await self._ledger.count_open(run, Scope()), 0
+        left, rounds = await self._job_queue.count_open(run, Scope()), 0
         while not self._is_ending() and rounds < MAX_PASSES:
             if not await self._enqueue_shards(app, run):
                 return
             await self._drain_queue(app)
-            before, left = left, await self._ledger.count_open(run, Scope())
+            before, left = left, await self._job_queue.count_open(run, Scope())
             is_stuck = left == before and not await self._others_are_working(app)
             rounds = rounds + 1 if is_stuck else 0
             if not self._is_ending() and rounds < MAX_PASSES:
@@ -156,7 +156,7 @@ class ShardWorker:
 
     async def _enqueue_shards(self, app: App, run: Run) -> bool:
         """Queue the shards that nobody has; returns whether there are any to be charged at all."""
-        shards = await self._ledger.open_shards(run, SHARD_SIZE)
+        shards = await self._job_queue.open_shards(run, SHARD_SIZE)
         taken = {job.lock for status in ("todo", "doing") for job in await self._shards_in_queue(app, status)}
         for shard in shards:
             name = f"{self._run_name}:{shard.first}"

@@ -33,6 +33,11 @@ MIN_IMPROVEMENT = 0.9
 """What has to come of a smaller limit for it to go on shrinking."""
 
 MIN_FAILURES = 50
+"""How many charges in a row have to fail at least before a run is stopped."""
+FAILURE_SECONDS = 30.0
+"""For how long they have to fail, unless they are very many."""
+FAILURES_PER_SLOT = 10
+"""So many failures for each charge that may be under way are very many, however fast they came."""
 
 
 class LatencyMonitor:
@@ -43,7 +48,7 @@ class LatencyMonitor:
         self._usual: float | None = None
         self._slow: float | None = None
 
-    def note(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """Take in one answer."""
         self._sample.append(seconds)
 
@@ -84,7 +89,7 @@ class ConcurrencyLimiter:
         self._monitors: dict[str, LatencyMonitor] = {}
         self._begin_window()
 
-    def note(self, seconds: float, *, kind: str | None, is_overloaded: bool) -> None:
+    def record(self, seconds: float, *, kind: str | None, is_overloaded: bool) -> None:
         """Take in how a charge went.
 
         Args:
@@ -98,7 +103,7 @@ class ConcurrencyLimiter:
         self._calls += 1
         self._overloaded += is_overloaded
         if kind is not None and not is_overloaded:
-            self._monitors.setdefault(kind, LatencyMonitor()).note(seconds)
+            self._monitors.setdefault(kind, LatencyMonitor()).record(seconds)
         if self._calls >= max(self.limit, MIN_WINDOW):
             self._judge()
             self._begin_window()
@@ -149,32 +154,48 @@ class RateLimiter:
             return 0.0
         return max(0.0, self._last + 1 / self.per_second - now)
 
-    def begin(self, now: float) -> None:
+    def record_start(self, now: float) -> None:
         """One begins now."""
         self._last = now
 
 
 class CircuitBreaker:
-    """Ends a run: the API refuses the key, nothing but trouble comes back, or it was asked to stop.
+    """Stops a run: the API refuses the key, nothing but failures comes back, or it was asked to stop.
+
+    A short failure of the network or the API hits all charges under way at once, and perhaps those that take their
+    places. So it takes 50 failures in a row that last 30 seconds, or ten times as many as may be under way.
 
     Args:
-        on_open: told when it opens.
+        on_open: called when it opens.
+        concurrency: how many charges may be under way.
+        now: seconds from any fixed point.
     """
 
-    def __init__(self, on_open: Callable[[], None]) -> None:
+    def __init__(self, on_open: Callable[[], None], *, concurrency: int, now: Callable[[], float]) -> None:
         self._on_open = on_open
-        self._in_a_row = 0
+        self._now = now
+        self._max_failures = max(MIN_FAILURES, FAILURES_PER_SLOT * concurrency)
+        self._failures = 0
+        self._failing_since = 0.0
         self.reason: str | None = None
         self.error: NexiError | None = None
 
-    def note(self, outcome: JobOutcome) -> None:
+    def record(self, outcome: JobOutcome) -> None:
         """Take in how a charge ended."""
-        self._in_a_row = self._in_a_row + 1 if outcome.is_api_failure else 0
         if outcome.refused_for_all is not None:
             self.error = outcome.refused_for_all
             self.open(f"the API refuses the key: {outcome.refused_for_all}")
-        elif self._in_a_row >= MIN_FAILURES:
-            self.open(f"{self._in_a_row} charges in a row came to nothing, the last: {outcome.error}")
+        elif not outcome.is_api_failure:
+            self._failures = 0
+        else:
+            self._failing_since = self._failing_since if self._failures else self._now()
+            self._failures += 1
+            if self._is_outage():
+                self.open(f"{self._failures} charges in a row failed, the last: {outcome.error}")
+
+    def _is_outage(self) -> bool:
+        has_lasted = self._now() - self._failing_since >= FAILURE_SECONDS
+        return self._failures >= self._max_failures or (has_lasted and self._failures >= MIN_FAILURES)
 
     def open(self, reason: str) -> None:
         """Begin no more charges; the first reason is kept."""

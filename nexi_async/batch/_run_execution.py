@@ -9,7 +9,7 @@ import anyio
 from anyio import create_task_group
 
 from nexi_async.batch._ledger.claims import Run, Scope
-from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._progress import Progress, ProgressMeter
 from nexi_async.batch._result_writer import Done, ResultWriter
 from nexi_async.batch._results import JobResult
@@ -40,7 +40,7 @@ class RunExecution:
     """One charging of a run, which can be interrupted and gone on with.
 
     Args:
-        ledger: where the run was planned.
+        queue: where jobs are claimed and recorded.
         workers: who charge.
         stop_signal: closed while nothing more is to be begun.
         owner: in whose name jobs are taken.
@@ -55,7 +55,7 @@ class RunExecution:
 
     def __init__(
         self,
-        ledger: Ledger,
+        queue: JobQueue,
         workers: Workers,
         stop_signal: StopSignal,
         *,
@@ -68,7 +68,7 @@ class RunExecution:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._ledger = ledger
+        self._queue = queue
         self._workers = workers
         self._stop_signal = stop_signal
         self._owner = owner
@@ -110,8 +110,8 @@ class RunExecution:
             await self._stop_signal.sleep(PAUSE_SECONDS * 2 ** (self._passes_ended - 1))
 
     async def _begin(self) -> Run:
-        run = await self._ledger.bind(self._run_name, self._strategy)
-        left = await self._ledger.count_open(run, self._scope)
+        run = await self._queue.bind(self._run_name, self._strategy)
+        left = await self._queue.count_open(run, self._scope)
         total = run.jobs if self._scope == Scope() else left
         self._meter = ProgressMeter(total, total - left, self._now())
         self._workers.begin(run, self._scope, self._owner)
@@ -137,7 +137,7 @@ class RunExecution:
         return is_at_end
 
     async def _write(self, group: list[Done]) -> None:
-        await self._ledger.record(group, self._owner)
+        await self._queue.record(group, self._owner)
         self._left_open += sum(outcome.state.is_open for _, outcome in group)
         if self._on_progress is not None:
             self._on_progress(self._meter.note([outcome.state for _, outcome in group], self._now()))

@@ -11,7 +11,7 @@ from nexi_async._errors import NexiError, NotFound, StorageError
 from nexi_async._models.subscription import ChargeStatus, Subscription, UnscheduledSubscription
 from nexi_async._resources.subscriptions import Subscriptions
 from nexi_async.batch._ledger.claims import ClaimedJob
-from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 
 __all__ = ["TAKEN_OVER", "Group", "charge_one", "find_subscription", "group_of", "unfound"]
@@ -21,10 +21,10 @@ TAKEN_OVER = JobOutcome(state=JobState.UNKNOWN, error="somebody else has taken t
 Group: TypeAlias = Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]
 
 
-async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: ClaimedJob) -> tuple[ClaimedJob, JobOutcome]:
+async def charge_one(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) -> tuple[ClaimedJob, JobOutcome]:
     """Charge a job; returns it, with its subscription if that had to be found, and what became of it. Never raises."""
     try:
-        job = await find_subscription(checkout, ledger, job)
+        job = await find_subscription(checkout, queue, job)
     except NexiError as error:
         return job, unfound(job, error)
     group = group_of(checkout, job)
@@ -36,7 +36,7 @@ async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: ClaimedJob) -
             return job, attrs.evolve(outcome_of(error), state=JobState.UNKNOWN)
         if status is not None and status.completed:
             return job, JobOutcome.charged(status)
-    job, unsent = await _checked(ledger, job, status)
+    job, unsent = await _checked(queue, job, status)
     if unsent is not None:
         return job, unsent
     try:
@@ -47,23 +47,23 @@ async def charge_one(checkout: AsyncCheckout, ledger: Ledger, job: ClaimedJob) -
 
 
 async def _checked(
-    ledger: Ledger, job: ClaimedJob, status: ChargeStatus | None
+    queue: JobQueue, job: ClaimedJob, status: ChargeStatus | None
 ) -> tuple[ClaimedJob, JobOutcome | None]:
     """The job right before it is sent, and what becomes of it if it must not be."""
     try:
-        claimed = await ledger.confirm([job])
+        claimed = await queue.confirm_claims([job])
     except StorageError as error:
         return job, attrs.evolve(outcome_of(error), state=job.state_if_not_sent)
     if claimed is None:
         return job, TAKEN_OVER
     (job,) = claimed
-    if ledger.may_send(job):
+    if queue.may_send(job):
         return job, None
     says = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
     return job, JobOutcome.for_review(says, job.sent_at)
 
 
-async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: ClaimedJob) -> ClaimedJob:
+async def find_subscription(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) -> ClaimedJob:
     """Look up the subscription that an external reference stands for, and keep it in the ledger before it is charged.
 
     Raises:
@@ -78,7 +78,7 @@ async def find_subscription(checkout: AsyncCheckout, ledger: Ledger, job: Claime
     except NotFound:
         unscheduled = await checkout.unscheduled_subscriptions.find(external_reference=reference)
         job = attrs.evolve(job, kind="unscheduled", subscription_id=unscheduled.unscheduled_subscription_id)
-    await ledger.note(job)
+    await queue.save_subscription(job)
     return job
 
 

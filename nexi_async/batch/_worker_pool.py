@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from nexi_async._client import AsyncCheckout
 from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
 from nexi_async.batch._ledger.claims import ClaimedJob, Run, Scope
-from nexi_async.batch._ledger.ledger import Ledger
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._single_charge import charge_one
 from nexi_async.batch._stop_signal import StopSignal
@@ -30,10 +30,10 @@ class WorkerPool:
 
     Args:
         checkout: the client.
-        ledger: where jobs are taken from.
+        queue: where jobs are claimed.
         breaker: learns from how charges end.
         stop_signal: says when to begin no more.
-        pace: how many work at once.
+        limiter: how many work at once.
         rate: how fast they begin.
         now: seconds from any fixed point.
     """
@@ -41,19 +41,19 @@ class WorkerPool:
     def __init__(
         self,
         checkout: AsyncCheckout,
-        ledger: Ledger,
+        queue: JobQueue,
         breaker: CircuitBreaker,
         stop_signal: StopSignal,
         *,
-        pace: ConcurrencyLimiter,
+        limiter: ConcurrencyLimiter,
         rate: RateLimiter,
         now: Callable[[], float],
     ) -> None:
         self._checkout = checkout
-        self._ledger = ledger
+        self._queue = queue
         self._breaker = breaker
         self._stop_signal = stop_signal
-        self._pace = pace
+        self._limiter = limiter
         self._rate = rate
         self._now = now
         self._claiming = anyio.Lock()
@@ -92,11 +92,11 @@ class WorkerPool:
         if self._taken:
             taken, self._taken = self._taken, deque()
             self._after, self._is_at_end = taken[0].number - 1, False
-            await self._ledger.release(taken, self._owner)
+            await self._queue.release(taken, self._owner)
 
     def _call_workers(self, tasks: TaskGroup) -> None:
         """Have as many as the pace allows, while there is work."""
-        while self._workers < self._pace.limit and not self._stop_signal.is_set and not self._is_exhausted:
+        while self._workers < self._limiter.limit and not self._stop_signal.is_set and not self._is_exhausted:
             self._workers += 1
             tasks.start_soon(self._work, tasks)
 
@@ -105,7 +105,7 @@ class WorkerPool:
         return self._is_at_end and not self._taken
 
     async def _work(self, tasks: TaskGroup) -> None:
-        while self._workers <= self._pace.limit:
+        while self._workers <= self._limiter.limit:
             job = await self._next()
             if job is None:
                 break
@@ -118,12 +118,12 @@ class WorkerPool:
         while not self._stop_signal.is_set and not self._is_exhausted:
             if not self._taken:
                 await self._take()
-            elif self._ledger.outage.is_active:  # what became of a charge could not be written
-                await self._ledger.outage.wait_until_over()
+            elif self._queue.outage.is_active:  # what became of a charge could not be written
+                await self._queue.outage.wait_until_over()
             elif self._rate.delay(self._now()):
                 await self._wait_for_turn()
             else:  # the turn and the job are taken in one step, so that none is counted that is not used
-                self._rate.begin(self._now())
+                self._rate.record_start(self._now())
                 return self._taken.popleft()
         return None
 
@@ -135,14 +135,14 @@ class WorkerPool:
                 await self._stop_signal.sleep(delay)
 
     async def _take(self) -> None:
-        """Take more from the ledger, where they are marked as sending from now on."""
+        """Take more from the queue, where they are marked as sending from now on."""
         async with self._claiming:
             if self._taken or self._is_at_end or self._stop_signal.is_set:
                 return
             await self._result_writer.wait_for_room()
-            most = min(MAX_CLAIM, 10 * self._pace.limit)
-            chunk = await self._ledger.claim(
-                self._run, scope=self._scope, after=self._after, most=most, owner=self._owner
+            most = min(MAX_CLAIM, 10 * self._limiter.limit)
+            chunk = await self._queue.claim(
+                self._run, scope=self._scope, after=self._after, limit=most, owner=self._owner
             )
             self._taken.extend(chunk)
             self._after = chunk[-1].number if chunk else self._after
@@ -151,9 +151,9 @@ class WorkerPool:
     async def _charge(self, job: ClaimedJob) -> None:
         """Charge one job, and learn from how it went."""
         began, kind = self._now(), _kind_of(job)
-        job, outcome = await charge_one(self._checkout, self._ledger, job)
-        self._pace.note(self._now() - began, kind=kind, is_overloaded=outcome.is_overloaded)
-        self._breaker.note(outcome)
+        job, outcome = await charge_one(self._checkout, self._queue, job)
+        self._limiter.record(self._now() - began, kind=kind, is_overloaded=outcome.is_overloaded)
+        self._breaker.record(outcome)
         self._result_writer.add(job, outcome)
 
 

@@ -11,6 +11,7 @@ import pytest
 from nexi_async import InvalidRequest, Poll, Unauthorized
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, JobState, Ledger, Scope
 from nexi_async.batch._bulk_worker_pool import BULK_SIZE
+from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.emulator import InjectedFault
 from tests.batch.support import Shop, job, no_time, order
 from tests.scripted import ScriptedAPI, answer, client
@@ -98,9 +99,10 @@ async def test_lost_answers_start_no_second_run(shop: Shop, path: str) -> None:
 async def test_breaking_off_anywhere_starts_no_second_run(shop: Shop) -> None:
     """What was in_bulk is never in_bulk again."""
     await shop.ledger.plan("r", shop.jobs(30))
-    run = await shop.ledger.bind("r", "bulk")
-    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", in_bulk=False)
-    await shop.ledger.begin_bulk(run, "scheduled", taken)  # nothing is sent before it dies
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", "bulk")
+    taken = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
+    await queue.create_bulk(run, "scheduled", taken)  # nothing is sent before it dies
     with anyio.CancelScope() as scope:
         async with charger(shop) as results:
             async for _ in results:
@@ -168,14 +170,15 @@ async def test_of_two_at_once_one_charges_and_the_other_waits_or_says_so(shop: S
 async def test_a_second_charger_says_that_another_is_at_it(shop: Shop) -> None:
     """When it has waited for longer than a dead one would hold the run; later it may go on."""
     await shop.ledger.plan("r", shop.jobs(3))
-    run = await shop.ledger.bind("r", "bulk")
-    assert await shop.ledger.lease_bulks(run, "the other", 15)
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", "bulk")
+    assert await queue.lease_bulks(run, "the other", 15)
 
     with pytest.raises(InvalidRequest, match="another charger has Nexi charge the bulks of r"):
         await charge(shop)
     assert shop.charged() == Counter()
 
-    await shop.ledger.end_bulk_lease(run, "the other")
+    await queue.end_bulk_lease(run, "the other")
     assert len(await charge(shop)) == 3
 
 
@@ -184,24 +187,25 @@ async def test_a_lease_ends_with_its_time(url: str) -> None:
     now = 1000.0
     async with Ledger.open(url, now=lambda: now) as ledger:
         await ledger.plan("r", [job("1")])
-        run = await ledger.bind("r", "bulk")
-        assert await ledger.lease_bulks(run, "first", 15)
+        run = await job_queue_of(ledger).bind("r", "bulk")
+        assert await job_queue_of(ledger).lease_bulks(run, "first", 15)
         now += 10
-        assert not await ledger.lease_bulks(run, "second", 15)
-        assert await ledger.lease_bulks(run, "first", 15)
+        assert not await job_queue_of(ledger).lease_bulks(run, "second", 15)
+        assert await job_queue_of(ledger).lease_bulks(run, "first", 15)
         now += 14
-        assert not await ledger.lease_bulks(run, "second", 15)
+        assert not await job_queue_of(ledger).lease_bulks(run, "second", 15)
         now += 2
-        assert await ledger.lease_bulks(run, "second", 15)
-        await ledger.end_bulk_lease(run, "first")
-        assert not await ledger.lease_bulks(run, "first", 15)
+        assert await job_queue_of(ledger).lease_bulks(run, "second", 15)
+        await job_queue_of(ledger).end_bulk_lease(run, "first")
+        assert not await job_queue_of(ledger).lease_bulks(run, "first", 15)
 
 
 async def test_bundling_the_same_jobs_again_gives_the_same_bundle(ledger: Ledger) -> None:
     """As when a commit was not confirmed and is done once more."""
     await ledger.plan("r", [job("1")])
-    run = await ledger.bind("r", "bulk")
-    jobs = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", in_bulk=False)
-    first = await ledger.begin_bulk(run, "scheduled", jobs)
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "bulk")
+    jobs = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
+    first = await queue.create_bulk(run, "scheduled", jobs)
 
-    assert (await ledger.begin_bulk(run, "scheduled", jobs)).number == first.number
+    assert (await queue.create_bulk(run, "scheduled", jobs)).number == first.number

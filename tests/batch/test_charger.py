@@ -25,6 +25,7 @@ from nexi_async import (
 )
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
 from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._results import JobOutcome
 from nexi_async.emulator import InjectedFault, Settings
 from tests.batch.support import Shop, job, no_time, open_shop, order
@@ -157,7 +158,10 @@ async def test_faults_charge_nobody_twice_and_forget_nobody(shop: Shop) -> None:
     await shop.charge()
 
     assert shop.charged() == Counter({f"job-{n}": 1 for n in range(80)})
-    assert await shop.ledger.count_open(await shop.ledger.bind("r", "individual"), Scope()) == 0
+    assert (
+        await job_queue_of(shop.ledger).count_open(await job_queue_of(shop.ledger).bind("r", "individual"), Scope())
+        == 0
+    )
 
 
 @given(seed=st.integers(0, 10_000), crashes=st.lists(st.integers(1, 30), max_size=4))
@@ -202,7 +206,8 @@ async def break_off(shop: Shop, *, after: int) -> None:
 async def left_sending(ledger: Ledger) -> None:
     """A job that a charger has taken before it died."""
     await ledger.plan("r", [job("1")])
-    await ledger.claim(await ledger.bind("r", "individual"), scope=Scope(), after=0, most=1, owner="the dead")
+    queue = job_queue_of(ledger)
+    await queue.claim(await queue.bind("r", "individual"), scope=Scope(), after=0, limit=1, owner="the dead")
 
 
 async def resumed(ledger: Ledger, *script: httpx.Response) -> tuple[ScriptedAPI, list[str]]:
@@ -282,8 +287,9 @@ async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
 
     assert len(results) == shop.charged().total() < 400
     assert charger.stop_reason == "it was asked to stop"
-    run = await shop.ledger.bind("r", "individual")
-    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=500, owner="x")
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", "individual")
+    left = await queue.claim(run, scope=Scope(), after=0, limit=500, owner="x")
     assert len(left) == 400 - len(results)
     assert not any(job.may_have_been_sent for job in left)
 
@@ -305,12 +311,38 @@ async def test_a_dead_api_stops_the_run(shop: Shop) -> None:
     """Nothing but trouble ends it long before everybody was tried."""
     await shop.ledger.plan("r", shop.jobs(300))
     shop.emulator.set_faults([InjectedFault(fault="status", status=500)])
-    charger = shop.charger()
+    charger = shop.charger(concurrency=5)
 
     results = [result async for result in charger]
 
     assert 50 <= len(results) < 150
-    assert "in a row came to nothing" in str(charger.stop_reason)
+    assert "charges in a row failed" in str(charger.stop_reason)
+
+
+async def test_a_short_failure_of_all_charges_under_way_does_not_stop_the_run(shop: Shop) -> None:
+    """A hundred and fifty requests in a row fail at once; a second pass charges what they left open."""
+    await shop.ledger.plan("r", shop.jobs(300))
+    transport = FailingAtFirst(150, shop)
+    async with AsyncCheckout(
+        shop.emulator.secret_key, base_url="https://api.test", transport=transport, retry=RetryPolicy(attempts=1)
+    ) as checkout:
+        charger = shop.charger(checkout=checkout, concurrency=200)
+        [result async for result in charger]
+
+    assert charger.stop_reason is None
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(300)})
+
+
+class FailingAtFirst(httpx.ASGITransport):
+    """The emulator behind a gateway that is broken for so many requests."""
+
+    def __init__(self, failures: int, shop: Shop) -> None:
+        super().__init__(app=shop.emulator)
+        self._failures = failures
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._failures -= 1
+        return answer(502) if self._failures >= 0 else await super().handle_async_request(request)
 
 
 # --- limits and progress -------------------------------------------------------------------------------------------
@@ -349,8 +381,9 @@ async def test_a_slow_run_stops_soon(shop: Shop) -> None:
                 charger.stop()
 
     assert len(charged) == 1
-    run = await shop.ledger.bind("r", "individual")
-    left = await shop.ledger.claim(run, scope=Scope(), after=0, most=100, owner="x")
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", "individual")
+    left = await queue.claim(run, scope=Scope(), after=0, limit=100, owner="x")
     assert {job.previous_state for job in left} == {JobState.PLANNED}
 
 
@@ -392,9 +425,10 @@ async def test_nothing_is_waited_for_after_the_last_pass(ledger: Ledger) -> None
 async def test_progress_is_told(shop: Shop) -> None:
     """Of the whole run, also when it is gone on with."""
     await shop.ledger.plan("r", shop.jobs(30))
-    run = await shop.ledger.bind("r", "individual")
-    done = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x")
-    await shop.ledger.record([(job, JobOutcome(state=JobState.CHARGED)) for job in done], "x")
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", "individual")
+    done = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x")
+    await queue.record([(job, JobOutcome(state=JobState.CHARGED)) for job in done], "x")
     told: list[Progress] = []
     charger = BatchCharger(shop.checkout, shop.ledger, run="r", on_progress=told.append, sleep=no_time)
     [result async for result in charger]

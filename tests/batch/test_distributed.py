@@ -13,6 +13,7 @@ from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
 from nexi_async.batch._distributed import SHARD_SIZE, ShardWorker
 from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.emulator import InjectedFault
 from tests.batch.support import Shop, job, no_time, open_shop
 
@@ -56,8 +57,9 @@ async def test_what_one_has_sent_another_asks_for(postgres_shop: Shop) -> None:
     """A shard that was handed out twice: the second takes over what the first is at, and charges nobody again."""
     shop = postgres_shop
     await shop.ledger.plan("r", shop.jobs(20))
-    run = await shop.ledger.bind("r", "individual")
-    first = await shop.ledger.claim(run, scope=Scope(), after=0, most=20, owner="first")
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", "individual")
+    first = await queue.claim(run, scope=Scope(), after=0, limit=20, owner="first")
     for claimed in first[:10]:
         await shop.checkout.subscriptions.charge(
             claimed.subscription_id or "", order=claimed.request.order, idempotency_key=claimed.key
@@ -70,12 +72,13 @@ async def test_what_one_has_sent_another_asks_for(postgres_shop: Shop) -> None:
 async def test_shards_cover_every_open_job(ledger: Ledger) -> None:
     """Each job is in exactly one, and what is done is in none."""
     await ledger.plan("r", [job(str(number)) for number in range(25)])
-    run = await ledger.bind("r", "individual")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
 
-    shards = await ledger.open_shards(run, 10)
+    shards = await queue.open_shards(run, 10)
 
     found = [
-        job.reference for shard in shards for job in await ledger.claim(run, scope=shard, after=0, most=100, owner="me")
+        job.reference for shard in shards for job in await queue.claim(run, scope=shard, after=0, limit=100, owner="me")
     ]
     assert sorted(found, key=int) == [str(number) for number in range(25)]
     assert all(shard.last - shard.first == 9 for shard in shards)

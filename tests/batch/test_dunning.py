@@ -12,6 +12,7 @@ from nexi_async.batch import BatchCharger, Dunning, JobResult, JobState, Ledger
 from nexi_async.batch._dunning import next_attempt
 from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.dunning import AT_ONCE
+from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._results import JobOutcome
 from tests.batch.support import START, Shop, job, no_time
 
@@ -42,11 +43,12 @@ def test_no_more_than_fifteen_attempts_in_thirty_days() -> None:
 async def decline(ledger: Ledger, codes: dict[str, str]) -> None:
     """Plan jobs and let the issuer decline them; what has no code is charged."""
     await ledger.plan("r", [job(reference) for reference in codes])
-    run = await ledger.bind("r", "individual")
-    taken = await ledger.claim(run, scope=Scope(), after=0, most=10_000, owner="me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    taken = await queue.claim(run, scope=Scope(), after=0, limit=10_000, owner="me")
     states = {code: JobState.DECLINED if code else JobState.CHARGED for code in codes.values()}
     outcomes = [(job, JobOutcome(state=states[codes[job.reference]], code=codes[job.reference])) for job in taken]
-    await ledger.record(outcomes, "me")
+    await queue.record(outcomes, "me")
 
 
 async def test_those_that_may_be_tried_again_are_planned_with_a_date(ledger: Ledger) -> None:
@@ -91,14 +93,15 @@ async def test_an_attempt_waits_for_its_date_and_has_a_key_of_its_own(shop: Shop
 async def test_a_late_report_of_an_earlier_attempt_changes_nothing(ledger: Ledger) -> None:
     """What an attempt came to is not mistaken for what the next came to."""
     await ledger.plan("r", [job("1")])
-    run = await ledger.bind("r", "individual")
-    (first,) = await ledger.claim(run, scope=Scope(), after=0, most=1, owner="me")
-    await ledger.record([(first, JobOutcome(state=JobState.DECLINED, code="51"))], "me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    (first,) = await queue.claim(run, scope=Scope(), after=0, limit=1, owner="me")
+    await queue.record([(first, JobOutcome(state=JobState.DECLINED, code="51"))], "me")
     await ledger.dunning("r", attempt=2)
 
-    await ledger.record([(first, JobOutcome(state=JobState.FAILED))], "me")
+    await queue.record([(first, JobOutcome(state=JobState.FAILED))], "me")
 
-    assert await ledger.count_open(run, Scope()) == 1
+    assert await queue.count_open(run, Scope()) == 1
 
 
 @pytest.mark.parametrize(("run", "attempt"), [("r", 1), ("other", 2)])

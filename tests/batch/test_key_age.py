@@ -16,6 +16,7 @@ from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest
 from nexi_async._idempotency import is_remembered
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
 from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._results import JobOutcome
 from nexi_async.emulator import CheckoutEmulator, Clock, InjectedFault
 from tests.batch.support import START, SWIFT, Shop, charges_in, job, no_time
@@ -188,9 +189,9 @@ async def test_not_found_means_nothing_once_the_key_is_old(shop: Shop, sqlite_ur
 async def test_a_bundle_of_unknown_fate_is_reviewed_once_it_is_old(shop: Shop, sqlite_url: str) -> None:
     """Nothing says for how long the API knows the name of a bulk run."""
     await shop.ledger.plan("r", shop.jobs(3))
-    run = await shop.ledger.bind("r", "bulk")
-    taken = await shop.ledger.claim(run, scope=Scope(), after=0, most=10, owner="x", in_bulk=False)
-    await shop.ledger.begin_bulk(run, "scheduled", taken)  # perhaps sent, and then it dies
+    run = await job_queue_of(shop.ledger).bind("r", "bulk")
+    taken = await job_queue_of(shop.ledger).claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
+    await job_queue_of(shop.ledger).create_bulk(run, "scheduled", taken)  # perhaps sent, and then it dies
     async with later(shop, sqlite_url, 25 * 3600) as shop:
         charger = BatchCharger(shop.checkout, shop.ledger, run="r", strategy="bulk", sleep=no_time)
         results = [result async for result in charger]
@@ -206,17 +207,17 @@ async def test_a_claim_that_others_have_taken_over_is_not_sent_from(url: str) ->
     now = START
     async with Ledger.open(url, now=lambda: now) as ledger:
         await ledger.plan("r", [job("1"), job("2")])
-        run = await ledger.bind("r", "individual")
-        first, second = await ledger.claim(run, scope=Scope(), after=0, most=2, owner="me")
+        run = await job_queue_of(ledger).bind("r", "individual")
+        first, second = await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=2, owner="me")
         now += 61
-        (other,) = await ledger.claim(run, scope=Scope(), after=first.number, most=1, owner="other")
+        (other,) = await job_queue_of(ledger).claim(run, scope=Scope(), after=first.number, limit=1, owner="other")
 
         assert other.fence == second.fence + 1
-        assert await ledger.confirm([second]) is None
-        renewed = await ledger.confirm([first])
+        assert await job_queue_of(ledger).confirm_claims([second]) is None
+        renewed = await job_queue_of(ledger).confirm_claims([first])
         assert renewed is not None
         assert (renewed[0].claimed_at, renewed[0].sent_at) == (START + 61, START + 61)
-        await ledger.record([(second, JobOutcome.for_review("", START))], "me")
+        await job_queue_of(ledger).record([(second, JobOutcome.for_review("", START))], "me")
         assert (await ledger.summary("r")).count(JobState.SENDING) == 2
 
 
@@ -225,11 +226,11 @@ async def test_a_clock_that_was_set_back_makes_no_claim_fresh(url: str) -> None:
     now = START
     async with Ledger.open(url, now=lambda: now) as ledger:
         await ledger.plan("r", [job("1")])
-        run = await ledger.bind("r", "individual")
-        (mine,) = await ledger.claim(run, scope=Scope(), after=0, most=1, owner="me")
-        await ledger.claim(run, scope=Scope(), after=0, most=1, owner="other")
+        run = await job_queue_of(ledger).bind("r", "individual")
+        (mine,) = await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=1, owner="me")
+        await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=1, owner="other")
         now -= 3600
-        assert await ledger.confirm([mine]) is None
+        assert await job_queue_of(ledger).confirm_claims([mine]) is None
 
 
 async def test_what_is_put_off_has_no_age(url: str) -> None:
@@ -237,12 +238,12 @@ async def test_what_is_put_off_has_no_age(url: str) -> None:
     now = START
     async with Ledger.open(url, now=lambda: now) as ledger:
         await ledger.plan("r", [job("put off"), job("given back"), job("unknown")])
-        run = await ledger.bind("r", "individual")
-        jobs = await ledger.claim(run, scope=Scope(), after=0, most=3, owner="me")
-        await ledger.record([(jobs[0], JobOutcome(state=JobState.PLANNED)), (jobs[2], UNKNOWN)], "me")
-        await ledger.release([jobs[1]], "me")
+        run = await job_queue_of(ledger).bind("r", "individual")
+        jobs = await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=3, owner="me")
+        await job_queue_of(ledger).record([(jobs[0], JobOutcome(state=JobState.PLANNED)), (jobs[2], UNKNOWN)], "me")
+        await job_queue_of(ledger).release([jobs[1]], "me")
         now += 3600
-        again = await ledger.claim(run, scope=Scope(), after=0, most=3, owner="me")
+        again = await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=3, owner="me")
     assert [found.sent_at - START for found in again] == [3600, 3600, 0]
 
 
@@ -252,9 +253,10 @@ async def test_what_is_put_off_has_no_age(url: str) -> None:
 async def put_in_review(ledger: Ledger, *references: str) -> None:
     """A run whose jobs wait for a person."""
     await ledger.plan("r", [job(reference) for reference in references])
-    run = await ledger.bind("r", "individual")
-    taken = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
-    await ledger.record([(found, JobOutcome.for_review("nobody knows it", START)) for found in taken], "me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    taken = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
+    await queue.record([(found, JobOutcome.for_review("nobody knows it", START)) for found in taken], "me")
 
 
 async def test_a_person_says_that_it_was_charged(ledger: Ledger) -> None:
@@ -270,8 +272,9 @@ async def test_a_person_says_that_it_was_not_charged(ledger: Ledger) -> None:
     await put_in_review(ledger, "1")
     (before,) = [item async for item in ledger.in_review("r")]
     await ledger.resolve_not_charged("r", "1")
-    run = await ledger.bind("r", "individual")
-    (again,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    (again,) = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
     assert (again.attempt, again.previous_state) == (2, JobState.PLANNED)
     assert again.key != before.idempotency_key
 
@@ -288,9 +291,10 @@ async def test_only_what_is_in_review_is_resolved(ledger: Ledger) -> None:
 async def test_an_answer_that_comes_late_settles_the_review(ledger: Ledger) -> None:
     """What the API says is better than what anybody finds out."""
     await ledger.plan("r", [job("1")])
-    run = await ledger.bind("r", "individual")
-    (mine,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
-    (other,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="other")
-    await ledger.record([(other, JobOutcome.for_review("nobody knows it", START))], "other")
-    await ledger.record([(mine, JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c"))], "me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    (mine,) = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
+    (other,) = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="other")
+    await queue.record([(other, JobOutcome.for_review("nobody knows it", START))], "other")
+    await queue.record([(mine, JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c"))], "me")
     assert (await ledger.summary("r")).count(JobState.CHARGED) == 1

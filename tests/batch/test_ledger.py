@@ -29,7 +29,7 @@ from nexi_async.batch import ChargeJob, Ledger
 from nexi_async.batch._job_files import JobLine
 from nexi_async.batch._ledger import planning
 from nexi_async.batch._ledger.claims import ClaimedJob, Run, Scope
-from nexi_async.batch._ledger.ledger import Planned
+from nexi_async.batch._ledger.ledger import Planned, job_queue_of
 from nexi_async.batch._ledger.tables import SCHEMA
 from nexi_async.batch._outage import Outage
 from nexi_async.batch._results import JobOutcome, JobState
@@ -43,12 +43,12 @@ UNKNOWN = JobOutcome(state=JobState.UNKNOWN, error="silence")
 
 async def bound(ledger: Ledger) -> Run:
     """The only run."""
-    return await ledger.bind("r", "individual")
+    return await job_queue_of(ledger).bind("r", "individual")
 
 
 async def take(ledger: Ledger, *, most: int = 100, owner: str = "me", scope: Scope = EVERYTHING) -> list[ClaimedJob]:
     """Take from the beginning."""
-    return await ledger.claim(await bound(ledger), scope=scope, after=0, most=most, owner=owner)
+    return await job_queue_of(ledger).claim(await bound(ledger), scope=scope, after=0, limit=most, owner=owner)
 
 
 def named(jobs: list[ClaimedJob]) -> list[str]:
@@ -218,10 +218,11 @@ async def test_what_is_final_is_not_handed_out_again(ledger: Ledger) -> None:
     """Charged, declined and failed jobs are over; unknown ones are not."""
     await ledger.plan("r", [job(state.value) for state in JobState])
     taken = await take(ledger)
-    await ledger.record([(found, JobOutcome(state=JobState(found.reference))) for found in taken], "me")
+    queue = job_queue_of(ledger)
+    await queue.record([(found, JobOutcome(state=JobState(found.reference))) for found in taken], "me")
 
     assert sorted(named(await take(ledger))) == ["planned", "sending", "unknown"]
-    assert await ledger.count_open(await bound(ledger), Scope()) == 3
+    assert await queue.count_open(await bound(ledger), Scope()) == 3
 
 
 async def test_what_is_final_stays(ledger: Ledger) -> None:
@@ -229,10 +230,11 @@ async def test_what_is_final_stays(ledger: Ledger) -> None:
     await ledger.plan("r", [job("1")])
     (mine,) = await take(ledger)
     (theirs,) = await take(ledger, owner="other")
-    await ledger.record([(theirs, CHARGED)], "other")
+    queue = job_queue_of(ledger)
+    await queue.record([(theirs, CHARGED)], "other")
 
-    await ledger.record([(mine, UNKNOWN)], "me")
-    await ledger.record([(mine, JobOutcome(state=JobState.FAILED))], "me")
+    await queue.record([(mine, UNKNOWN)], "me")
+    await queue.record([(mine, JobOutcome(state=JobState.FAILED))], "me")
 
     assert await take(ledger) == []
 
@@ -243,11 +245,12 @@ async def test_the_owner_alone_says_that_a_job_is_still_open(ledger: Ledger) -> 
     (mine,) = await take(ledger)
     await take(ledger, owner="other")
 
-    await ledger.release([mine], "me")
-    await ledger.record([(mine, UNKNOWN)], "me")
+    queue = job_queue_of(ledger)
+    await queue.release([mine], "me")
+    await queue.record([(mine, UNKNOWN)], "me")
     assert [found.previous_state for found in await take(ledger, owner="other")] == [JobState.SENDING]
 
-    await ledger.record([(mine, CHARGED)], "me")
+    await queue.record([(mine, CHARGED)], "me")
     assert await take(ledger) == []
 
 
@@ -255,10 +258,11 @@ async def test_what_is_given_back_stands_where_it_stood(ledger: Ledger) -> None:
     """A job that was never sent is planned again; one that was unknown stays so."""
     await ledger.plan("r", [job("1"), job("2")])
     _, second = await take(ledger)
-    await ledger.record([(second, UNKNOWN)], "me")
+    queue = job_queue_of(ledger)
+    await queue.record([(second, UNKNOWN)], "me")
     taken = await take(ledger, owner="later")
 
-    await ledger.release(taken, "later")
+    await queue.release(taken, "later")
 
     assert [found.previous_state for found in await take(ledger)] == [JobState.SENDING, JobState.UNKNOWN]
 
@@ -268,7 +272,7 @@ async def test_a_found_subscription_is_kept(ledger: Ledger) -> None:
     jobs = [ChargeJob(reference="1", external_reference="x", order=order())]
     await ledger.plan("r", jobs)
     (taken,) = await take(ledger)
-    await ledger.note(attrs.evolve(taken, kind="unscheduled", subscription_id="u"))
+    await job_queue_of(ledger).save_subscription(attrs.evolve(taken, kind="unscheduled", subscription_id="u"))
 
     (again,) = await take(ledger)
 
@@ -287,10 +291,11 @@ async def test_a_scope_holds_its_part_alone(ledger: Ledger) -> None:
 async def test_a_run_keeps_its_strategy(ledger: Ledger) -> None:
     """What single charges have sent, a bulk run would send again."""
     await ledger.plan("r", [job("1")])
-    await ledger.bind("r", "individual")
+    queue = job_queue_of(ledger)
+    await queue.bind("r", "individual")
 
     with pytest.raises(InvalidRequest, match="begun with individual"):
-        await ledger.bind("r", "bulk")
+        await queue.bind("r", "bulk")
 
 
 async def test_open_jobs_are_found_by_their_index(sqlite_url: str) -> None:
@@ -344,8 +349,8 @@ async def test_an_older_ledger_is_brought_up_to_date(url: str, version: int) -> 
     await database.close()
 
     async with Ledger.open(url, now=lambda: 1000.0) as ledger:
-        run = await ledger.bind("old", "individual")
-        found = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
+        run = await job_queue_of(ledger).bind("old", "individual")
+        found = await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=10, owner="me")
         assert [(one.reference, one.previous_state, one.sent_at, one.fence) for one in found] == [
             ("planned", "planned", 1000.0, 1),
             ("sending", "sending", 500.0, 1),
@@ -400,7 +405,8 @@ async def test_a_claim_brings_every_value_as_it_was_planned(ledger: Ledger) -> N
         reference=awkward, external_reference=awkward, order=Order.of(items=[line], currency="SEK", reference="ø")
     )
     await ledger.plan("r", [given])
-    run = await ledger.bind("r", "individual")
-    (found,) = await ledger.claim(run, scope=Scope(), after=0, most=10, owner="me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    (found,) = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
     assert (found.reference, found.external_reference, found.amount) == (awkward, awkward, given.order.amount)
     assert (found.body, found.key) == (codec.encode(given.request), derive_key("r", awkward, 1))

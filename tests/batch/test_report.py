@@ -13,6 +13,7 @@ from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
 from nexi_async.batch._ledger.claims import Scope
+from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.reading import AT_ONCE
 from nexi_async.batch._report import CSVReport, html_report, money
 from nexi_async.batch._results import JobOutcome
@@ -24,10 +25,11 @@ POOR = JobOutcome(state=JobState.DECLINED, code="51")
 
 async def work(ledger: Ledger, outcomes: dict[str, JobOutcome]) -> None:
     """Let these jobs end so."""
-    run = await ledger.bind("r", "individual")
-    taken = await ledger.claim(run, scope=Scope(), after=0, most=10_000, owner="me")
-    await ledger.record([(job, outcomes[job.reference]) for job in taken if job.reference in outcomes], "me")
-    await ledger.release([job for job in taken if job.reference not in outcomes], "me")
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "individual")
+    taken = await queue.claim(run, scope=Scope(), after=0, limit=10_000, owner="me")
+    await queue.record([(job, outcomes[job.reference]) for job in taken if job.reference in outcomes], "me")
+    await queue.release([job for job in taken if job.reference not in outcomes], "me")
 
 
 async def test_a_summary_counts_by_outcome_and_currency(ledger: Ledger) -> None:

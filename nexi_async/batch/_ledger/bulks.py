@@ -12,10 +12,10 @@ import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
 from nexi_async._storage import lock
-from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, take
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, reclaim
 from nexi_async.batch._ledger.tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
 
-__all__ = ["Bulk", "accept", "begin", "end_lease", "lease", "take_open"]
+__all__ = ["Bulk", "claim_open", "create", "end_lease", "lease", "save_id"]
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +56,7 @@ def end_lease(connection: Connection, run: Run, owner: str) -> None:
     connection.execute(delete(BULK_LEASES).where(BULK_LEASES.c.run == run.id, BULK_LEASES.c.owner == owner))
 
 
-def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk:
+def create(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk:
     """Bundle jobs, before anything of it is sent."""
     jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
     connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
@@ -70,12 +70,12 @@ def begin(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Claim
     return Bulk(number=number, kind=kind, external_id=name, bulk_id=None, jobs=tuple(jobs))
 
 
-def accept(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
+def save_id(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
     """Keep what Nexi calls it."""
     connection.execute(update(BULKS).where(BULKS.c.number == bulk.number).values(bulk_id=bulk_id))
 
 
-def take_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
+def claim_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
     """Take over the next bulk that has jobs whose outcome is not known."""
     is_member = (MEMBERS.c.job == JOBS.c.number) & (MEMBERS.c.attempt == JOBS.c.attempt)
     open_jobs = select(MEMBERS.c.job).join(JOBS, is_member).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
@@ -85,5 +85,5 @@ def take_open(connection: Connection, run: Run, after: int, owner: str, now: flo
         return None
     members = select(JOBS.c.number).join(MEMBERS, is_member).where(MEMBERS.c.bulk == row.number, IS_OPEN)
     numbers = connection.execute(members.order_by(JOBS.c.number)).scalars().all()
-    jobs = take(connection, run, numbers, owner, now)
+    jobs = reclaim(connection, run, numbers, owner, now)
     return Bulk(number=row.number, kind=row.kind, external_id=row.external_id, bulk_id=row.bulk_id, jobs=tuple(jobs))

@@ -46,11 +46,11 @@ __all__ = [
     "bind",
     "claim",
     "count_open",
-    "note",
+    "reclaim",
     "record",
     "release",
     "renew",
-    "take",
+    "save_subscription",
 ]
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
@@ -164,15 +164,15 @@ def count_open(connection: Connection, run: Run, scope: Scope) -> int:
 
 
 def claim(
-    connection: Connection, run: Run, *, scope: Scope, after: int, most: int, owner: str, now: float, in_bulk: bool
+    connection: Connection, run: Run, *, scope: Scope, after: int, limit: int, owner: str, now: float, in_bulk: bool
 ) -> list[ClaimedJob]:
     """Take the next open jobs after a number, and mark them as sending; those that are in a bulk run only if wanted."""
     chosen = _next_open(connection.dialect.name, in_bulk=in_bulk)
     bounds = {"after": max(after, scope.first - 1), "last": scope.last}
-    return _taken(connection, run, chosen, {"run": run.id, "most": most, **bounds}, owner, now)
+    return _taken(connection, run, chosen, {"run": run.id, "limit": limit, **bounds}, owner, now)
 
 
-def take(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[ClaimedJob]:
+def reclaim(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[ClaimedJob]:
     """Take these jobs over."""
     chosen = _these(connection.dialect.name)
     return _taken(connection, run, chosen, {"numbers": codec.as_json(list(numbers)).decode()}, owner, now)
@@ -187,7 +187,7 @@ def _next_open(dialect: str, *, in_bulk: bool) -> Select[Any]:
     numbers = and_(JOBS.c.number > bindparam("after"), JOBS.c.number <= bindparam("last"))
     is_complete = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.run == bindparam("run"), PLANS.c.jobs.is_not(None)))
     ready = (JOBS.c.run == bindparam("run"), IS_OPEN, numbers, JOBS.c.due <= bindparam("now"), is_complete)
-    statement = select(*_COLUMNS).where(*ready).order_by(JOBS.c.number).limit(bindparam("most", type_=Integer))
+    statement = select(*_COLUMNS).where(*ready).order_by(JOBS.c.number).limit(bindparam("limit", type_=Integer))
     if not in_bulk:
         membership = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
         statement = statement.where(~membership.exists())
@@ -285,7 +285,7 @@ def _open_in(run: Run, scope: Scope) -> tuple[Any, ...]:
     return (JOBS.c.run == run.id, IS_OPEN, *bounds)
 
 
-def note(connection: Connection, job: ClaimedJob) -> None:
+def save_subscription(connection: Connection, job: ClaimedJob) -> None:
     """Keep which subscription an external reference stands for, so that no later attempt takes another."""
     found = {"kind": job.kind, "subscription_id": job.subscription_id}
     connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(**found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Self
@@ -12,23 +12,22 @@ import anyio
 import attrs
 
 from nexi_async._errors import ConfigurationError, Fault, InvalidRequest, StorageError, StorageUnavailable
-from nexi_async._idempotency import KEY_LIFETIME, is_remembered, seconds_of
+from nexi_async._idempotency import KEY_LIFETIME
 from nexi_async._storage import Database
 from nexi_async.batch._dunning import Dunning
 from nexi_async.batch._job import ChargeJob, faults_of
 from nexi_async.batch._job_files import JobLine
-from nexi_async.batch._ledger import bulks, claims, planning, reading, review, shards
 from nexi_async.batch._ledger import dunning as dunning_plans
-from nexi_async.batch._ledger.bulks import Bulk
-from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
+from nexi_async.batch._ledger import planning, reading, review
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._ledger.planning import Plan
 from nexi_async.batch._ledger.review import ReviewItem
 from nexi_async.batch._ledger.tables import migrate
 from nexi_async.batch._outage import Outage, RetryingDatabase
-from nexi_async.batch._results import JobOutcome, JobResult
+from nexi_async.batch._results import JobResult
 from nexi_async.batch._summary import Summary
 
-__all__ = ["Ledger", "Planned"]
+__all__ = ["Ledger", "Planned", "job_queue_of"]
 
 MAX_FAULTS = 100
 """How many an exception lists."""
@@ -62,9 +61,8 @@ class Ledger:
     ) -> None:
         """Use a database whose tables are there; `open` sees to both."""
         self._database = database
-        self._key_lifetime = seconds_of(key_lifetime)
-        self.outage = outage
         self._now = now
+        self._job_queue = JobQueue(database, key_lifetime=key_lifetime, now=now, outage=outage)
 
     @classmethod
     @asynccontextmanager
@@ -166,91 +164,6 @@ class Ledger:
         while not await self._database.run(planning.discard, plan):
             pass
 
-    # --- working -------------------------------------------------------------------------------------------------
-
-    async def bind(self, run: str, strategy: str) -> Run:
-        """Find a run, and hold it to one strategy from now on.
-
-        Raises:
-            InvalidRequest: there is no such run, or it was begun with another strategy.
-        """
-        return await self._database.run(claims.bind, run, strategy)
-
-    async def count_open(self, run: Run, scope: Scope) -> int:
-        """How many jobs are neither charged nor declined nor failed."""
-        return await self._database.run(claims.count_open, run, scope)
-
-    async def claim(
-        self, run: Run, *, scope: Scope, after: int, most: int, owner: str, in_bulk: bool = True
-    ) -> list[ClaimedJob]:
-        """Take the next open jobs after a number; when this returns they are marked as sending on disk.
-
-        Args:
-            run: the run.
-            scope: the part of it.
-            after: a job's number.
-            most: how many.
-            owner: in whose name.
-            in_bulk: also those that are in a bulk run already.
-        """
-        return await self._database.run(
-            claims.claim, run, scope=scope, after=after, most=most, owner=owner, now=self._now(), in_bulk=in_bulk
-        )
-
-    async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
-        """Be the only one to bulk the run's jobs for so many seconds from now; False if somebody else is."""
-        return await self._database.run(bulks.lease, run, owner, self._now(), seconds)
-
-    async def end_bulk_lease(self, run: Run, owner: str) -> None:
-        """Let others bulk the run's jobs."""
-        await self._database.run(bulks.end_lease, run, owner)
-
-    async def begin_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk:
-        """Bundle jobs for a bulk run; when this returns the bulk is on disk."""
-        return await self._database.run(bulks.begin, run, kind, jobs, self._now())
-
-    async def accept_bulk(self, bulk: Bulk, bulk_id: str) -> None:
-        """Keep what Nexi calls a bulk run."""
-        await self._database.run(bulks.accept, bulk, bulk_id)
-
-    async def take_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
-        """Take over the next bulk run that was left before all its outcomes were known."""
-        return await self._database.run(bulks.take_open, run, after, owner, self._now())
-
-    async def confirm(self, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob] | None:
-        """See, right before jobs are sent, that nobody else has claimed them since; None if somebody has.
-
-        A fresh claim is taken at its word; an older one, as of a machine that was suspended, is compared with the
-        ledger and made fresh.
-        """
-        if all(job.is_claim_fresh(self._now()) for job in jobs):
-            return list(jobs)
-        return await self._database.run(claims.renew, jobs, self._now())
-
-    def may_send(self, job: ClaimedJob) -> bool:
-        """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
-        return is_remembered(job.sent_at, self._now(), self._key_lifetime)
-
-    async def note(self, job: ClaimedJob) -> None:
-        """Keep which subscription an external reference stands for."""
-        await self._database.run(claims.note, job)
-
-    async def release(self, jobs: Iterable[ClaimedJob], owner: str) -> None:
-        """Give back what was taken and not touched."""
-        await self._database.run(claims.release, jobs, owner)
-
-    async def record(self, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], owner: str) -> None:
-        """Write what became of jobs; when this returns it is on disk."""
-        await self._database.run(claims.record, outcomes, owner=owner, now=self._now())
-
-    async def open_shards(self, run: Run, size: int) -> list[Scope]:
-        """The parts of so many job numbers that have jobs to be charged now."""
-        return await self._database.run(shards.open_shards, run, size, self._now())
-
-    async def apply_schema(self, schema: str) -> None:
-        """Make the tables of the queue that hands out shards, in the ledger's own database."""
-        await self._database.run(shards.apply_schema, schema)
-
     # --- reading -------------------------------------------------------------------------------------------------
 
     async def summary(self, run: str) -> Summary:
@@ -344,6 +257,11 @@ class Ledger:
             planned, given_up = planned + len(dates), given_up + gone
             due = [min([*due, *dates]), max([*due, *dates])] if due or dates else []
         return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
+
+
+def job_queue_of(ledger: Ledger) -> JobQueue:
+    """The side of a ledger that workers use; it is not public."""
+    return ledger._job_queue  # noqa: SLF001 - the only access
 
 
 async def _migrated(database: RetryingDatabase) -> None:

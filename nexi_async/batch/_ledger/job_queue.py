@@ -1,0 +1,117 @@
+"""The ledger as workers use it: jobs are claimed, marked as sending, and released or recorded. Not public."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+
+from nexi_async._idempotency import is_remembered, seconds_of
+from nexi_async.batch._ledger import bulks, claims, shards
+from nexi_async.batch._ledger.bulks import Bulk
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
+from nexi_async.batch._outage import Outage, RetryingDatabase
+from nexi_async.batch._results import JobOutcome
+
+__all__ = ["JobQueue"]
+
+
+class JobQueue:
+    """Runs the transactions of workers, on the ledger's clock.
+
+    Args:
+        database: the ledger's.
+        key_lifetime: how long the API remembers an idempotency key.
+        now: seconds since 1970.
+        outage: whether the database is away.
+    """
+
+    def __init__(
+        self, database: RetryingDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
+    ) -> None:
+        self._database = database
+        self._key_lifetime = seconds_of(key_lifetime)
+        self._now = now
+        self.outage = outage
+
+    async def bind(self, run: str, strategy: str) -> Run:
+        """Find a run, and hold it to one strategy from now on.
+
+        Raises:
+            InvalidRequest: there is no such run, or it was begun with another strategy.
+        """
+        return await self._database.run(claims.bind, run, strategy)
+
+    async def count_open(self, run: Run, scope: Scope) -> int:
+        """How many jobs are neither charged nor declined nor failed."""
+        return await self._database.run(claims.count_open, run, scope)
+
+    async def claim(
+        self, run: Run, *, scope: Scope, after: int, limit: int, owner: str, in_bulk: bool = True
+    ) -> list[ClaimedJob]:
+        """Take the next open jobs after a number; when this returns they are marked as sending on disk.
+
+        Args:
+            run: the run.
+            scope: the part of it.
+            after: a job's number.
+            limit: how many at most.
+            owner: in whose name.
+            in_bulk: also those that are in a bulk run already.
+        """
+        return await self._database.run(
+            claims.claim, run, scope=scope, after=after, limit=limit, owner=owner, now=self._now(), in_bulk=in_bulk
+        )
+
+    async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
+        """Be the only one to bulk the run's jobs for so many seconds from now; False if somebody else is."""
+        return await self._database.run(bulks.lease, run, owner, self._now(), seconds)
+
+    async def end_bulk_lease(self, run: Run, owner: str) -> None:
+        """Let others bulk the run's jobs."""
+        await self._database.run(bulks.end_lease, run, owner)
+
+    async def create_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk:
+        """Bundle jobs for a bulk run; when this returns the bulk is on disk."""
+        return await self._database.run(bulks.create, run, kind, jobs, self._now())
+
+    async def save_bulk_id(self, bulk: Bulk, bulk_id: str) -> None:
+        """Keep what Nexi calls a bulk run."""
+        await self._database.run(bulks.save_id, bulk, bulk_id)
+
+    async def claim_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
+        """Take over the next bulk run that was left before all its outcomes were known."""
+        return await self._database.run(bulks.claim_open, run, after, owner, self._now())
+
+    async def confirm_claims(self, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob] | None:
+        """See, right before jobs are sent, that nobody else has claimed them since; None if somebody has.
+
+        A fresh claim is taken at its word; an older one, as of a machine that was suspended, is compared with the
+        ledger and made fresh.
+        """
+        if all(job.is_claim_fresh(self._now()) for job in jobs):
+            return list(jobs)
+        return await self._database.run(claims.renew, jobs, self._now())
+
+    def may_send(self, job: ClaimedJob) -> bool:
+        """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
+        return is_remembered(job.sent_at, self._now(), self._key_lifetime)
+
+    async def save_subscription(self, job: ClaimedJob) -> None:
+        """Keep which subscription an external reference stands for."""
+        await self._database.run(claims.save_subscription, job)
+
+    async def release(self, jobs: Iterable[ClaimedJob], owner: str) -> None:
+        """Give back what was taken and not touched."""
+        await self._database.run(claims.release, jobs, owner)
+
+    async def record(self, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], owner: str) -> None:
+        """Write what became of jobs; when this returns it is on disk."""
+        await self._database.run(claims.record, outcomes, owner=owner, now=self._now())
+
+    async def open_shards(self, run: Run, size: int) -> list[Scope]:
+        """The parts of so many job numbers that have jobs to be charged now."""
+        return await self._database.run(shards.open_shards, run, size, self._now())
+
+    async def apply_schema(self, schema: str) -> None:
+        """Make the tables of the queue that hands out shards, in the ledger's own database."""
+        await self._database.run(shards.apply_schema, schema)
