@@ -13,12 +13,12 @@ import typer
 
 from nexi_async._cli import batch_work
 from nexi_async._cli.secrets import secret_key, without_password
-from nexi_async._errors import NexiError, StorageUnavailable
+from nexi_async._cli.usage_errors import telling_faults
+from nexi_async._errors import StorageUnavailable
 from nexi_async.batch import KEY_LIFETIME
 
 __all__ = ["batch"]
 
-UNUSABLE = 2
 UNAVAILABLE = 4
 
 batch = typer.Typer(no_args_is_help=True, help="Charge many subscriptions, once each, whatever crashes in between.")
@@ -57,24 +57,14 @@ EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT"
 
 
 @contextlib.contextmanager
-def _telling_faults() -> Iterator[None]:
-    """Say what can't be used on standard error, and leave with status 2."""
-    try:
-        yield
-    except StorageUnavailable as error:
-        typer.echo(f"{error}, and did not come back. Begin again later to go on.", err=True)
-        raise typer.Exit(UNAVAILABLE) from None
-    except NexiError as error:
-        faults = getattr(error, "faults", None)
-        for line in faults or [error]:
-            typer.echo(str(line), err=True)
-    except OSError as error:
-        typer.echo(f"{error.filename or 'file'} can't be used: {error.strerror}", err=True)
-    except ModuleNotFoundError as missing:
-        typer.echo(str(missing), err=True)
-    else:
-        return
-    raise typer.Exit(UNUSABLE)
+def _reporting_errors() -> Iterator[None]:
+    """Report what can't be used, with status 2; a database that stayed away has a status of its own."""
+    with telling_faults():
+        try:
+            yield
+        except StorageUnavailable as error:
+            typer.echo(f"{error}, and did not come back. Begin again later to go on.", err=True)
+            raise typer.Exit(UNAVAILABLE) from None
 
 
 @batch.command()
@@ -97,7 +87,7 @@ def plan(
 
     Exit status: 0 if every line is planned, 1 if some are bad, 2 if the file or the ledger can't be used.
     """
-    with _telling_faults():
+    with _reporting_errors():
         raise typer.Exit(anyio.run(batch_work.plan, file, run, ledger, strict))
 
 
@@ -122,7 +112,7 @@ def charge(
     Exit status: 0 if every job is charged, 1 if some are declined, refused or not due yet, 2 if the ledger, the run or
     the key can't be used, 3 if it was stopped before its end, 4 if the ledger's database was away for two minutes.
     """
-    with _telling_faults():
+    with _reporting_errors():
         access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
         raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate, strategy))
 
@@ -133,7 +123,7 @@ def status(run: RunName, ledger: LedgerURL) -> None:
 
     Exit status: 0 if every job is charged, 1 if not, 2 if the ledger or the run can't be used.
     """
-    with _telling_faults():
+    with _reporting_errors():
         raise typer.Exit(anyio.run(batch_work.status, run, ledger))
 
 
@@ -153,7 +143,7 @@ def report(
     """
     if csv is None and html is None:
         raise typer.BadParameter("give --csv FILE, --html FILE or both")
-    with _telling_faults():
+    with _reporting_errors():
         anyio.run(batch_work.report, run, ledger, csv, html)
 
 
@@ -180,7 +170,7 @@ def review(
 
     Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger, the run or the key can't be used.
     """
-    with _telling_faults():
+    with _reporting_errors():
         access = _access(secret_key_file, base_url, environment) if look_up else None
         raise typer.Exit(anyio.run(batch_work.review, run, ledger, access))
 
@@ -218,7 +208,7 @@ def resolve(
     if not_charged == (payment is not None and charge is not None) or (payment is None) != (charge is None):
         raise typer.BadParameter("give --payment ID and --charge ID, or --not-charged")
     found = None if payment is None or charge is None else (payment, charge)
-    with _telling_faults():
+    with _reporting_errors():
         is_checked = found is not None and not unchecked
         access = _access(secret_key_file, base_url, environment) if is_checked else None
         anyio.run(batch_work.resolve, run, ledger, reference, found, access)
@@ -237,7 +227,7 @@ def dunning(
 
     Exit status: 0, or 2 if the ledger or the run can't be used.
     """
-    with _telling_faults():
+    with _reporting_errors():
         anyio.run(batch_work.dunning, run, ledger, attempt)
 
 
@@ -262,7 +252,7 @@ def worker(
 
     Exit status: as of `batch run`, for the whole run.
     """
-    with _telling_faults():
+    with _reporting_errors():
         from nexi_async._cli import batch_worker
 
         access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))

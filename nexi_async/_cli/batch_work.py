@@ -20,12 +20,21 @@ from nexi_async._cli.private_file import replacing
 from nexi_async._client import AsyncCheckout
 from nexi_async._environment import EnvironmentName
 from nexi_async._errors import NexiError
-from nexi_async.batch import KEY_LIFETIME, BatchCharger, JobState, Ledger, ReviewItem, Summary
-from nexi_async.batch._charger import Strategy
-from nexi_async.batch._job_files import JobLine, read_jobs
-from nexi_async.batch._outage import Outage
+from nexi_async.batch import (
+    KEY_LIFETIME,
+    BatchCharger,
+    JobLine,
+    JobState,
+    Ledger,
+    Outage,
+    ReviewItem,
+    Strategy,
+    Summary,
+)
+from nexi_async.batch._job_files import read_jobs
 from nexi_async.batch._payment_search import PaymentSearch, check_payment
-from nexi_async.batch._report import CSVReport, html_report, money
+from nexi_async.batch._report import CSVReport, html_report
+from nexi_async.reference.currencies import format_amount
 
 __all__ = [
     "Access",
@@ -175,7 +184,7 @@ def _status_of(summary: Summary) -> Status:
 def _print(summary: Summary, console: Console) -> None:
     table = Table("outcome", "jobs", "amount", title=f"Run {summary.run}", title_justify="left")
     for total in summary.totals:
-        table.add_row(total.state, f"{total.jobs:,}", money(total.amount, total.currency))
+        table.add_row(total.state, f"{total.jobs:,}", format_amount(total.amount, total.currency))
     for reason in summary.reasons:
         table.add_row(f"  {reason.code or '–'} {reason.meaning}: {reason.advice}", f"{reason.jobs:,}", "")
     console.print(table)
@@ -226,7 +235,9 @@ async def _searched(ledger: Ledger, run: str, access: Access) -> PaymentSearch:
 
 def _tell_item(item: ReviewItem) -> None:
     sent = "long ago" if item.sent_at is None else _moment(item.sent_at)
-    typer.echo(f"{item.reference}: {money(item.amount, item.currency)} from subscription {item.subscription_id}")
+    typer.echo(
+        f"{item.reference}: {format_amount(item.amount, item.currency)} from subscription {item.subscription_id}"
+    )
     typer.echo(f"    sent since {sent}; order reference {item.order_reference or '-'},", nl=False)
     typer.echo(f" my reference {item.my_reference or '-'}, idempotency key {item.idempotency_key}")
 

@@ -7,8 +7,7 @@ import logging
 from rich.console import Console
 
 from nexi_async._cli.batch_work import Access, Status, broken_off, opened_ledger, tell_end, until_signalled
-from nexi_async.batch import JobResult
-from nexi_async.batch._distributed import ShardWorker
+from nexi_async.batch import JobResult, ShardWorker
 
 __all__ = ["work"]
 

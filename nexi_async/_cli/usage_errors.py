@@ -30,7 +30,7 @@ def telling_faults() -> Iterator[None]:
             raise
         _leave(missing)
     except OSError as error:
-        _leave(error.strerror or error)
+        _leave(f"{error.filename} can't be used: {error.strerror}" if error.filename else error.strerror or error)
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in _OF_OTHERS:
             raise

@@ -8,7 +8,7 @@ from nexi_async import ChargeDeclined, OrderItem
 from nexi_async._demo.listener import CHARGED
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.sources import PaymentRecord
-from nexi_async.batch._report import money
+from nexi_async.reference.currencies import format_amount
 
 __all__ = ["CashOperations"]
 
@@ -67,4 +67,4 @@ class CashOperations:
         return refund_id
 
     def _log(self, record: PaymentRecord, action: str, amount: int) -> None:
-        self._services.timeline.log(record.label, "shop", f"{action} {money(amount, record.currency)}")
+        self._services.timeline.log(record.label, "shop", f"{action} {format_amount(amount, record.currency)}")

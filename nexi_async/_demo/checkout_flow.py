@@ -13,8 +13,8 @@ from nexi_async._demo.listener import CHARGED, EVENTS, WEBHOOK_TIMEOUT
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shopper import Shopper, Visit
 from nexi_async._demo.sources import PaymentRecord
-from nexi_async.batch._report import money
 from nexi_async.embed import read_return_url
+from nexi_async.reference.currencies import format_amount
 from nexi_async.webhooks import ReservationFailed
 
 __all__ = ["CheckoutFlow", "Purchase"]
@@ -46,7 +46,7 @@ class Purchase:
     @property
     def price(self) -> str:
         """The amount for people to read."""
-        return money(self.order.amount, self.order.currency)
+        return format_amount(self.order.amount, self.order.currency)
 
 
 class CheckoutFlow:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nexi_async._demo.reconciliation import SOURCES, PaymentBalance, PaymentComparison, Reconciliation, Total
-from nexi_async.batch._report import money
+from nexi_async.reference.currencies import format_amount
 
 __all__ = ["print_report"]
 
@@ -43,7 +43,7 @@ def _payments(payments: list[PaymentComparison]) -> Table:
     table.add_column("", no_wrap=True)
     for payment in payments:
         balances = [getattr(payment, source) for source in SOURCES]
-        net = money(payment.sdk.net, payment.sdk.currency) if payment.sdk.currency else "–"
+        net = format_amount(payment.sdk.net, payment.sdk.currency) if payment.sdk.currency else "–"
         table.add_row(payment.label, *map(_state, balances), net, _mark(agrees=payment.agrees))
     return table
 
@@ -66,7 +66,7 @@ def _new_table(title: str) -> Table:
 
 
 def _total(total: Total, currency: str) -> str:
-    return f"{money(total.net, currency).removesuffix(f' {currency}')} ({total.payments})"
+    return f"{format_amount(total.net, currency).removesuffix(f' {currency}')} ({total.payments})"
 
 
 def _state(balance: PaymentBalance) -> Text:
@@ -89,7 +89,7 @@ def _details(balance: PaymentBalance) -> Iterator[str]:
     for name in ("reserved", "charged", "refunded", "cancelled"):
         amount = getattr(balance, name)
         if amount:
-            yield f"{name} {money(amount, balance.currency or '')}"
+            yield f"{name} {format_amount(amount, balance.currency or '')}"
 
 
 def _conclusion(reconciliation: Reconciliation) -> Text:

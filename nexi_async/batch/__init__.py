@@ -5,7 +5,8 @@ import typing
 
 from nexi_async._idempotency import KEY_LIFETIME
 from nexi_async.batch._dunning import Dunning
-from nexi_async.batch._job import ChargeJob
+from nexi_async.batch._job import ChargeJob, Strategy
+from nexi_async.batch._job_files import JobLine
 from nexi_async.batch._progress import Progress
 from nexi_async.batch._results import JobResult, JobState
 from nexi_async.batch._summary import Reason, Summary, Total
@@ -15,30 +16,38 @@ __all__ = [
     "BatchCharger",
     "ChargeJob",
     "Dunning",
+    "JobLine",
     "JobResult",
     "JobState",
     "Ledger",
+    "Outage",
     "Planned",
     "Progress",
     "Reason",
     "ReviewItem",
     "Scope",
+    "ShardWorker",
+    "Strategy",
     "Summary",
     "Total",
 ]
 
 if typing.TYPE_CHECKING:
     from nexi_async.batch._charger import BatchCharger
+    from nexi_async.batch._distributed import ShardWorker
     from nexi_async.batch._ledger.claims import Scope
     from nexi_async.batch._ledger.ledger import Ledger, Planned
     from nexi_async.batch._ledger.review import ReviewItem
+    from nexi_async.batch._outage import Outage
 else:
     _ON_DEMAND = {
         "BatchCharger": "_charger",
         "Ledger": "_ledger.ledger",
         "Planned": "_ledger.ledger",
+        "Outage": "_outage",
         "ReviewItem": "_ledger.review",
         "Scope": "_ledger.claims",
+        "ShardWorker": "_distributed",
     }
 
     def __getattr__(name: str) -> object:

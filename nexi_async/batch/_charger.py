@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Self, get_args
 from uuid import uuid4
 
 import anyio
@@ -29,6 +29,7 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._resources.pages import Poll
 from nexi_async.batch._bulk_worker_pool import MAX_JOBS_UNDER_WAY, BulkWorkerPool
 from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
+from nexi_async.batch._job import Strategy
 from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import Ledger, job_queue_of
 from nexi_async.batch._progress import Progress
@@ -37,9 +38,7 @@ from nexi_async.batch._run_execution import MAX_PASSES, RunExecution
 from nexi_async.batch._stop_signal import StopSignal
 from nexi_async.batch._worker_pool import WorkerPool
 
-__all__ = ["BatchCharger", "Strategy"]
-
-Strategy: TypeAlias = Literal["individual", "bulk"]
+__all__ = ["BatchCharger"]
 
 EXIT_TIMEOUT_SECONDS = 30.0
 """How long the end of a block that was left early waits for what is under way before it breaks it off."""

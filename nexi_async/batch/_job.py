@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import attrs
 
@@ -14,7 +14,10 @@ from nexi_async._models.order import Order
 from nexi_async._models.rules import MyReference, longest
 from nexi_async._models.subscription import ChargeSubscription
 
-__all__ = ["ChargeJob", "faults_of"]
+__all__ = ["ChargeJob", "Strategy", "faults_of"]
+
+Strategy: TypeAlias = Literal["individual", "bulk"]
+"""How a run is charged: one call a job, or many jobs by one call."""
 
 
 def _one_line(text: str) -> str | None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from html import escape
 from string import Template
 from typing import TextIO
 
 from nexi_async.batch._results import JobResult, JobState
 from nexi_async.batch._summary import Summary
-from nexi_async.reference import currencies
+from nexi_async.reference.currencies import format_amount
 
-__all__ = ["COLUMNS", "CSVReport", "html_report", "money"]
+__all__ = ["COLUMNS", "CSVReport", "html_report"]
 
 COLUMNS = (
     "reference",
@@ -89,7 +88,7 @@ WIDTH, HEIGHT, MARGIN = 900, 220, 24
 def html_report(summary: Summary) -> str:
     """The run as a page: totals by currency, outcomes, reasons, and throughput as a drawing."""
     totals = [
-        [total.state, total.currency, f"{total.jobs:,}", money(total.amount, total.currency)]
+        [total.state, total.currency, f"{total.jobs:,}", format_amount(total.amount, total.currency)]
         for total in summary.totals
     ]
     reasons = [
@@ -105,14 +104,6 @@ def html_report(summary: Summary) -> str:
         else "<p>None.",
         chart=_chart(summary) if summary.ended else "<p>Nothing has been charged yet.",
     )
-
-
-def money(amount: int, currency: str) -> str:
-    """An amount for people to read."""
-    known = currencies.look_up(currency)
-    if known is None:
-        return f"{amount:,} minor units {currency}"
-    return f"{Decimal(amount).scaleb(-known.exponent):,.{known.exponent}f} {currency}"
 
 
 def _lead(summary: Summary) -> str:

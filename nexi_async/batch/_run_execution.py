@@ -10,6 +10,7 @@ from anyio import create_task_group
 
 from nexi_async.batch._ledger.claims import Run, Scope
 from nexi_async.batch._ledger.job_queue import JobQueue
+from nexi_async.batch._ledger.reading import job_result
 from nexi_async.batch._progress import Progress, ProgressMeter
 from nexi_async.batch._result_writer import Done, ResultWriter
 from nexi_async.batch._results import JobResult
@@ -120,7 +121,7 @@ class RunExecution:
 
     async def _go_on(self, hand_out: HandOut) -> bool:
         async def tell(group: list[Done]) -> None:
-            await hand_out([job.result(outcome) for job, outcome in group])
+            await hand_out([job_result(job, outcome, job.key) for job, outcome in group])
 
         result_writer = ResultWriter(self._write, tell, sleep=self._sleep)
         is_at_end = False

@@ -1,11 +1,12 @@
 """The currencies that Nexi Checkout takes."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 
 import attrs
 
-__all__ = ["CURRENCIES", "Currency", "look_up"]
+__all__ = ["CURRENCIES", "Currency", "format_amount", "look_up"]
 
 
 @attrs.frozen
@@ -40,3 +41,16 @@ CURRENCIES: Mapping[str, Currency] = MappingProxyType({row.code: row for row in 
 def look_up(code: str) -> Currency | None:
     """The currency of an ISO 4217 code in any case; None if Nexi Checkout is not known to take it."""
     return CURRENCIES.get(code.upper()) if code.isascii() else None
+
+
+def format_amount(amount: int, currency: str) -> str:
+    """An amount for people to read: 123456 SEK is "1,234.56 SEK".
+
+    Args:
+        amount: minor units.
+        currency: ISO 4217; one that is not known is written in minor units.
+    """
+    known = look_up(currency)
+    if known is None:
+        return f"{amount:,} minor units {currency}"
+    return f"{Decimal(amount).scaleb(-known.exponent):,.{known.exponent}f} {currency}"

@@ -15,8 +15,9 @@ from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
 from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.reading import AT_ONCE
-from nexi_async.batch._report import CSVReport, html_report, money
+from nexi_async.batch._report import CSVReport, html_report
 from nexi_async.batch._results import JobOutcome
+from nexi_async.reference.currencies import format_amount
 from tests.batch.support import job
 
 CHARGED = JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c")
@@ -184,7 +185,7 @@ def test_a_run_that_has_not_begun_has_a_page_too() -> None:
 )
 def test_money_is_written_for_people(amount: int, currency: str, text: str) -> None:
     """Exactly; what a minor unit of an unknown currency is, nobody guesses."""
-    assert money(amount, currency) == text
+    assert format_amount(amount, currency) == text
 
 
 @pytest.mark.parametrize("reference", ["@SUM(1)", "-2+3", "=1+1", "+49", "\t=1", "\r=1", " =1"])

@@ -36,7 +36,7 @@ from nexi_async._idempotency import derive_key
 from nexi_async._models.subscription import ChargeSubscription
 from nexi_async.batch._ledger.json_rows import as_one_value, numbers_in, rows_in, text_of
 from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS, RUNS
-from nexi_async.batch._results import JobOutcome, JobResult, JobState
+from nexi_async.batch._results import JobOutcome, JobState
 
 __all__ = [
     "ClaimedJob",
@@ -119,22 +119,6 @@ class ClaimedJob:
     def request(self) -> ChargeSubscription:
         """What is sent, the same for every attempt, as a model."""
         return codec.decode(self.body, ChargeSubscription)
-
-    def result(self, outcome: JobOutcome) -> JobResult:
-        """What became of it."""
-        return JobResult(
-            reference=self.reference,
-            state=outcome.state,
-            subscription_id=self.subscription_id,
-            payment_id=outcome.payment_id,
-            charge_id=outcome.charge_id,
-            amount=self.amount,
-            currency=self.currency,
-            attempts=self.attempt,
-            code=outcome.code,
-            error=outcome.error,
-            idempotency_key=self.key,
-        )
 
 
 def bind(connection: Connection, name: str, strategy: str) -> Run:

@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, func, sele
 
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import derive_key
+from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._ledger.tables import JOBS, RUNS
-from nexi_async.batch._results import JobResult, JobState
+from nexi_async.batch._results import JobOutcome, JobResult, JobState
 from nexi_async.batch._summary import Reason, Summary, Total
 
-__all__ = ["page", "summarise"]
+__all__ = ["job_result", "page", "summarise"]
 
 AT_ONCE = 1000
 SLICES = 60
@@ -49,7 +50,9 @@ def page(connection: Connection, run: str, after: int) -> tuple[int | None, list
     found = _found(connection, run)
     statement = select(*_COLUMNS).where(JOBS.c.run == found.id, JOBS.c.number > after)
     rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
-    return (rows[-1].number if len(rows) == AT_ONCE else None), [_result(run, row) for row in rows]
+    return (rows[-1].number if len(rows) == AT_ONCE else None), [
+        job_result(row, row, derive_key(run, row.reference, row.attempt)) for row in rows
+    ]
 
 
 _COLUMNS = JOBS.c[
@@ -74,19 +77,20 @@ def _found(connection: Connection, run: str) -> Row[Any]:
     return row
 
 
-def _result(run: str, row: Row[Any]) -> JobResult:
+def job_result(job: ClaimedJob | Row[Any], outcome: JobOutcome | Row[Any], idempotency_key: str) -> JobResult:
+    """A job with its outcome, of which a row of the ledger holds both."""
     return JobResult(
-        reference=row.reference,
-        state=JobState(row.state),
-        subscription_id=row.subscription_id,
-        payment_id=row.payment_id,
-        charge_id=row.charge_id,
-        amount=row.amount,
-        currency=row.currency,
-        attempts=row.attempt,
-        code=row.code,
-        error=row.error,
-        idempotency_key=derive_key(run, row.reference, row.attempt),
+        reference=job.reference,
+        state=JobState(outcome.state),
+        subscription_id=job.subscription_id,
+        payment_id=outcome.payment_id,
+        charge_id=outcome.charge_id,
+        amount=job.amount,
+        currency=job.currency,
+        attempts=job.attempt,
+        code=outcome.code,
+        error=outcome.error,
+        idempotency_key=idempotency_key,
     )
 
 
