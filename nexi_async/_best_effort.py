@@ -1,6 +1,6 @@
 """Reading a body as far as it can be read.
 
-An answer or an event tells of money that has moved, so one member of an unexpected type must not hide the rest. Such a
+A response or an event tells of money that has moved, so one member of an unexpected type must not hide the rest. Such a
 member is dropped and named, but only where its absence claims nothing: it becomes None, details of which nothing is
 known, or no order lines (the API leaves them out at will; the amount stands beside them). What would claim something,
 such as an amount that is 0 or a list that is empty when it is left out, is never guessed: a body in which that can't be

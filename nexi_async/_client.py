@@ -94,7 +94,7 @@ class AsyncCheckout:
             transport: what sends the requests instead, e.g. `httpx.ASGITransport`; closed together with the client.
             platform_tag: names the shop platform to Nexi, e.g. "Acme 2.1".
             merchant_number: for partners, the merchant to act for in all calls that take one; digits.
-            hooks: functions that are told of every attempt; see `Hooks`, and `nexi_async.telemetry` for OpenTelemetry.
+            hooks: functions called around each attempt; see `Hooks`, and `nexi_async.telemetry` for OpenTelemetry.
             require_idempotency_keys: refuse charges, refunds and card payments to which the caller gives no key of its
                 own, since a key that is made for each call can't tell a second click from a second purchase; see
                 `derive_key`.
@@ -228,7 +228,7 @@ class AsyncCheckout:
         query: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Response:
-        """The raw door: any call of the API, also one that this SDK does not know.
+        """Send any request of the API, also one that this SDK does not know.
 
         Args:
             method: GET, POST, PUT ...
@@ -239,7 +239,7 @@ class AsyncCheckout:
                 only if the request surely was not received.
 
         Returns:
-            The status, headers and body of a 2xx answer; `.json()` reads the body.
+            The status, headers and body of a 2xx response; `.json()` reads the body.
 
         Raises:
             NexiError: any other answer, or none; see its outcome.

@@ -1,4 +1,4 @@
-"""JSON and models: camelCase on the wire, strict about numbers, patient with what is new.
+"""JSON and models: camelCase on the wire, strict about numbers, tolerant of unknown members.
 
 Reading refuses what would have to be guessed (a text where an amount must be) and says where it stands; it ignores
 members that no model knows, takes null for "not there", and keeps unknown values of open enumerations. Writing leaves
@@ -64,7 +64,7 @@ def plain(value: object) -> Any:
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """The bytes of an answer as a model.
+    """The bytes of a response as a model.
 
     Raises:
         Malformed: the body is not JSON or does not fit, with every fault's JSON path.
@@ -238,7 +238,7 @@ def _new_converter() -> OrjsonConverter:
 
 
 strict = _new_converter()
-"""Reads answers of the API and writes requests."""
+"""Reads responses of the API and writes requests."""
 
 lenient = _new_converter()
 """Reads webhooks, whose numbers may come as texts of digits, and answers that `strict` can't read."""

@@ -1,4 +1,4 @@
-"""What went wrong, and what happened to the money.
+"""The errors of this package, each with the outcome for the money.
 
     NexiError
       InvalidRequest            refused here, before sending: .faults
@@ -68,7 +68,7 @@ class Outcome(enum.Enum):
     """The API got it and refused it: nothing happened."""
 
     ACCEPTED = "accepted"
-    """The API did what was asked; only its answer can't be used. Do not repeat it with a new key."""
+    """The API did what was asked; only its response can't be used. Do not repeat it with a new key."""
 
     UNKNOWN = "unknown"
     """It may have happened or not. Ask again with the same key, or look at the payment; never with a new key."""
@@ -174,9 +174,9 @@ class APIError(NexiError):
     Attributes:
         status: the HTTP status.
         code: the API's own error code as text, e.g. "1001", or None.
-        message: the API's own words, for logs.
+        message: the API's own text, for logs.
         source: who raised it, e.g. "internal" or "Issuer".
-        body: the raw bytes of the answer.
+        body: the raw bytes of the response.
         request_id: the server's identifier of the exchange, when it sent one.
         retry_after: seconds to wait as the server said, or None.
     """
@@ -208,7 +208,7 @@ class BadRequest(APIError):
     """400: the API found the request invalid.
 
     Attributes:
-        errors: the API's complaints, member path to texts, as the API spells the paths.
+        errors: the API's validation errors, member path to texts, with the API's spelling of paths.
     """
 
     def __init__(self, summary: str, *, errors: Mapping[str, tuple[str, ...]] | None = None, **facts: Any) -> None:
@@ -216,7 +216,7 @@ class BadRequest(APIError):
         self.errors: Mapping[str, tuple[str, ...]] = dict(errors or {})
 
     def about(self, member: str) -> tuple[str, ...]:
-        """The complaints about a member, however much of its path the API tells.
+        """The errors of a member, however much of its path the API states.
 
         `about("order.amount")` and `about("amount")` both find what stands under "order.amount" or under "amount":
         both spellings have been seen.
@@ -232,7 +232,7 @@ class Unauthorized(APIError):
 
 
 class ChargeDeclined(APIError):
-    """402: the acquirer, the payment method or a business rule said no."""
+    """402: the acquirer, the payment method or a business rule declined."""
 
     @property
     def decline(self) -> acquirer_codes.AcquirerCode:
@@ -257,7 +257,7 @@ class ServerError(APIError):
 
 
 class TransportError(NexiError):
-    """No usable answer came back; `__cause__` holds what the network said."""
+    """No usable response came back; `__cause__` holds the error of the network."""
 
     @property
     def cause(self) -> BaseException | None:

@@ -199,7 +199,7 @@ def _failure_of(error: Exception) -> StorageError:
     """The error for what a driver raised; of what it says only what can't hold a value that was written."""
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-    if code is None:  # no answer from a server, mostly
+    if code is None:  # no response from a server, mostly
         text = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         is_away = not any(reason in text for reason in _WRONG_FOR_GOOD)
     elif code.startswith("SQLITE"):

@@ -1,4 +1,4 @@
-"""What travels to and from the API, as frozen values; amounts are whole minor units everywhere."""
+"""The request and response bodies of the API, as frozen values; amounts are whole minor units everywhere."""
 
 from nexi_async._models.bulk import (
     BulkCharge,

@@ -65,12 +65,12 @@ def _which_one(subscription_id: str | None, external_reference: str | None) -> I
 
 
 def to_charge(entries: Iterable[SubscriptionToCharge]) -> tuple[SubscriptionToCharge, ...]:
-    """Any iterable of subscriptions, kept so that nobody changes it."""
+    """Any iterable of subscriptions, copied, so that later changes have no effect."""
     return tuple(entries)
 
 
 def to_verify(entries: Iterable[SubscriptionToVerify]) -> tuple[SubscriptionToVerify, ...]:
-    """Any iterable of subscriptions, kept so that nobody changes it."""
+    """Any iterable of subscriptions, copied, so that later changes have no effect."""
     return tuple(entries)
 
 
@@ -111,7 +111,7 @@ class BulkReceipt:
 
 @attrs.frozen(kw_only=True)
 class BulkCharge:
-    """What became of one subscription of a bulk charge.
+    """The result of one subscription in a bulk charge.
 
     Attributes:
         subscription_id: the subscription, of either kind; None if the API found none by the external reference.
@@ -119,7 +119,7 @@ class BulkCharge:
         payment_id: the payment that the charge made.
         charge_id: the charge within it.
         code: why it failed; see `reference.acquirer_codes.look_up`.
-        message: the API's own words, for logs.
+        message: the API's own text, for logs.
         source: who refused, e.g. "Issuer".
         external_reference: for subscriptions from another platform.
     """
@@ -136,14 +136,14 @@ class BulkCharge:
 
 @attrs.frozen(kw_only=True)
 class BulkVerification:
-    """What became of one subscription of a bulk verification.
+    """The result of one subscription in a bulk verification.
 
     Attributes:
         subscription_id: the subscription, of either kind; None if the API found none by the external reference.
         status: Pending, Succeeded or Failed.
         payment_id: the payment that the check made, if any.
         code: why it failed.
-        message: the API's own words, for logs.
+        message: the API's own text, for logs.
         external_reference: for subscriptions from another platform.
     """
 

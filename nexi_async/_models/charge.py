@@ -73,7 +73,7 @@ class InvoiceLink:
 
 @attrs.frozen(kw_only=True)
 class Charge:
-    """A charge as `charges.retrieve` tells it; amounts in minor units.
+    """A charge as `charges.retrieve` returns it; amounts in minor units.
 
     Attributes:
         charge_id: opaque text.

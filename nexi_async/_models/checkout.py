@@ -38,12 +38,12 @@ class Country:
 
 
 def countries(entries: Iterable[Country]) -> tuple[Country, ...]:
-    """Any iterable of countries, kept so that nobody changes it."""
+    """Any iterable of countries, copied, so that later changes have no effect."""
     return tuple(entries)
 
 
 def consumer_kinds(entries: Iterable[str]) -> tuple[str, ...]:
-    """Any iterable of "B2C" and "B2B", kept so that nobody changes it."""
+    """Any iterable of "B2C" and "B2B", copied, so that later changes have no effect."""
     return tuple(entries)
 
 

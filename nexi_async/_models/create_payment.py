@@ -1,4 +1,4 @@
-"""A payment to be: the request of `payments.create`."""
+"""Creating a payment: the request of `payments.create`."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ class AdditionalPaymentMethodData:
 
 
 def configurations(entries: Iterable[PaymentMethodConfiguration]) -> tuple[PaymentMethodConfiguration, ...]:
-    """Any iterable of entries, kept so that nobody changes it."""
+    """Any iterable of entries, copied, so that later changes have no effect."""
     return tuple(entries)
 
 
 def fees(entries: Iterable[PaymentMethodFee]) -> tuple[PaymentMethodFee, ...]:
-    """Any iterable of fees, kept so that nobody changes it."""
+    """Any iterable of fees, copied, so that later changes have no effect."""
     return tuple(entries)
 
 

@@ -60,7 +60,7 @@ class WebHook:
 
 
 def web_hooks(entries: Iterable[WebHook]) -> tuple[WebHook, ...]:
-    """Any iterable of webhooks, kept so that nobody changes it."""
+    """Any iterable of webhooks, copied, so that later changes have no effect."""
     return tuple(entries)
 
 

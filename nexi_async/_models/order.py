@@ -136,7 +136,7 @@ class _Line:
 
 
 def order_items(items: Iterable[OrderItem]) -> tuple[OrderItem, ...]:
-    """Any iterable of lines, kept so that nobody changes it."""
+    """Any iterable of lines, copied, so that later changes have no effect."""
     return tuple(items)
 
 

@@ -1,4 +1,4 @@
-"""A payment as the API tells it, and the status that it leaves to the reader to work out."""
+"""A payment as the API returns it, and its status, derived from the amounts."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class UnscheduledSubscriptionLink:
 
 @attrs.frozen(kw_only=True)
 class Payment:
-    """A payment as `payments.retrieve` tells it.
+    """A payment as `payments.retrieve` returns it.
 
     Attributes:
         payment_id: opaque text.

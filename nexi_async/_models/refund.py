@@ -43,7 +43,7 @@ class RefundReceipt:
 
 @attrs.frozen(kw_only=True)
 class Refund:
-    """A refund as `refunds.retrieve` tells it; its state is found only in the payment. Amounts in minor units."""
+    """A refund as `refunds.retrieve` returns it; its state is found only in the payment. Amounts in minor units."""
 
     refund_id: str
     amount: int

@@ -1,4 +1,4 @@
-r"""The API's limits, said in the annotations of the models; whether a request keeps them, and what it breaches.
+r"""The API's limits, stated in the annotations of the models, and their validation.
 
 A model says `name: ItemText`; `ItemText` is `Annotated[str, longest(128), without("<>\")]`. Rules that span several
 members are a method `_own_faults` of the model that holds them.
@@ -6,7 +6,7 @@ members are a method `_own_faults` of the model that holds them.
 Theory of operation. A rule exists once, and is used in two ways. `faults()` walks a request with its annotations and
 tells each breach with its JSON path; it is thorough rather than fast. `is_sound()` only answers yes or no, with a
 function that is written and compiled once for each model from the rules' own conditions, as attrs writes `__init__`:
-nearly every request is sound, and pays for one pass over its values. Where the answer is no, the walk has the word.
+nearly every request is valid and costs one pass over its values. If it is not, the walk reports the faults.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class NotKnown:
 
 @attrs.frozen(kw_only=True)
 class ChargeStatus:
-    """What became of a subscription charge that was sent with a key.
+    """The status of a subscription charge that was sent with a key.
 
     Attributes:
         payment_id: the payment that the charge made.

@@ -19,12 +19,12 @@ PAGE_SIZE = 500
 
 T = TypeVar("T")
 Result = tuple[str | None, str | None, BulkItemStatus, str | None]
-"""What became of whom: subscription, external reference, status and payment of an item."""
+"""The result of an item: subscription, external reference, status and payment of an item."""
 
 
 @attrs.frozen(kw_only=True)
 class Poll:
-    """How patiently to wait for a bulk run.
+    """How to poll a bulk run.
 
     Attributes:
         first_delay: seconds before asking again; doubles with every round.

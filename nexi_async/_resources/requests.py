@@ -1,4 +1,4 @@
-"""Steps that all resources share on the way to a call and back."""
+"""Steps that all resources share: validating and building requests, checking responses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def not_empty(text: str, *, name: str) -> str:
 
 
 def require_same_id(request: Request, *, asked: str, answered: str) -> None:
-    """Refuse an answer that belongs to another request, the worst that a mixed-up connection can do."""
+    """Refuse a response that belongs to another request."""
     if _normalised_id(asked) != _normalised_id(answered):
         raise UnexpectedResponse(f"{request} was answered with {answered}, not with what was asked for", body=b"")
 

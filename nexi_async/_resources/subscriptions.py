@@ -142,7 +142,7 @@ class Subscriptions(Generic[Agreement]):
 
         Raises:
             ChargeDeclined: the issuer said no; `.decline` tells whether, when and how often to try again.
-            NexiError: see its outcome; if it is unknown, `resolve_charge` with the error's key turns it into an answer.
+            NexiError: see its outcome; if it is unknown, `resolve_charge` with the error's key finds it out.
 
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-subscriptionid-charges-post
@@ -167,7 +167,7 @@ class Subscriptions(Generic[Agreement]):
         return await fetch_receipt(self._session, request, SubscriptionChargeReceipt)
 
     async def charge_status(self, subscription_id: str, *, idempotency_key: str) -> ChargeStatus:
-        """What became of a charge, by the key that it was sent with; changes nothing and is repeated on failure.
+        """The status of a charge, by the key that it was sent with; changes nothing and is repeated on failure.
 
         Raises:
             NotFound: the API never got a charge with this key.
@@ -188,7 +188,7 @@ class Subscriptions(Generic[Agreement]):
         key_lifetime: timedelta = KEY_LIFETIME,
         max_wait: float = 10.0,
     ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
-        """Turn the unknown outcome of a charge into an answer; it charges nothing.
+        """Find out the unknown outcome of a charge; charges nothing.
 
         A request whose connection broke may still be on its way, or being worked on, so the API is asked again until
         it has finished the charge, or has not heard of it for a while.
@@ -206,8 +206,8 @@ class Subscriptions(Generic[Agreement]):
             charging again with the same key is safe. `NotKnown` if it may have forgotten the key: look for the payment.
 
         Raises:
-            TimedOut: the API has not completed the charge; it is still at it, or it declined. Charging again with the
-                same key tells which, since a decision is replayed.
+            TimedOut: the API has not completed the charge; it is still processing it, or declined it. Charging again
+                with the same key shows which, since a decision is replayed.
             NexiError: the API could not be asked; nothing has changed.
         """
         _check_aware(sent_at)

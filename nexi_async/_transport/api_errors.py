@@ -1,4 +1,4 @@
-"""What an error answer means: which error it is, and what happened to the money.
+"""Which error an error response stands for, and which outcome for the money it proves.
 
 The API answers in several shapes (a map of complaints, `{message, code, source}`, nothing, or a page of its edge), so
 nothing here relies on one.
@@ -45,7 +45,7 @@ _LONGEST_TEXT = 300
 
 
 def error_from_response(request: Request, response: Response) -> APIError:
-    """The error that an answer other than 2xx stands for."""
+    """The error that a response other than 2xx stands for."""
     members = _members(response.body)
     code, message, source = (_text(members.get(name)) for name in ("code", "message", "source"))
     validation_errors = _validation_errors(members)
@@ -67,8 +67,8 @@ def error_from_response(request: Request, response: Response) -> APIError:
 def outcome_after_unknown(request: Request, failure: APIError) -> Outcome:
     """What is known when an earlier attempt of this call may have gone through, and this one was refused.
 
-    Reading does nothing, so its last answer counts. With a key the API replays its first decision, so a decided refusal
-    settles it, unless the refusal is what the earlier attempt itself would cause, or does not say what it is.
+    A GET changes nothing, so its last response counts. With a key the API replays its first decision, so a final
+    refusal settles it, unless the refusal is what the earlier attempt itself would cause, or has no code.
     """
     if request.method == "GET":
         return failure.outcome

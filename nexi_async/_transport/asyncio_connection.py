@@ -1,7 +1,7 @@
 """A connection on asyncio, uvloop or winloop: a protocol on a transport of the loop, which does TLS as well.
 
-The loop watches the socket for as long as it is open and calls back, so that an exchange costs one future and no timer:
-the timer of the last exchange is left to run, and moved only when it goes off.
+The loop watches the socket for as long as it is open, so that an exchange costs one future and no timer: the timer of
+the last exchange stays set, and is moved only when it fires.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nexi_async._transport.origin import Origin
 __all__ = ["AsyncioConnection", "connect"]
 
 CONNECTION_ATTEMPT_DELAY: Final = 0.25
-"""Seconds that an address has before the next one is tried beside it."""
+"""Seconds before the next address is tried in parallel (RFC 8305, section 5)."""
 HANDSHAKE_SECONDS: Final = 3600.0
 """The loop's own limit, far beyond the one that applies: that of opening a connection."""
 
@@ -53,7 +53,7 @@ class AsyncioConnection(asyncio.Protocol):
         self._timer_due = math.inf
 
     def is_healthy(self) -> bool:
-        """Whether it is still open and nothing has come unasked, be it that the loop has not yet told."""
+        """Whether it is still open and no unsolicited data is pending, in the socket's buffer included."""
         return self._is_usable() and not (self._poll is not None and self._poll.poll(0))
 
     def _is_usable(self) -> bool:
@@ -62,7 +62,7 @@ class AsyncioConnection(asyncio.Protocol):
     async def exchange(
         self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
     ) -> ResponseParser:
-        """Write a request and read its answer; see `Connection`."""
+        """Write a request and read its response; see `Connection`."""
         self.is_reusable = False
         if not self._is_usable():
             raise httpx.ConnectError("the connection broke before anything was sent")
@@ -98,7 +98,7 @@ class AsyncioConnection(asyncio.Protocol):
         self._set_timer()
 
     def _write_more(self) -> None:
-        """Hand over a large request bit by bit, so that no more of it is copied than the buffers take."""
+        """Write a large request in chunks, so that no more of it is copied than the buffers take."""
         while self._unsent is not None and not self._is_paused and self._is_open:
             chunk, rest = self._unsent[:CHUNK], self._unsent[CHUNK:]
             self._unsent = rest or None
@@ -121,7 +121,7 @@ class AsyncioConnection(asyncio.Protocol):
             self._poll.register(connected.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come: some of the answer, or what nobody asked for."""
+        """Received data: part of the response, or unsolicited."""
         parser = self._parser
         if parser is None:
             self._mark_unusable()
@@ -137,7 +137,7 @@ class AsyncioConnection(asyncio.Protocol):
                 self._start_step(self._timeouts.read)
 
     def eof_received(self) -> None:
-        """The server has closed its side; it may be the end of an answer without a length."""
+        """The server has closed its side; it may be the end of a response without a length."""
         self._is_open = False
         if self._parser is not None and self._is_end_authentic():
             self.data_received(b"")
@@ -163,13 +163,16 @@ class AsyncioConnection(asyncio.Protocol):
             self._start_step(self._timeouts.read)
 
     def _mark_unusable(self) -> None:
-        """Nothing can be exchanged any more; the pool learns of it at once."""
+        """Exclude the connection from reuse, and notify the pool at once."""
         self.is_reusable = self._is_open = False
         if self.on_lost is not None:
             self.on_lost(self)
 
     def _is_end_authentic(self) -> bool:
-        """Without TLS's own goodbye anybody may have cut the connection; the loop hides it, TLS still knows."""
+        """Whether the end came with TLS's close_notify; without it the response may be truncated (RFC 8446, 6.1).
+
+        The loop hides the alert, the TLS object still has it.
+        """
         tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
         if tls is None:
             return True
@@ -194,7 +197,7 @@ class AsyncioConnection(asyncio.Protocol):
             self._due = min(time.monotonic() + seconds, self._deadline)
 
     def _set_timer(self) -> None:
-        """See that a timer goes off in time; one that does so too early is set again then."""
+        """Keep one timer that fires no later than the deadline; one that fires too early is set again."""
         if self._due < self._timer_due:
             self._cancel_timer()
             self._timer_due = self._due
@@ -207,7 +210,7 @@ class AsyncioConnection(asyncio.Protocol):
         if time.monotonic() < self._due:
             self._set_timer()
         elif self._is_written:
-            self._finish(httpx.ReadTimeout("the answer did not come in time"))
+            self._finish(httpx.ReadTimeout("the response did not come in time"))
         else:
             self._finish(httpx.WriteTimeout("the request could not be written in time"))
 

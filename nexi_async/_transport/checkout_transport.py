@@ -1,4 +1,4 @@
-"""What carries requests by default: connections of our own, as fast as the socket and sure of what was sent."""
+"""The default transport: pooled connections that know whether any byte of a request was sent."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class CheckoutTransport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over TCP and TLS; carries the calls of a session, and serves any httpx client as its transport.
+    """HTTP/1.1 over TCP and TLS; the transport of `AsyncCheckout`, and usable by any httpx client.
 
-    The whole answer is read before it is handed out. What it raises tells what left this machine: with `ConnectError`,
+    The whole response is read before it is handed out. Its errors tell what was sent: with `ConnectError`,
     `ConnectTimeout` and `PoolTimeout` not a byte of the request did, with every other error some of it may have
     arrived.
     """
@@ -59,7 +59,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
             await pool.aclose()
 
     async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
-        """Send a request and read its answer; see `HTTPTransport`."""
+        """Send a request and read its response; see `HTTPTransport`."""
         head = _head(
             http_request.method, http_request.origin, http_request.target, http_request.headers, http_request.body
         )
@@ -121,7 +121,7 @@ def new_transport(
     ssl_context: ssl.SSLContext | None,
     proxy: str | None,
 ) -> HTTPTransport:
-    """What carries a client's requests: its caller's transport, a proxy's by httpx, or else our own."""
+    """The transport of a client: the caller's, httpx's for a proxy, or else `CheckoutTransport`."""
     if proxy is not None and transport is None:
         transport = httpx.AsyncHTTPTransport(
             verify=ssl_context or new_context(),

@@ -1,9 +1,9 @@
 """The seam between HTTP and the event loop: a connection that carries one exchange at a time.
 
-Theory of operation. An exchange writes the whole request and feeds what comes to the reader until one answer is
+Theory of operation. An exchange writes the whole request and feeds what comes to the reader until one response is
 complete (RFC 9112). The connection is reusable only if nothing about the exchange was odd: the whole request was
-written, the answer was complete and agreed to keep-alive, and not a byte came after it. Anything else (an error, a
-cancellation, a time limit, an early answer, a surplus byte) leaves it unusable, so that no answer can be read by
+written, the response was complete and agreed to keep-alive, and not a byte came after it. Anything else (an error, a
+cancellation, a time limit, an early response, a surplus byte) leaves it unusable, so that no response can be read by
 another request.
 
 There are two implementations, chosen by the running event loop (`connect.py`): `asyncio_connection.py` for asyncio and
@@ -51,7 +51,7 @@ class Connection(Protocol):
         idle_since: when it was given back, in the pool's time.
         is_closed: whether the socket is closed.
         on_lost: called when the socket has been closed, by whichever side, and when the server ended the connection or
-            sent what nobody asked for.
+            sent unsolicited data.
     """
 
     is_reusable: bool
@@ -60,20 +60,20 @@ class Connection(Protocol):
     on_lost: LostCallback | None
 
     def is_healthy(self) -> bool:
-        """Whether it is still open and nothing has come unasked."""
+        """Whether it is still open and no unsolicited data is pending."""
 
     async def exchange(
         self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
     ) -> ResponseParser:
-        """Write a request and read its answer; the deadline is a time of `time.monotonic`.
+        """Write a request and read its response; the deadline is a time of `time.monotonic`.
 
         Raises:
             httpx.ConnectError: the connection was closed before the request was handed over; nothing was sent.
-            httpx.TransportError: the answer did not come whole; the request may have been received.
+            httpx.TransportError: the response is incomplete; the request may have been received.
         """
 
     def close(self) -> None:
-        """Close at once, without a word to the server; the socket itself may take a turn of the event loop."""
+        """Close at once, without TLS's close_notify; the socket itself may take one more turn of the event loop."""
 
 
 LostCallback: TypeAlias = Callable[[Connection], None]

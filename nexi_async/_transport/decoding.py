@@ -33,7 +33,7 @@ async def decoded(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
 
     Args:
         body: what came.
-        headers: those of the answer, names in lower case.
+        headers: those of the response, names in lower case.
     """
     codings = ",".join(value for name, value in headers if name == "content-encoding")
     for form in _FORMATS.get(codings.strip().lower(), ()):

@@ -1,4 +1,4 @@
-"""What users may watch: every attempt, how it ended, and every wait before another."""
+"""Hooks that users may set: before and after each attempt, and before each wait for a retry."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Attempt:
 
 @attrs.frozen(kw_only=True)
 class Hooks:
-    """Plain functions that are told what happens; what they raise is logged and disturbs no payment.
+    """Functions called around each attempt; what they raise is logged and affects no payment.
 
     Attributes:
         on_request: before each attempt.
-        on_response: after each attempt: the answer, the failure, or None if it was cancelled, its outcome unknown; and
-            the seconds it took.
+        on_response: after each attempt: the response, the failure, or None if it was cancelled with an unknown outcome;
+            and the seconds it took.
         on_retry: before the wait for another attempt: the failure, and the seconds to wait.
     """
 
@@ -55,15 +55,15 @@ class Hooks:
     on_retry: Callable[[Attempt, NexiError, float], None] | None = None
 
     def request(self, attempt: Attempt) -> None:
-        """Tell of an attempt that begins."""
+        """Call `on_request`."""
         _call_hook(self.on_request, attempt)
 
     def response(self, attempt: Attempt, end: Response | NexiError | None, seconds: float) -> None:
-        """Tell how an attempt ended."""
+        """Call `on_response`."""
         _call_hook(self.on_response, attempt, end, seconds)
 
     def retry(self, attempt: Attempt, failure: NexiError, delay: float) -> None:
-        """Tell that another attempt will follow."""
+        """Call `on_retry`."""
         _call_hook(self.on_retry, attempt, failure, delay)
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes and values: a request's head, and the reader of one answer. No sockets here."""
+"""HTTP/1.1 as bytes and values: a request's head, and the reader of one response. No sockets here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_HEAD: Final = 65_536
 """Bytes of status line and headers."""
 MAX_HEADERS: Final = 256
 MAX_BODY: Final = 67_108_864
-"""Bytes of an answer with all that frames its body; the largest pages of a bulk run stay far below."""
+"""Bytes of a response with all that frames its body; the largest pages of a bulk run stay far below."""
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _HEAD: Final = re.compile(rf"{_WORD} [!-~]++ HTTP/1\.1\r\n(?:{_WORD}: [\t -~\x80-\xff]*+\r\n)*+\r\n")
@@ -25,7 +25,7 @@ _BODILESS: Final = frozenset({204, 304})
 
 
 class MalformedResponse(Exception):
-    """What came is no answer, is cut off, or is larger than allowed."""
+    """What came is no response, is cut off, or is larger than allowed."""
 
 
 def request_head(method: str, target: str, headers: Collection[tuple[str, str]]) -> bytes:
@@ -42,11 +42,11 @@ def request_head(method: str, target: str, headers: Collection[tuple[str, str]])
 
 
 class ResponseParser:
-    """Reads one answer from whatever pieces it comes in.
+    """Reads one response from whatever pieces it comes in.
 
-    Interim answers (100, 103) are passed over. `is_complete` says that the answer is all there; `is_clean`, that the
-    connection can serve another request: keep-alive was agreed on and nothing but line breaks came after the answer.
-    Trailers are passed over too: what comes after a body must not change how it is read.
+    Interim responses (100, 103) are skipped. `is_complete` says that the whole response was read; `is_clean`, that the
+    connection can serve another request: keep-alive was agreed on and nothing but line breaks came after the response.
+    Trailers are skipped too: what comes after a body must not change how it is read.
     """
 
     __slots__ = (
@@ -97,7 +97,7 @@ class ResponseParser:
         """Take the next bytes; none means that the server has closed its side.
 
         Raises:
-            BadReply: they are no answer, too much of one, or not all of it.
+            BadReply: they are no response, too much of one, or not all of it.
         """
         if not data:
             self._end()
@@ -110,7 +110,7 @@ class ResponseParser:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.is_complete:
-                raise MalformedResponse(f"not an HTTP answer: {type(error).__name__}") from None
+                raise MalformedResponse(f"not an HTTP response: {type(error).__name__}") from None
             self._surplus = True
         self._check_size()
         if self.is_complete:
@@ -126,7 +126,7 @@ class ResponseParser:
 
     @property
     def _is_framed(self) -> bool:
-        """Whether the answer itself says where its body ends; else the end of the connection does."""
+        """Whether the response itself says where its body ends; else the end of the connection does."""
         names = {name.lower() for name, _ in self.headers}
         return b"content-length" in names or b"transfer-encoding" in names or self.status in _BODILESS
 
@@ -135,13 +135,13 @@ class ResponseParser:
             self.is_complete = True
         if not self.is_complete:
             raise MalformedResponse(
-                "closed before the answer was complete" if self._fed else "closed without an answer"
+                "closed before the response was complete" if self._fed else "closed without a response"
             )
 
     # --- what the parser calls ---
 
     def on_message_begin(self) -> None:
-        """Whatever begins after the answer is not asked for."""
+        """Whatever begins after the response is not asked for."""
         self._surplus = self.is_complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -150,7 +150,7 @@ class ResponseParser:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is read; an interim answer has nothing else."""
+        """The head is read; an interim response has nothing else."""
         if self.is_complete or self._parser is None:
             return
         self.status = self._parser.get_status_code()
@@ -167,7 +167,7 @@ class ResponseParser:
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The end of the answer, or of an interim one."""
+        """The end of the response, or of an interim one."""
         if self.is_complete:
             return
         if self.status < 200:

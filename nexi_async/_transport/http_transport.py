@@ -46,7 +46,7 @@ TRANSPORT_ERRORS = (
 
 @attrs.frozen
 class HTTPRequest:
-    """A request as it leaves: nothing in it is worked out again when it is sent again."""
+    """An HTTP request as it is sent; a retry sends the same value."""
 
     method: str
     origin: Origin
@@ -56,7 +56,7 @@ class HTTPRequest:
 
 
 class HTTPTransport(Protocol):
-    """Carries requests, one answer each."""
+    """Sends requests and reads their responses."""
 
     async def open(self) -> None:
         """Get ready on the running event loop."""
@@ -65,7 +65,7 @@ class HTTPTransport(Protocol):
         """Close every connection."""
 
     async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
-        """Send a request and read all of its answer.
+        """Send a request and read all of its response.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout: not a byte was sent.

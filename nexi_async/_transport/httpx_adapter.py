@@ -37,7 +37,7 @@ class HttpxAdapter:
         await self._transport.__aexit__()
 
     async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
-        """Send a request and read its answer; see `HTTPTransport`."""
+        """Send a request and read its response; see `HTTPTransport`."""
         with anyio.fail_after(timeouts.total):
             response = await self._transport.handle_async_request(_request(http_request, timeouts))
             try:

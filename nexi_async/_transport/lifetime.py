@@ -1,4 +1,4 @@
-"""From when to when a client can be used, and on which event loop."""
+"""When a client can be used, and on which event loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_CLOSE_SECONDS = 5.0
 
 
 class Lifetime:
-    """Opens and closes a carrier, and refuses its use outside of that or on another event loop."""
+    """Opens and closes a transport, and refuses its use before, after, or on another event loop."""
 
     def __init__(self, transport: HTTPTransport) -> None:
         self._transport = transport
@@ -37,7 +37,7 @@ class Lifetime:
             await self._transport.close()
 
     def require_open(self) -> HTTPTransport:
-        """The carrier, if the client is open here."""
+        """The transport, if the client is open on this event loop."""
         if self._closed or self._loop is None:
             state = "closed" if self._closed else "not open yet"
             raise RuntimeError(f"this client is {state}; use it inside of `async with AsyncCheckout(...) as checkout:`")

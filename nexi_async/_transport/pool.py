@@ -1,9 +1,9 @@
-"""The connections to one origin: the last used is used first, whoever waits longest is served first.
+"""The connections to one origin: the last used is used first (LIFO), tasks are served in order of arrival (FIFO).
 
-Every operation costs the same however many connections and waiters there are. A place (the right to have a connection
-open) is handed from a closed connection straight to the longest waiting task, and so is a connection that becomes free,
-so that no newcomer overtakes. Nothing but waiting and connecting is awaited, and both give back what they hold when
-they are cancelled. An idle connection that ends or speaks up leaves the pool at that moment.
+Every operation takes constant time. A slot (the right to have a connection open) passes from a closed connection
+straight to the longest waiting task, and so does a connection that becomes free, so that no later task overtakes.
+Nothing but waiting and connecting is awaited, and both give back what they hold when they are cancelled. An idle
+connection that ends or receives unsolicited data leaves the pool at that moment.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class Pool:
         while self._idle:
             self._remove_idle(next(iter(self._idle)))
         while self._waiters:
-            self._open += 1  # a place in name only, which the waiter gives back
+            self._open += 1  # a nominal slot, which the waiter releases
             self._next_waiter().serve(None)
         while self._closing:
             await checkpoint()
 
     async def _open_connection(self, seconds: float) -> Connection:
-        """A new connection for a place that is held."""
+        """A new connection for a slot that is held."""
         try:
             connection = await self._connect_unless_closed(seconds)
         except BaseException:
@@ -108,14 +108,14 @@ class Pool:
         return None
 
     def _if_healthy(self, connection: Connection | None) -> Connection | None:
-        """The connection, unless it has spoken up on its way here; then only its place is left."""
+        """The connection if it is still healthy, else None: its slot is kept for a new one."""
         if connection is None or connection.is_healthy():
             return connection
         self._close(connection)
         return None
 
     async def _wait(self, seconds: float) -> Connection | None:
-        """A connection, or None for a place to open one."""
+        """A connection, or None for a slot to open one."""
         waiter = _Waiter()
         self._waiters[waiter] = None
         try:
@@ -129,7 +129,7 @@ class Pool:
         return waiter.connection
 
     def _abandon_wait(self, waiter: _Waiter) -> None:
-        """What a waiter was given while it was being cancelled goes to the next one."""
+        """What a waiter received while it was being cancelled goes to the next one."""
         if waiter in self._waiters:
             del self._waiters[waiter]
         elif waiter.connection is not None:
@@ -162,11 +162,11 @@ class Pool:
                 self._remove_idle(oldest)
 
     def _is_expired(self, connection: Connection) -> bool:
-        """Servers forget what has been idle for long, at worst while a request is on its way to them."""
+        """Servers close idle connections, at worst while a request is in transit."""
         return time.monotonic() - connection.idle_since > self._idle_seconds
 
     def _on_lost(self, connection: Connection) -> None:
-        """A connection has ended, or spoken up; those in use are dealt with when they come back."""
+        """A connection has ended or received unsolicited data; those in use are handled when they are released."""
         if connection in self._idle:
             self._remove_idle(connection)
         elif connection.is_closed:
@@ -185,7 +185,7 @@ class Pool:
 
 
 class _Waiter:
-    """A task that waits for a connection or a place."""
+    """A task that waits for a connection or a slot."""
 
     __slots__ = ("connection", "served")
 

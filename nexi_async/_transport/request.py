@@ -1,4 +1,4 @@
-"""One call of the API as a value: everything that travels, and whether it may travel twice."""
+"""An API request and its response as values; whether a request may be sent twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDEMPOTENT_METHODS = frozenset({"GET", "PUT"})
 
 @attrs.frozen(kw_only=True)
 class Request:
-    """A request that is ready to be sent, as often as need be with the same bytes."""
+    """A request of the API; each retry sends the same bytes."""
 
     operation: str
     """The SDK's own name of the call, e.g. "payments.charge"."""
@@ -45,7 +45,7 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """What the API said in the end."""
+    """The API's final response."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()

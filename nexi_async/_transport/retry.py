@@ -1,4 +1,4 @@
-"""What may be sent again, and after how long.
+"""Which requests may be retried, and after what delay.
 
 what happened                                the API may have acted?   with a key, GET, PUT     POST without a key
 no connection                                no                        again                    again
@@ -22,10 +22,10 @@ from nexi_async._transport.request import Request
 __all__ = ["RetryPolicy", "retry_delay"]
 
 MAX_DOUBLINGS = 64
-"""More than any sensible limit needs, and a power that a float still holds."""
+"""More doublings than any sensible limit needs, and within the range of a float."""
 
 MIN_ATTEMPT_SECONDS = 3.0
-"""Seconds; an attempt with less time than this would rather lose its answer than hear it."""
+"""Seconds; an attempt with less time than this is likelier to time out than to get its response."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Sends a call, again if that is safe, and turns what comes back into an answer or an error that knows the outcome."""
+"""Sends a call, again if that is safe, and turns what comes back into a response or an error that knows the outcome."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = ["Session"]
 T = TypeVar("T")
 
 MAX_BACKOFF = 3600.0
-"""Seconds that one answer may keep all calls with the same secret key from being sent."""
+"""Seconds that one response may hold back all requests with the same secret key."""
 
 CLOCK_STEP = 1.0
 """Seconds by which the wall clock may be put right without counting as time that has passed."""
@@ -56,7 +56,7 @@ logger = logging.getLogger("nexi_async")
 
 @attrs.frozen(kw_only=True)
 class Session:
-    """Everything that one client's calls have in common."""
+    """What all requests of one client share: origin, headers, timeouts, retry policy and transport."""
 
     lifetime: Lifetime = attrs.field(repr=False)
     origin: Origin
@@ -78,7 +78,7 @@ class Session:
 
     @property
     def base_url(self) -> str:
-        """Where the API is."""
+        """The base address of the API."""
         return f"{self.origin}{self.root}"
 
     def require_key(self, key: str | None) -> None:
@@ -97,7 +97,7 @@ class Session:
             prepare: changes the plain JSON values before they are read as the model.
 
         Raises:
-            UnexpectedResponse: the API did what was asked, but the answer can't be read.
+            UnexpectedResponse: the API did what was asked, but the response can't be read.
             NexiError: any other failure, with its outcome.
         """
         began = self.wall_clock()
@@ -154,7 +154,7 @@ class Session:
     async def _attempt(
         self, request: Request, http_request: HTTPRequest, attempt: Attempt | None, elapsed: float, progress: _Progress
     ) -> Response:
-        """One attempt, watched by the hooks; the deadline is that of the whole call, so none outlives it."""
+        """One attempt, with the hooks called around it; it ends at the deadline of the whole request."""
         if elapsed > self.retry.last_start:
             raise TimedOut(f"{request} has no time left to be sent", outcome=Outcome.NOT_SENT)
         seconds = min(self.timeout, self.retry.deadline - elapsed)
@@ -178,7 +178,7 @@ class Session:
         return Attempt(request.operation, request.method, request.path, origin.host, origin.port, number, request.key)
 
     async def _wait_for_backoff(self, request: Request, progress: _Progress) -> float:
-        """Keep a pause that the server asked for, and a little longer, so that not all come back at once.
+        """Wait for the end of the shared back-off and a random time more, so that requests do not resume all at once.
 
         It may get longer in the meantime. Returns the seconds that have passed since the call began.
         """
@@ -193,7 +193,7 @@ class Session:
     def _delay(
         self, request: Request, failure: APIError | TransportError, progress: _Progress, attempt: Attempt | None
     ) -> float:
-        """Seconds before the next attempt, unless it is given up; a wait that the server asks for is that of all."""
+        """Seconds before the next attempt, unless it is given up; a wait that the server asks for is shared."""
         now, number = self.now(), progress.attempts
         if request.shares_backoff and isinstance(failure, APIError) and failure.status in (429, 503):
             self.backoff.extend(now + min(failure.retry_after or 0.0, MAX_BACKOFF), now)
@@ -243,7 +243,7 @@ class Session:
 
 @attrs.define
 class _Progress:
-    """How far a call has got."""
+    """The state of one request over its attempts."""
 
     began: float
     wall_clock: float
@@ -266,7 +266,7 @@ class _Progress:
 
 
 def _annotate_interruption(request: Request, interruption: BaseException, progress: _Progress) -> None:
-    """Leave what is known on the exception that interrupts a call, and in the log, for many swallow the exception."""
+    """Note the outcome on the exception that interrupts a request, and log it, since callers may suppress it."""
     outcome = Outcome.UNKNOWN if progress.is_under_way else progress.outcome
     known = NexiError(
         f"{request} was interrupted", outcome=outcome, idempotency_key=request.key, attempts=progress.attempts
@@ -287,13 +287,13 @@ def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
 
 
 def _timeouts(seconds: float, *, not_after: float) -> Timeouts:
-    """Getting a connection may take a third of the time, so that running out of it can be told from silence."""
+    """Getting a connection may take a third of the time, so that no connection can be told from no response."""
     third = seconds / 3
     return Timeouts(pool=third, connect=third, write=seconds, read=seconds, total=seconds, not_after=not_after)
 
 
 def _transport_error(request: Request, error: Exception) -> TransportError:
-    """The error for what the network said; only what surely happened before sending counts as not sent."""
+    """The error for a failure of the network; only failures that surely precede sending count as not sent."""
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
         return TimedOut(f"{request} got no connection in time", outcome=Outcome.NOT_SENT)
     if isinstance(error, httpx.ConnectError):
@@ -306,5 +306,5 @@ def _transport_error(request: Request, error: Exception) -> TransportError:
 
 
 def _without_headers(error: Exception) -> Exception | None:
-    """The cause to show; a complaint about a header would repeat its value."""
+    """The cause to show; an error about a header would repeat its value."""
     return None if isinstance(error, httpx.LocalProtocolError) else error

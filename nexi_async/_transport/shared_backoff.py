@@ -1,4 +1,4 @@
-"""The wait that a server asks of everybody who calls with the same secret key."""
+"""The back-off that a server asks for by `Retry-After`, shared by all requests with the same secret key."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["SharedBackoff"]
 
 
 class SharedBackoff:
-    """Until when the calls with one secret key wait, because a 429 or 503 named a time to come back.
+    """Until when requests with one secret key are held back, because a 429 or 503 named a time (RFC 9110, 10.2.3).
 
     The API counts requests by merchant, so one that sends too many must not hold up the others of a platform. Copies of
     a client with the same key share the wait, also if the copy that caused it is gone by then.
     """
 
     def __init__(self, secret_key: str = "", ends: dict[str, float] | None = None) -> None:
-        """No wait; `ends` holds those of all keys of a client, as long as they are on."""
+        """No wait; `ends` holds the ends of the waits of all keys of a client."""
         self._key = secret_key
         self._ends = {} if ends is None else ends
 
@@ -33,7 +33,7 @@ class SharedBackoff:
 
     @property
     def is_active(self) -> bool:
-        """Whether there was a wait that nobody has seen the end of."""
+        """Whether a wait was set and has not been found to be over."""
         return self._key in self._ends
 
     def remaining(self, now: float) -> float:

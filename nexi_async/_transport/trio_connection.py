@@ -1,4 +1,4 @@
-"""A connection on trio: anyio's streams, simple and right rather than fast."""
+"""A connection on trio, over anyio's streams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nexi_async._transport.origin import Origin
 __all__ = ["TrioConnection", "connect"]
 
 EARLY_RESPONSE_SECONDS: Final = 1.0
-"""Seconds that a server which stopped reading gets to say why."""
+"""Seconds to wait for the response of a server that stopped reading the request."""
 
 STREAM_ERRORS: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.BusyResourceError)
 """What anyio's streams raise; trouble with TLS is an `OSError`, two tasks that both have to write for it are busy."""
@@ -39,7 +39,7 @@ class TrioConnection:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def is_healthy(self) -> bool:
-        """Whether it is still open and nothing has come unasked; nobody calls back, so it has to be looked for."""
+        """Whether it is still open and no unsolicited data is pending; trio has no callback, so it is polled."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -51,7 +51,7 @@ class TrioConnection:
     async def exchange(
         self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
     ) -> ResponseParser:
-        """Write a request and read its answer; see `Connection`."""
+        """Write a request and read its response; see `Connection`."""
         self.is_reusable = False
         if self.is_closed:
             raise httpx.ConnectError("the connection broke before anything was sent")
@@ -61,7 +61,7 @@ class TrioConnection:
             await exchange.read()
             tasks.cancel_scope.cancel()
         if not exchange.parser.is_complete:
-            raise exchange.failure or httpx.ReadError("the answer did not come whole")
+            raise exchange.failure or httpx.ReadError("the response is incomplete")
         self.is_reusable = exchange.is_written and exchange.parser.is_clean
         return exchange.parser
 
@@ -75,7 +75,7 @@ class TrioConnection:
 
 
 class _Exchange:
-    """One request and its answer on their way."""
+    """One request and its response in transfer."""
 
     def __init__(self, stream: ByteStream, parser: ResponseParser, timeouts: Timeouts, deadline: float) -> None:
         self._stream = stream
@@ -87,7 +87,7 @@ class _Exchange:
         self.failure: httpx.TransportError | None = None
 
     async def write(self, request: bytes) -> None:
-        """Write all of the request, or find out why not."""
+        """Write all of the request, or record the failure."""
         try:
             with anyio.fail_after(self._at_most(self._timeouts.write)):
                 for start in range(0, len(request), CHUNK):
@@ -100,7 +100,7 @@ class _Exchange:
         self._waiting.deadline = anyio.current_time() + self._at_most(self._read_timeout)
 
     async def read(self) -> None:
-        """Read all of the answer, or find out why not."""
+        """Read all of the response, or record the failure."""
         try:
             while not self.parser.is_complete:
                 with anyio.fail_after(self._at_most(self._read_timeout)) as self._waiting:
@@ -109,7 +109,7 @@ class _Exchange:
         except MalformedResponse as bad:
             self.failure = self.failure or httpx.RemoteProtocolError(str(bad))
         except TimeoutError:
-            self.failure = self.failure or httpx.ReadTimeout("the answer did not come in time")
+            self.failure = self.failure or httpx.ReadTimeout("the response did not come in time")
         except STREAM_ERRORS as error:
             self.failure = self.failure or httpx.ReadError(f"the connection broke: {type(error).__name__}")
 
@@ -121,7 +121,7 @@ class _Exchange:
 
     @property
     def _read_timeout(self) -> float:
-        """An answer may come while a large request is still being written; a server that broke off gets a moment."""
+        """A response may come while a large request is still being written, or after the server stopped reading."""
         if self.is_written:
             return self._timeouts.read
         return (
@@ -135,7 +135,7 @@ class _Exchange:
 
 
 def _has_unread_data(stream: TLSStream) -> bool:
-    """Whether TLS has something that nobody has read, be it a part of a record, of which nothing public tells."""
+    """Whether TLS holds unread data, also a part of a record, for which there is no public API."""
     return stream._read_bio.pending > 0 or stream._ssl_object.pending() > 0  # noqa: SLF001
 
 

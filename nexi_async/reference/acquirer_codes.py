@@ -1,4 +1,4 @@
-"""What the card's issuer answered when a reservation or charge failed, and whether to try again.
+"""The card issuer's response code when a reservation or charge failed, and whether to try again.
 
 The codes are field 39 of ISO 8583:1987, as Nexi's overview says, plus those that card schemes added. "Never"
 is Nexi's own list; "hard" and "soft" come from integrators' lists; where none speaks the advice is "unknown".

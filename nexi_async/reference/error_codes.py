@@ -16,7 +16,7 @@ __all__ = ["ERROR_CODES", "ErrorCode", "look_up"]
 
 @attrs.frozen
 class ErrorCode:
-    """One code of an error answer (`APIError.code`)."""
+    """One code of an error response (`APIError.code`)."""
 
     code: str
     name: str

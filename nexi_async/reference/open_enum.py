@@ -1,4 +1,4 @@
-"""Enumerations that keep a value they have never heard of."""
+"""Enumerations that keep unknown values."""
 
 from enum import StrEnum
 from typing import Self

@@ -1,4 +1,4 @@
-"""What to type into the test environment: cards, invoice persons and amounts that provoke an answer.
+"""What to type into the test environment: cards, invoice persons and amounts that provoke a response.
 
 Any future expiry date, any security code and any name will do. The cards come from integrators' test kits, the
 persons and amounts from Nexi's guide.

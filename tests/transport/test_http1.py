@@ -220,13 +220,13 @@ def test_interim_answer_is_no_answer() -> None:
     """After a 100 the answer is still to come."""
     reader = read(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert not reader.is_complete
-    with pytest.raises(MalformedResponse, match="closed before the answer was complete"):
+    with pytest.raises(MalformedResponse, match="closed before the response was complete"):
         reader.feed(b"")
 
 
 def test_silence_is_no_answer() -> None:
     """A server that hangs up has not answered."""
-    with pytest.raises(MalformedResponse, match="closed without an answer"):
+    with pytest.raises(MalformedResponse, match="closed without a response"):
         read(b"")
 
 
