@@ -32,8 +32,8 @@ __all__ = ["Malformed", "as_json", "decode", "encode", "lenient", "plain", "read
 
 T = TypeVar("T")
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
@@ -135,15 +135,15 @@ def _read_decimal_or_digits(value: object, kind: object) -> Decimal:
     return _read_decimal(value, kind)
 
 
-def _read_moment(value: object, _: object) -> datetime:
+def _read_date_time(value: object, _: object) -> datetime:
     """RFC 3339 with 0 to 9 fraction digits; Python keeps six."""
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+    if not isinstance(value, str) or not _DATE_TIME.fullmatch(value):
         raise ValueError("must be a date-time as in RFC 3339, e.g. 2026-09-14T08:15:09.5523+00:00")
     return datetime.fromisoformat(value.upper())
 
 
-def _read_day(value: object, _: object) -> date:
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
+def _read_date(value: object, _: object) -> date:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise ValueError("must be a date, e.g. 2026-09-14")
     return date.fromisoformat(value)
 
@@ -225,8 +225,8 @@ def _new_converter() -> OrjsonConverter:
     converter.register_structure_hook(str, _strict(str, "text"))
     converter.register_structure_hook(bool, _strict(bool, "true or false"))
     converter.register_structure_hook(Decimal, _read_decimal)
-    converter.register_structure_hook(datetime, _read_moment)
-    converter.register_structure_hook(date, _read_day)
+    converter.register_structure_hook(datetime, _read_date_time)
+    converter.register_structure_hook(date, _read_date)
     converter.register_structure_hook(OpenEnum, _read_open_enum)
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     converter.register_structure_hook_factory(attrs.has, _read_model)

@@ -20,7 +20,7 @@ from nexi_async._errors import ConfigurationError, StorageError, StorageReplaced
 try:
     from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, make_url, select
     from sqlalchemy.exc import ArgumentError, DBAPIError
-    from sqlalchemy.exc import TimeoutError as NoConnectionInTime
+    from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("SQL storage needs SQLAlchemy: pip install 'nexi-async[storage]'") from missing
 
@@ -31,20 +31,20 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-SECONDS_TO_WAIT = 30
+TIMEOUT_SECONDS = 30
 """How long a statement may take, or wait for others, before it fails."""
 
 _SQLITE_PRAGMAS = (
-    f"PRAGMA busy_timeout = {SECONDS_TO_WAIT * 1000}",  # first, since the others may have to wait too
+    f"PRAGMA busy_timeout = {TIMEOUT_SECONDS * 1000}",  # first, since the others may have to wait too
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit is on disk before it returns, also in WAL mode
 )
 _POSTGRES_SETTINGS = (
-    f"SET statement_timeout = '{SECONDS_TO_WAIT}s'",
-    f"SET idle_in_transaction_session_timeout = '{SECONDS_TO_WAIT}s'",
+    f"SET statement_timeout = '{TIMEOUT_SECONDS}s'",
+    f"SET idle_in_transaction_session_timeout = '{TIMEOUT_SECONDS}s'",
     "SET synchronous_commit = on",
 )
-_POSTGRES_CONNECTING = {"connect_timeout": 10, "tcp_user_timeout": SECONDS_TO_WAIT * 1000}
+_POSTGRES_CONNECTING = {"connect_timeout": 10, "tcp_user_timeout": TIMEOUT_SECONDS * 1000}
 
 
 class Database:
@@ -64,7 +64,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, connections: int = 4) -> None:
-        parsed = _usable(url)
+        parsed = _checked_url(url)
         self._file = _File(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
         self._engine = _postgres(parsed, connections) if self._file is None else _sqlite(parsed, self._file)
         self._threads = CapacityLimiter(connections if self._file is None else 1)
@@ -103,8 +103,8 @@ class Database:
         try:
             with self._engine.begin() as connection:
                 result = work(connection, *args, **kwargs)
-        except (DBAPIError, NoConnectionInTime, self._engine.dialect.loaded_dbapi.Error) as error:
-            raise _failure_of(error) from None  # what the driver says may repeat what was written
+        except (DBAPIError, PoolTimeoutError, self._engine.dialect.loaded_dbapi.Error) as error:
+            raise _storage_error(error) from None  # what the driver says may repeat what was written
         if self._file is not None:
             self._file.check()  # else what was committed is in a file that nobody will ever find
         return result
@@ -133,8 +133,8 @@ class GroupCommit(Generic[Item, Result]):
         self._database = database
         self._write = write
         self._largest = largest
-        self._turn = anyio.Lock()
-        self._gathering = _Group[Item, Result]()
+        self._commit_lock = anyio.Lock()
+        self._open_group = _Group[Item, Result]()
 
     async def add(self, item: Item) -> Result:
         """Write one item; when this returns it is committed.
@@ -142,10 +142,10 @@ class GroupCommit(Generic[Item, Result]):
         Raises:
             Exception: what `write` or the database raised, in each task of the group; nothing of it is written.
         """
-        group = self._gathering
+        group = self._open_group
         place = group.join(item)
         if len(group.items) == self._largest:
-            self._gathering = _Group()
+            self._open_group = _Group()
         if place == 0:
             with CancelScope(shield=True):  # the others of the group rely on this task
                 await self._commit(group)
@@ -154,9 +154,9 @@ class GroupCommit(Generic[Item, Result]):
         return group.result(place)
 
     async def _commit(self, group: _Group[Item, Result]) -> None:
-        async with self._turn:
-            if group is self._gathering:
-                self._gathering = _Group()
+        async with self._commit_lock:
+            if group is self._open_group:
+                self._open_group = _Group()
             try:
                 group.results = await self._database.run(self._write, group.items)
             except Exception as error:  # noqa: BLE001 - raised again in each task of the group
@@ -188,25 +188,34 @@ class _Group(Generic[Item, Result]):
 
 # --- failures ------------------------------------------------------------------------------------------------------
 
-_AWAY_ON_SQLITE = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
-_AWAY_ON_POSTGRES = ("08", "25P03", "25006", "40", "53", "55P03", "57", "58")
+_UNAVAILABLE_ON_SQLITE = (
+    "SQLITE_BUSY",
+    "SQLITE_CANTOPEN",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_LOCKED",
+    "SQLITE_PROTOCOL",
+)
+_UNAVAILABLE_ON_POSTGRES = ("08", "25P03", "25006", "40", "53", "55P03", "57", "58")
 """SQLSTATEs, or their first characters: connections, standby servers, deadlocks, resources, time limits, shutdowns."""
-_WRONG_FOR_GOOD = ("authentication failed", "does not exist", "no pg_hba.conf entry", "could not translate host name")
+_PERMANENT_CAUSES = ("authentication failed", "does not exist", "no pg_hba.conf entry", "could not translate host name")
 """Why connecting can fail with no SQLSTATE, although the server is there."""
 
 
-def _failure_of(error: Exception) -> StorageError:
+def _storage_error(error: Exception) -> StorageError:
     """The error for what a driver raised; of what it says only what can't hold a value that was written."""
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
     if code is None:  # no response from a server, mostly
         text = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        is_away = not any(reason in text for reason in _WRONG_FOR_GOOD)
+        is_unavailable = not any(reason in text for reason in _PERMANENT_CAUSES)
     elif code.startswith("SQLITE"):
-        text, is_away = str(cause), code.startswith(_AWAY_ON_SQLITE)
+        text, is_unavailable = str(cause), code.startswith(_UNAVAILABLE_ON_SQLITE)
     else:
-        text, is_away = f"{type(cause).__name__}, SQLSTATE {code}", code.startswith(_AWAY_ON_POSTGRES)
-    return StorageUnavailable(f"the database is away: {text}") if is_away else StorageError(f"the database: {text}")
+        text, is_unavailable = f"{type(cause).__name__}, SQLSTATE {code}", code.startswith(_UNAVAILABLE_ON_POSTGRES)
+    return (
+        StorageUnavailable(f"the database is away: {text}") if is_unavailable else StorageError(f"the database: {text}")
+    )
 
 
 # --- engines -------------------------------------------------------------------------------------------------------
@@ -230,7 +239,7 @@ class _File:
             return
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._identity = self._found()
+            self._identity = self._current_identity()
         except OSError as error:
             raise StorageError(f"the file {self._path} can't be opened: {error.strerror}") from None
 
@@ -242,7 +251,7 @@ class _File:
             StorageUnavailable: nobody can say.
         """
         try:
-            found = self._found()
+            found = self._current_identity()
         except FileNotFoundError:
             raise StorageReplaced(f"the file {self._path} was deleted while it was open") from None
         except OSError as error:
@@ -250,42 +259,42 @@ class _File:
         if found != self._identity:
             raise StorageReplaced(f"the file {self._path} was replaced while it was open")
 
-    def _found(self) -> tuple[int, int]:
+    def _current_identity(self) -> tuple[int, int]:
         status = self._path.stat()
         return status.st_dev, status.st_ino
 
 
-_USABLE = "sqlite:///file.db or postgresql://user:password@host/name"
+_URL_EXAMPLES = "sqlite:///file.db or postgresql://user:password@host/name"
 
 
-def _usable(url: str) -> URL:
+def _checked_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # of which the second is about the port
-        raise _unusable(f"is not a URL such as {_USABLE}") from None
+        raise _url_error(f"is not a URL such as {_URL_EXAMPLES}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return _usable_file(parsed)
+        return _checked_file_url(parsed)
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
-    raise _unusable(f"is for {backend}, use {_USABLE}")
+    raise _url_error(f"is for {backend}, use {_URL_EXAMPLES}")
 
 
-def _usable_file(url: URL) -> URL:
+def _checked_file_url(url: URL) -> URL:
     path = url.database
     if path in (None, "", ":memory:"):
-        raise _unusable("names no file: a database in memory would forget everything, say sqlite:///file.db")
+        raise _url_error("names no file: a database in memory would forget everything, say sqlite:///file.db")
     if path.startswith("file:"):
-        raise _unusable("is a file: URI of SQLite, say sqlite:///file.db")
+        raise _url_error("is a file: URI of SQLite, say sqlite:///file.db")
     return url.set(drivername="sqlite+pysqlite", database=str(Path(path).absolute()))
 
 
-def _unusable(text: str) -> ConfigurationError:
+def _url_error(text: str) -> ConfigurationError:
     return ConfigurationError([("url", text)])
 
 
 def _sqlite(url: URL, file: _File) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SECONDS_TO_WAIT})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": TIMEOUT_SECONDS})
 
     @event.listens_for(engine, "do_connect")
     def open_file(*_: object) -> None:

@@ -32,7 +32,7 @@ THEME_KEYS = (
 
 _ELEMENT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,127}")
 _TOKEN = re.compile(r"[!-~]{1,128}")
-_NO_ADDRESS = "is not an address: it has blanks, control characters or a broken host name"
+_BROKEN_URL = "is not an address: it has blanks, control characters or a broken host name"
 
 
 @attrs.frozen
@@ -57,7 +57,7 @@ def script_url(environment: str = "test", *, base_url: str | None = None) -> str
     """
     if base_url is None:
         return environments.find(environment).checkout_js
-    parts = _web_address("base_url", base_url)
+    parts = _checked_http_url("base_url", base_url)
     if parts.query or parts.fragment or parts.username is not None:
         raise InvalidRequest([("base_url", "must be a plain address, without user, query or fragment")])
     return f"{base_url.rstrip('/')}/v1/checkout.js?v=1"
@@ -98,7 +98,7 @@ def snippet(
     """
     source = script_url(environment, base_url=base_url)
     tokens = {"partner_merchant_number": partner_merchant_number, "nonce": nonce}
-    spoken = None if language is None else languages.look_up(language)
+    found_language = None if language is None else languages.look_up(language)
     faults = [
         *_key_faults(checkout_key),
         *_token_faults("payment_id", payment_id),
@@ -107,8 +107,8 @@ def snippet(
         *_theme_faults(theme or {}),
         *_receipt_faults(receipt_url),
     ]
-    if language is not None and spoken is None:
-        faults.append(_unspoken("language", language))
+    if language is not None and found_language is None:
+        faults.append(_unsupported_language("language", language))
     if faults:
         raise InvalidRequest(faults)
     options = {
@@ -116,7 +116,7 @@ def snippet(
         "paymentId": payment_id,
         "partnerMerchantNumber": partner_merchant_number,
         "containerId": container,
-        "language": spoken and spoken.tag,
+        "language": found_language and found_language.tag,
         "theme": theme and dict(theme),
     }
     return _page(source, options, container=container, receipt_url=receipt_url, nonce=nonce)
@@ -132,10 +132,10 @@ def with_language(hosted_url: str, tag: str) -> str:
     Raises:
         InvalidRequest: this is no http(s) address, or the page does not speak the language.
     """
-    parts = _web_address("hosted_url", hosted_url)
+    parts = _checked_http_url("hosted_url", hosted_url)
     language = languages.look_up(tag)
     if language is None:
-        raise InvalidRequest([_unspoken("tag", tag)])
+        raise InvalidRequest([_unsupported_language("tag", tag)])
     others = (pair for pair in parts.query.split("&") if pair and not pair.startswith("language="))
     return parts._replace(query="&".join([*others, f"language={language.tag}"])).geturl()
 
@@ -150,9 +150,9 @@ def read_return_url(url: str) -> ShopperReturn:
     Raises:
         InvalidRequest: the address can't be read, or names two payments.
     """
-    parts = _parts(url)
+    parts = _split_url(url)
     if parts is None:
-        raise InvalidRequest([("url", _NO_ADDRESS)])
+        raise InvalidRequest([("url", _BROKEN_URL)])
     query = [(name.lower(), value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
     ids = {value for name, value in query if name == "paymentid" and value}
     if len(ids) > 1:
@@ -164,28 +164,28 @@ def read_return_url(url: str) -> ShopperReturn:
 def _page(
     source: str, options: Mapping[str, object], *, container: str, receipt_url: str | None, nonce: str | None
 ) -> str:
-    permit = f' nonce="{escape(nonce)}"' if nonce else ""
+    nonce_attribute = f' nonce="{escape(nonce)}"' if nonce else ""
     given = {name: value for name, value in options.items() if value is not None}
     lines = [
         f'<div id="{escape(container)}"></div>',
-        f'<script src="{escape(source)}"{permit}></script>',
-        f"<script{permit}>",
-        f"const checkout = new Dibs.Checkout({_literal(given)});",
-        *(_way_to(receipt_url) if receipt_url else ()),
+        f'<script src="{escape(source)}"{nonce_attribute}></script>',
+        f"<script{nonce_attribute}>",
+        f"const checkout = new Dibs.Checkout({_js_literal(given)});",
+        *(_redirect_script(receipt_url) if receipt_url else ()),
         "</script>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _way_to(receipt_url: str) -> Iterator[str]:
+def _redirect_script(receipt_url: str) -> Iterator[str]:
     yield 'checkout.on("payment-completed", (payment) => {'
-    yield f"  const receipt = new URL({_literal(receipt_url)}, window.location.href);"
+    yield f"  const receipt = new URL({_js_literal(receipt_url)}, window.location.href);"
     yield '  receipt.searchParams.set("paymentid", payment.paymentId);'
     yield "  window.location.assign(receipt.href);"
     yield "});"
 
 
-def _literal(value: object) -> str:
+def _js_literal(value: object) -> str:
     """A JavaScript literal that can neither end its script element nor open a comment in it."""
     text = json.dumps(value)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -216,25 +216,25 @@ def _theme_faults(theme: Mapping[str, object]) -> Iterator[Fault]:
 
 
 def _receipt_faults(receipt_url: str | None) -> Iterator[Fault]:
-    parts = _parts(receipt_url or "")
+    parts = _split_url(receipt_url or "")
     if receipt_url == "" or parts is None or parts.scheme not in ("", "http", "https"):
         yield Fault("receipt_url", "must be an http(s) address, or a path on the page's own site, without blanks")
 
 
-def _unspoken(option: str, tag: str) -> Fault:
+def _unsupported_language(option: str, tag: str) -> Fault:
     return Fault(option, f"{tag!r} is not spoken by the checkout; choose from {', '.join(languages.LANGUAGES)}")
 
 
-def _web_address(option: str, text: str) -> SplitResult:
-    parts = _parts(text)
+def _checked_http_url(option: str, text: str) -> SplitResult:
+    parts = _split_url(text)
     if parts is None:
-        raise InvalidRequest([(option, _NO_ADDRESS)])
+        raise InvalidRequest([(option, _BROKEN_URL)])
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidRequest([(option, "must be a whole address that starts with https:// or http://")])
     return parts
 
 
-def _parts(address: str) -> SplitResult | None:
+def _split_url(address: str) -> SplitResult | None:
     """The parts of an address; None if it is broken, or holds what browsers would silently drop."""
     if not address.isprintable() or " " in address:
         return None

@@ -9,7 +9,7 @@ import attrs
 
 from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order
-from nexi_async._models.rules import MyReference, PlainText, longest
+from nexi_async._models.rules import MyReference, PlainText, max_length
 from nexi_async.reference.states import BulkItemStatus, BulkStatus
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "VerifyBulk",
 ]
 
-ExternalId = Annotated[str, longest(63, shortest=1)]
+ExternalId = Annotated[str, max_length(63, min_length=1)]
 """The overview page says 63, the endpoint pages 64; the smaller holds for both."""
 
 

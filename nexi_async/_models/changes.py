@@ -11,7 +11,7 @@ from attrs.converters import optional
 from nexi_async._models.charge import Positive
 from nexi_async._models.create_payment import PaymentMethodFee, fees
 from nexi_async._models.order import OrderItem, order_items, sum_faults
-from nexi_async._models.rules import MyReference, NotNegative, Url, longest
+from nexi_async._models.rules import MyReference, NotNegative, Url, max_length
 
 __all__ = ["CancelPayment", "ShippingCost", "UpdateMyReference", "UpdateOrder", "UpdateReference"]
 
@@ -43,7 +43,7 @@ class UpdateReference:
     """The body of `PUT /v1/payments/{paymentId}/referenceinformation`; see `payments.update_reference`."""
 
     checkout_url: Url
-    reference: Annotated[str, longest(128, shortest=1)]
+    reference: Annotated[str, max_length(128, min_length=1)]
 
 
 @attrs.frozen(kw_only=True)

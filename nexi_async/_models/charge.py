@@ -10,7 +10,7 @@ import attrs
 from attrs.converters import optional
 
 from nexi_async._models.order import OrderItem, order_items, sum_faults
-from nexi_async._models.rules import MyReference, PlainText, between, longest
+from nexi_async._models.rules import MyReference, PlainText, between, max_length
 
 __all__ = ["Charge", "ChargePayment", "ChargeReceipt", "Invoice", "InvoiceLink", "PaymentCharge", "Shipment"]
 
@@ -22,8 +22,8 @@ Positive = Annotated[int, between(1, 2**31 - 1)]
 class Shipment:
     """How the goods travel; tracking number at most 255 characters, provider at most 4."""
 
-    tracking_number: Annotated[str, longest(255)] | None = None
-    provider: Annotated[str, longest(4)] | None = None
+    tracking_number: Annotated[str, max_length(255)] | None = None
+    provider: Annotated[str, max_length(4)] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +35,7 @@ class ChargePayment:
     shipping: Shipment | None = None
     final_charge: bool | None = None
     my_reference: MyReference | None = None
-    payment_method_reference: Annotated[PlainText, longest(20)] | None = None
+    payment_method_reference: Annotated[PlainText, max_length(20)] | None = None
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
         yield from sum_faults(self.amount, self.order_items)

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import attrs
 
-from nexi_async._models.rules import SPECIAL, CountryCode, Email, Name, Text, longest, matching, without
+from nexi_async._models.rules import SPECIAL, CountryCode, Email, Name, Text, matching, max_length, without
 
 __all__ = ["Address", "Company", "Consumer", "PhoneNumber", "PrivatePerson"]
 
 _POSTAL_DIGITS = {"NOR": 4, "DNK": 4, "SWE": 5}
 
-PostalCode = Annotated[str, longest(12), without(SPECIAL + " ")]
+PostalCode = Annotated[str, max_length(12), without(SPECIAL + " ")]
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -60,7 +60,7 @@ class PhoneNumber:
     """
 
     prefix: Annotated[str, matching(r"\+[0-9]{1,3}", "a plus sign and 1 to 3 digits, e.g. +46")]
-    number: Annotated[str, longest(128, shortest=1), matching(r"[0-9]*", "digits only, without spaces or dashes")]
+    number: Annotated[str, max_length(128, min_length=1), matching(r"[0-9]*", "digits only, without spaces or dashes")]
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -75,7 +75,7 @@ class PrivatePerson:
 class Company:
     """A company that buys, and whom to talk to there; the name has 1 to 128 characters."""
 
-    name: Annotated[str, longest(128, shortest=1)] | None = None
+    name: Annotated[str, max_length(128, min_length=1)] | None = None
     contact: PrivatePerson | None = None
 
 

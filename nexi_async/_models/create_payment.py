@@ -12,7 +12,7 @@ from attrs.converters import optional
 from nexi_async._models.checkout import Checkout
 from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order, OrderItem
-from nexi_async._models.rules import MerchantNumber, MyReference, NotNegative, PlainText, Text, longest
+from nexi_async._models.rules import MerchantNumber, MyReference, NotNegative, PlainText, Text, max_length
 from nexi_async.reference import payment_methods
 from nexi_async.reference.payment_methods import PaymentType
 
@@ -81,7 +81,7 @@ class PaymentMethodFee:
 class MethodOrderReference:
     """An order number that a payment method shows its own customers: unique, at most 127 characters."""
 
-    order_reference: Annotated[str, longest(127, shortest=1)]
+    order_reference: Annotated[str, max_length(127, min_length=1)]
 
 
 @attrs.frozen(kw_only=True)

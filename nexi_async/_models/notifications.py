@@ -11,7 +11,7 @@ import attrs
 
 from nexi_async._environment import is_this_machine
 from nexi_async._errors import InvalidRequest
-from nexi_async._models.rules import SPECIAL, Text, longest, matching, without
+from nexi_async._models.rules import SPECIAL, Text, matching, max_length, without
 from nexi_async.reference.event_names import fault_of_event_name
 
 __all__ = ["Notifications", "WebHook"]
@@ -44,8 +44,8 @@ class WebHook:
             a `UserWarning`. Never in a repr.
     """
 
-    event_name: Annotated[Text, longest(128, shortest=1)]
-    url: Annotated[str, longest(256, shortest=1), without(SPECIAL), _secure]
+    event_name: Annotated[Text, max_length(128, min_length=1)]
+    url: Annotated[str, max_length(256, min_length=1), without(SPECIAL), _secure]
     authorization: Annotated[str, matching(r"[A-Za-z0-9-]{8,64}", "8 to 64 ASCII letters and digits")] = attrs.field(
         repr=False
     )

@@ -1,6 +1,6 @@
 r"""The API's limits, stated in the annotations of the models, and their validation.
 
-A model says `name: ItemText`; `ItemText` is `Annotated[str, longest(128), without("<>\")]`. Rules that span several
+A model says `name: ItemText`; `ItemText` is `Annotated[str, max_length(128), without("<>\")]`. Rules that span several
 members are a method `_own_faults` of the model that holds them.
 
 Theory of operation. A rule exists once, and is used in two ways. `faults()` walks a request with its annotations and
@@ -45,8 +45,8 @@ __all__ = [
     "check",
     "faults",
     "is_sound",
-    "longest",
     "matching",
+    "max_length",
     "wire_name",
     "without",
 ]
@@ -79,17 +79,17 @@ class _Condition:
         return self.explain(value)
 
 
-def longest(limit: int, *, shortest: int = 0) -> Rule:
-    """The text has at most `limit` characters, and at least `shortest`."""
+def max_length(limit: int, *, min_length: int = 0) -> Rule:
+    """The text has at most `limit` characters, and at least `min_length`."""
 
     def explain(text: str) -> str | None:
         if len(text) > limit:
             return f"has {len(text)} characters, at most {limit} are allowed"
-        if len(text) < shortest:
-            return "must not be empty" if shortest == 1 else f"must have at least {shortest} characters"
+        if len(text) < min_length:
+            return "must not be empty" if min_length == 1 else f"must have at least {min_length} characters"
         return None
 
-    return _Condition(f"{shortest} <= len(x) <= {limit}", explain)
+    return _Condition(f"{min_length} <= len(x) <= {limit}", explain)
 
 
 def without(forbidden: str) -> Rule:
@@ -115,20 +115,20 @@ def matching(pattern: str, meaning: str) -> Rule:
     return _Condition("helper(x)", explain, compiled.fullmatch)
 
 
-def between(least: int, most: int) -> Rule:
+def between(minimum: int, maximum: int) -> Rule:
     """The number is neither smaller nor larger."""
 
     def explain(number: int) -> str | None:
-        return None if least <= number <= most else f"must be from {least} to {most}, is {number}"
+        return None if minimum <= number <= maximum else f"must be from {minimum} to {maximum}, is {number}"
 
-    return _Condition(f"{least} <= x <= {most}", explain)
+    return _Condition(f"{minimum} <= x <= {maximum}", explain)
 
 
-def _zoned(moment: datetime) -> str | None:
+def _has_time_zone(moment: datetime) -> str | None:
     return None if moment.utcoffset() is not None else "needs a time zone, e.g. datetime(..., tzinfo=UTC)"
 
 
-def _countable(quantity: Decimal) -> str | None:
+def _valid_quantity(quantity: Decimal) -> str | None:
     if not quantity.is_finite() or not 0 <= quantity <= INT32:
         return f"must be a number from 0 to {INT32}"
     if len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
@@ -152,18 +152,18 @@ NotNegative = Annotated[int, between(0, INT32)]
 """A whole number from 0."""
 Rate = Annotated[int, between(0, 99_999)]
 """Percent x 100: 2500 is 25 %."""
-Quantity = Annotated[Decimal, _countable]
+Quantity = Annotated[Decimal, _valid_quantity]
 """How many; a Decimal, since the API takes fractions such as 0.333."""
 Currency = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 4217 code in capitals, e.g. SEK")]
 CountryCode = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 3166 code in capitals, e.g. SWE")]
-ItemText = Annotated[str, longest(128), without(ITEM_SPECIAL)]
-Text = Annotated[str, longest(128), without(SPECIAL)]
-PlainText = Annotated[str, longest(128)]
-Name = Annotated[str, longest(128, shortest=1), without(SPECIAL)]
-MyReference = Annotated[str, longest(36), without(SPECIAL)]
-Url = Annotated[str, longest(256, shortest=1), without(URL_SPECIAL)]
+ItemText = Annotated[str, max_length(128), without(ITEM_SPECIAL)]
+Text = Annotated[str, max_length(128), without(SPECIAL)]
+PlainText = Annotated[str, max_length(128)]
+Name = Annotated[str, max_length(128, min_length=1), without(SPECIAL)]
+MyReference = Annotated[str, max_length(36), without(SPECIAL)]
+Url = Annotated[str, max_length(256, min_length=1), without(URL_SPECIAL)]
 MerchantNumber = Annotated[str, matching(r"[0-9]{1,18}", "digits only")]
-Email = Annotated[str, longest(128), matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
+Email = Annotated[str, max_length(128), matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 
 
 # --- whether and what -------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def _model_check(model: type[attrs.AttrsInstance]) -> Check:
 
     def walk(value: Any, path: str, found: list[Fault]) -> None:
         if not isinstance(value, model):
-            found.append(Fault(path, f"must be {_with_article(model.__name__)}, is {_kind(value)}"))
+            found.append(Fault(path, f"must be {_with_article(model.__name__)}, is {_type_of(value)}"))
             return
         before = len(found)
         prefix = f"{path}." if path else ""
@@ -231,13 +231,13 @@ def _check_of(hint: Any) -> Check:
 
 
 def _scalar(kind: Any, rules: Sequence[Rule]) -> Check:
-    expected = _WORDS.get(kind) or _with_article(kind.__name__)
+    expected = _TYPE_NAMES.get(kind) or _with_article(kind.__name__)
     is_open = _is_open(kind)
-    rules = (*_OF_EVERY.get(kind, ()), *rules)
+    rules = (*_TYPE_RULES.get(kind, ()), *rules)
 
     def walk(value: Any, path: str, found: list[Fault]) -> None:
         if type(value) is not kind and not (is_open and isinstance(value, kind)):
-            found.append(Fault(path, f"must be {expected}, is {_kind(value)}"))
+            found.append(Fault(path, f"must be {expected}, is {_type_of(value)}"))
             return
         for rule in rules:
             text = rule(value)
@@ -275,12 +275,12 @@ def _encodable(text: str) -> str | None:
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_OF_EVERY: dict[type, tuple[Rule, ...]] = {
+_TYPE_RULES: dict[type, tuple[Rule, ...]] = {
     str: (_Condition("(x.isascii() or not helper(x))", _encodable, _SURROGATE.search),),
-    datetime: (_zoned,),
+    datetime: (_has_time_zone,),
 }
 
-_WORDS: dict[type, str] = {
+_TYPE_NAMES: dict[type, str] = {
     int: "a whole number (int)",
     str: "text (str)",
     bool: "True or False",
@@ -289,7 +289,7 @@ _WORDS: dict[type, str] = {
 }
 
 
-def _kind(value: object) -> str:
+def _type_of(value: object) -> str:
     return "missing" if value is None else _with_article(type(value).__name__)
 
 
@@ -297,13 +297,13 @@ def _with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiouAEIOU" else f"a {noun}"
 
 
-# --- the compiled answer ----------------------------------------------------------------------------------------------
+# --- the compiled predicate ------------------------------------------------------------------------------------------
 
-Answer = Callable[[Any], bool]
+Predicate = Callable[[Any], bool]
 
 
 @functools.cache
-def _compiled(model: type[attrs.AttrsInstance]) -> Answer:
+def _compiled(model: type[attrs.AttrsInstance]) -> Predicate:
     """Whether a value is this model and keeps all its rules, as one function without a loop over members."""
     hints = typing.get_type_hints(model, include_extras=True)
     source = _Source()
@@ -326,11 +326,11 @@ class _Source:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
 
-    def compiled(self, lines: Sequence[str]) -> Answer:
+    def compiled(self, lines: Sequence[str]) -> Predicate:
         """A function of `value` with this body."""
         body = "".join(f"\n  {line}" for line in lines)
-        exec(f"def answer(value):{body}", self.names)  # noqa: S102 - from annotations alone, never from values
-        return cast("Answer", self.names["answer"])
+        exec(f"def predicate(value):{body}", self.names)  # noqa: S102 - from annotations alone, never from values
+        return cast("Predicate", self.names["predicate"])
 
     def name(self, value: object) -> str:
         """A name of its own for a value."""
@@ -353,7 +353,7 @@ class _Source:
     def _scalar(self, kind: Any, rules: Sequence[Rule]) -> str:
         name = self.name(kind)
         is_kind = f"isinstance(x, {name})" if _is_open(kind) else f"type(x) is {name}"
-        return " and ".join([is_kind, *map(self._rule, (*_OF_EVERY.get(kind, ()), *rules))])
+        return " and ".join([is_kind, *map(self._rule, (*_TYPE_RULES.get(kind, ()), *rules))])
 
     def _rule(self, rule: Rule) -> str:
         if not isinstance(rule, _Condition):
@@ -361,6 +361,6 @@ class _Source:
         return rule.source if rule.helper is None else rule.source.replace("helper", self.name(rule.helper))
 
 
-def _each_sound(hint: Any) -> Answer:
+def _each_sound(hint: Any) -> Predicate:
     source = _Source()
     return source.compiled(["for x in value:", f"  if not ({source.condition(hint)}): return False", "return True"])

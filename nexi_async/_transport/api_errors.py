@@ -1,6 +1,6 @@
 """Which error an error response stands for, and which outcome for the money it proves.
 
-The API answers in several shapes (a map of complaints, `{message, code, source}`, nothing, or a page of its edge), so
+Error bodies have several shapes (a map of validation errors, `{message, code, source}`, nothing, or an HTML page), so
 nothing here relies on one.
 """
 

@@ -87,7 +87,7 @@ class Session:
             raise InvalidRequest([("idempotency_key", MISSING_KEY)])
 
     async def fetch(self, request: Request, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
-        """Send a call whose answer is a model.
+        """Send a request whose response is read as a model.
 
         A member that can't be read costs no more than itself where the model can do without it; the log names it.
 
@@ -122,10 +122,10 @@ class Session:
             ) from None
 
     async def send(self, request: Request) -> Response:
-        """Send a call until it is answered with 2xx, refused for good, or time runs out.
+        """Send a request until it is answered with 2xx, refused for good, or time runs out.
 
         What interrupts it (a cancellation, which is how a caller's own time limit ends it, or Ctrl-C) passes on as it
-        is, with a note that tells the outcome and the key.
+        is, with a note that states the outcome and the key.
         """
         http_request = self._to_http_request(request)
         progress = _Progress(self.now(), self.wall_clock())
@@ -282,7 +282,7 @@ def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
 
     found, faults = best_effort.read(document, kind, codec.lenient)
     if faults:
-        logger.warning("left out of the answer to %s: %s", request, "; ".join(map(str, faults)))
+        logger.warning("left out of the response to %s: %s", request, "; ".join(map(str, faults)))
     return found
 
 

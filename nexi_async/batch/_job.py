@@ -11,7 +11,7 @@ from nexi_async._errors import Fault
 from nexi_async._models import rules
 from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order
-from nexi_async._models.rules import MyReference, longest
+from nexi_async._models.rules import MyReference, max_length
 from nexi_async._models.subscription import ChargeSubscription
 
 __all__ = ["ChargeJob", "Strategy", "faults_of"]
@@ -24,7 +24,7 @@ def _one_line(text: str) -> str | None:
     return None if text.isprintable() and text == text.strip() else "must be printable, without space around it"
 
 
-Reference = Annotated[str, longest(128, shortest=1), _one_line]
+Reference = Annotated[str, max_length(128, min_length=1), _one_line]
 
 
 def _spelled_as_in_files(_: type, fields: list[attrs.Attribute[object]]) -> list[attrs.Attribute[object]]:

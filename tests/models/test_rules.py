@@ -22,7 +22,7 @@ from nexi_async import _models as models
 from nexi_async._errors import InvalidRequest
 from nexi_async._models import rules
 from nexi_async._models.order import OrderItem
-from nexi_async._models.rules import between, longest, matching, without
+from nexi_async._models.rules import between, matching, max_length, without
 from nexi_async.batch._job import ChargeJob
 
 LENGTHS = (0, 1, 4, 5, 12, 13, 20, 21, 36, 37, 63, 64, 65, 128, 129, 255, 256, 257)
@@ -183,8 +183,8 @@ def test_there_are_sound_ones_among_them() -> None:
 @pytest.mark.parametrize(
     ("rule", "values"),
     [
-        (longest(5), st.text(max_size=8)),
-        (longest(5, shortest=2), st.text(max_size=8)),
+        (max_length(5), st.text(max_size=8)),
+        (max_length(5, min_length=2), st.text(max_size=8)),
         (without("<>\\"), st.text("ab<>\\'\"{}%")),
         (without("'\"&{}"), st.text("ab<>\\'\"&{}%")),
         (between(-3, 7), st.integers(-10, 10)),

@@ -29,7 +29,7 @@ class Texts:
 @given(text=ANY_TEXT | st.text(alphabet=st.characters(categories=["Cs"])))
 def test_every_text_keeps_the_rules(text: str) -> None:
     """The result breaks no limit and has no character that the API forbids anywhere."""
-    cleaned = Texts(item=clean_text(text), text=clean_text(text), my_reference=clean_text(text, longest=MINE))
+    cleaned = Texts(item=clean_text(text), text=clean_text(text), my_reference=clean_text(text, max_length=MINE))
     assert rules.faults(cleaned) == []
 
 
@@ -39,17 +39,17 @@ def test_names_of_order_lines(text: str) -> None:
     assert OrderItem.of(reference="tea", name=clean_text(text), unit_price=100).name == clean_text(text)
 
 
-@given(text=ANY_TEXT, longest=st.integers(min_value=0, max_value=MOST))
-def test_clean_text_stays_as_it_is(text: str, longest: int) -> None:
+@given(text=ANY_TEXT, max_length=st.integers(min_value=0, max_value=MOST))
+def test_clean_text_stays_as_it_is(text: str, max_length: int) -> None:
     """Cleaning twice changes nothing more."""
-    once = clean_text(text, longest=longest)
-    assert clean_text(once, longest=longest) == once
+    once = clean_text(text, max_length=max_length)
+    assert clean_text(once, max_length=max_length) == once
 
 
-@given(text=ANY_TEXT, longest=st.integers(min_value=0, max_value=MOST))
-def test_length(text: str, longest: int) -> None:
+@given(text=ANY_TEXT, max_length=st.integers(min_value=0, max_value=MOST))
+def test_length(text: str, max_length: int) -> None:
     """It is never longer than asked for."""
-    assert len(clean_text(text, longest=longest)) <= longest
+    assert len(clean_text(text, max_length=max_length)) <= max_length
 
 
 @given(text=ANY_TEXT)
@@ -84,4 +84,4 @@ def test_examples(text: str, cleaned: str) -> None:
 def test_cut() -> None:
     """A long text ends where the limit is, without a blank at the end."""
     assert clean_text("Tea " * 40) == ("Tea " * 32).rstrip()
-    assert clean_text("Tea leaf", longest=4) == "Tea"
+    assert clean_text("Tea leaf", max_length=4) == "Tea"
