@@ -1,4 +1,4 @@
-"""The whole API in one table: every call, what it takes, what it answers, and how each of its errors comes about.
+"""The whole API in one table: every call, what it accepts, what it returns, and how each of its errors is produced.
 
 `Row` says how to read it.
 """
@@ -338,7 +338,7 @@ PAYMENTS = [
 def subscription_rows(
     kind: str, group: Group, *, name: str, model: type[object], shape: Shape, partner: Literal["header"] | None
 ) -> list[Row]:
-    """The eight calls of one kind of subscription; `kind` is the wire's word for it."""
+    """The eight calls of one kind of subscription; `kind` is its name on the wire."""
     root, its_id, ids_of_all = f"/v1/{kind.lower()}s", f"{kind}Id", f"{kind}s"
     return [
         Row(

@@ -1,4 +1,4 @@
-"""Parts of requests that are used again and again, said twice: in JSON as they travel, and in the words of the SDK."""
+"""Parts of requests that are used again and again, written twice: as JSON on the wire, and as models of the SDK."""
 
 from __future__ import annotations
 

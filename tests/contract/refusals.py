@@ -1,4 +1,4 @@
-"""How each error status is brought about; what the SDK itself would refuse is spoilt on its way."""
+"""How each error status is produced; a request that the SDK itself would refuse is altered in the transport."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 from tests.contract.examples import KEY, ORDER_JSON
 from tests.contract.states import new_payment, reserved
-from tests.contract.world import Change, Spoil, World
+from tests.contract.world import Alteration, Change, World
 
 UNKNOWN = "0" * 32
 DECLINED_CARD = "4925000000000087"
@@ -24,10 +24,10 @@ NOT_CHARGEABLE_CARD = "4925000000000079"
 def body(**members: object) -> Change:
     """These members of the body are wrong."""
 
-    def spoil(request: httpx.Request) -> httpx.Request:
+    def alter(request: httpx.Request) -> httpx.Request:
         return _changed(request, document=json.loads(request.content) | members)
 
-    return _in_transit(spoil)
+    return _in_transit(alter)
 
 
 def query(**members: str) -> Change:
@@ -36,13 +36,13 @@ def query(**members: str) -> Change:
 
 
 async def no_idempotency_key(world: World) -> None:
-    """The key that is asked about is left out."""
+    """The key to look up is left out."""
 
-    def spoil(request: httpx.Request) -> httpx.Request:
+    def alter(request: httpx.Request) -> httpx.Request:
         del request.headers["Idempotency-Key"]
         return request
 
-    world.line.spoil = spoil
+    world.transport.alter = alter
 
 
 async def malformed_id(world: World) -> None:
@@ -93,13 +93,13 @@ async def unknown_id(world: World) -> None:
 async def empty_id(world: World) -> None:
     """The id in the path is empty, so that the path becomes another one; the SDK would never send it."""
 
-    def spoil(request: httpx.Request) -> httpx.Request:
+    def alter(request: httpx.Request) -> httpx.Request:
         path = request.url.path
         for identifier in world.ids.values():
             path = path.replace(identifier, "")
         return _changed(request, url=request.url.copy_with(path=path))
 
-    world.line.spoil = spoil
+    world.transport.alter = alter
 
 
 # --- 409: not now -----------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ async def retrieved_often(world: World) -> None:
 
 
 def fault(status: int) -> Change:
-    """The API answers this without a reason in the request."""
+    """The API responds so without a reason in the request."""
 
     async def change(world: World) -> None:
         await world.ask("PUT", "/emulator/faults", [{"fault": "status", "status": status}])
@@ -153,12 +153,12 @@ USUAL: Mapping[int, Change] = {
     429: retrieved_often,
     500: fault(500),
 }
-"""What brings a status about where the catalogue does not say otherwise."""
+"""What produces a status unless the catalogue names another way."""
 
 
-def _in_transit(spoil: Spoil) -> Change:
+def _in_transit(alter: Alteration) -> Change:
     async def change(world: World) -> None:
-        world.line.spoil = spoil
+        world.transport.alter = alter
 
     return change
 

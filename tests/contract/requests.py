@@ -1,4 +1,4 @@
-"""Every request with a body, three times: as documented, as the SDK says it, as the emulator reads it."""
+"""Every request with a body, three times: as documented, as a model of the SDK, as the emulator reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the catalogue says of one call."""
+"""One row of the catalogue: one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents of the API member by member: those it answers with, those it takes, and its errors.
+"""The documents of the API member by member: those it returns, those it accepts, and its errors.
 
 A shape is a dict of members, a list of one shape, or a check of a single value. A name that ends in "?" may be
 missing. Amounts are whole minor units.
@@ -64,7 +64,7 @@ def day(value: Any) -> bool:
 
 
 def or_null(check: Check) -> Check:
-    """The Reporting API does not say whether what is not there is left out or null."""
+    """The Reporting API does not document whether an absent value is left out or null."""
     return lambda value: value is None or check(value)
 
 
@@ -200,7 +200,7 @@ CARD_PAYMENT: Shape = {
     },
 }
 
-# --- answers about payments -------------------------------------------------------------------------------------------
+# --- responses: payments ----------------------------------------------------------------------------------------------
 
 CREATED_PAYMENT: Shape = {"paymentId": identifier, "expiresAt?": context, "hostedPaymentPageUrl?": text}
 CHARGE_RECEIPT: Shape = {"chargeId": identifier, "invoice?": {"invoiceNumber?": text}}
@@ -306,7 +306,7 @@ RETRIEVED_PAYMENT: Shape = {
 }
 CONFIGURED_METHOD: Shape = {"name?": text, "paymentType?": text, "currency?": text, "enabled": flag}
 
-# --- answers about subscriptions --------------------------------------------------------------------------------------
+# --- responses: subscriptions -----------------------------------------------------------------------------------------
 
 _STORED_CARD: Shape = {
     "paymentType": text,
@@ -413,7 +413,7 @@ def complaints(value: Any) -> bool:
 
 
 def problem(value: Any) -> bool:
-    """`{message, code, source}`: a business rule, or the acquirer, said no; the code is digits."""
+    """`{message, code, source}`: a business rule, or the acquirer, refused; the code is digits."""
     if not isinstance(value, dict) or set(value) != {"message", "code", "source"}:
         return False
     return all(map(text, value.values())) and value["code"].isdigit()

@@ -17,7 +17,7 @@ from tests.contract.row import Row
 from tests.contract.world import new_world
 
 BUILT_ON_OTHERS = {"subscriptions.resolve_charge", "unscheduled_subscriptions.resolve_charge"}
-"""Methods that only make other calls of the SDK: these ask for `charge_status`."""
+"""Methods that only make other calls of the SDK: these call `charge_status`."""
 
 
 def public_methods() -> set[str]:
@@ -40,7 +40,7 @@ def test_all_calls_of_both_apis_are_there() -> None:
 
 
 def test_every_method_of_the_client_is_reached() -> None:
-    """A method that the table forgets, or that the client lacks, is found."""
+    """A method that the table or the client lacks is found."""
     assert public_methods() == {name for row in CATALOGUE for name in row.through} | BUILT_ON_OTHERS
 
 
@@ -55,7 +55,7 @@ def test_emulator_has_the_same_calls() -> None:
 
 
 def test_emulator_remembers_the_same_keys() -> None:
-    """A POST takes a key in the table exactly if the emulator remembers it."""
+    """A POST takes a key in the table exactly if the emulator's endpoint is keyed."""
     keyed = in_the_emulators_words(row for row in CATALOGUE if row.keyed and row.method == "POST")
     assert {(wire.method, wire.path) for wire in ENDPOINTS if wire.keyed} == keyed
 

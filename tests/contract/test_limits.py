@@ -114,9 +114,9 @@ def differences(request: Request) -> Iterator[tuple[str, bool]]:
     for body in request.examples():
         for path, value in places(body):
             for other in others(value):
-                spoilt = changed(body, path, other)
-                would_send = judged_by_sdk(request, spoilt)
-                if would_send != judged_by_emulator(context, request, spoilt):
+                altered = changed(body, path, other)
+                would_send = judged_by_sdk(request, altered)
+                if would_send != judged_by_emulator(context, request, altered):
                     yield name_of(path), would_send
 
 

@@ -55,12 +55,12 @@ LEFT_OUT = {"notifications.webHooks[].headers"}
 
 NEEDED_BY_THE_SDK = {
     "notifications.webHooks",
-    "notifications.webHooks[].authorization",  # else a receiver cannot tell who calls
+    "notifications.webHooks[].authorization",  # else a receiver cannot authenticate the sender
     "checkout.consumer.phoneNumber.prefix",  # the API takes both or none
     "checkout.consumer.phoneNumber.number",
     "paymentInfo.consumer.phoneNumber.prefix",
     "paymentInfo.consumer.phoneNumber.number",
-    "paymentMethodsConfiguration[].name",  # the rest says nothing without these
+    "paymentMethodsConfiguration[].name",  # the rest has no meaning without these
     "paymentMethods[].name",
     "paymentMethods[].fee",
     "additionalPaymentMethodData.riverty.orderReference",
@@ -71,10 +71,10 @@ NEEDED_BY_THE_SDK = {
     "items",
     "subscriptions",
 }
-"""What the reference calls optional and the SDK asks for."""
+"""Members that are optional in the reference and required by the SDK."""
 
 ALL_OR_NONE = tuple(f"Address.{member}" for member in ("addressLine1", "postalCode", "city"))
-"""Members of an address that clients leave out together, to preset the country alone; a rule asks for them."""
+"""Members of an address that clients leave out together, to preset the country alone; a rule requires them."""
 
 NEEDED_BY_THE_EMULATOR = {
     "paymentMethodsConfiguration[].name",
@@ -130,7 +130,7 @@ each_answer = pytest.mark.parametrize(("shape", "models"), ANSWERS, ids=[a[1][0]
 
 @each_request
 def test_both_know_every_member(request_: Request) -> None:
-    """The SDK can say, and the emulator reads, every documented member of a request and no other."""
+    """The SDK can send, and the emulator reads, every documented member of a request and no other."""
     documented = names(shapes.paths(request_.shape))
     assert names(members(request_.model)) == documented - LEFT_OUT
     assert names(members_of_table(request_.table)) == documented
@@ -145,24 +145,24 @@ def test_what_is_required_is_asked_for(request_: Request) -> None:
 
 
 def test_what_else_the_sdk_asks_for() -> None:
-    """Beyond that the SDK asks for what makes a request meaningful."""
+    """Beyond that the SDK requires what makes a request meaningful."""
     found = [needed(members(request.model)) - needed(shapes.paths(request.shape)) for request in REQUESTS]
     assert set().union(*found) == NEEDED_BY_THE_SDK
 
 
 def test_what_else_the_emulator_asks_for() -> None:
-    """Beyond that the emulator insists on what the reference says in its text."""
+    """Beyond that the emulator insists on what the text of the reference requires."""
     found = [needed(members_of_table(request.table)) - needed(shapes.paths(request.shape)) for request in REQUESTS]
     assert set().union(*found) == NEEDED_BY_THE_EMULATOR
 
 
 @each_answer
 def test_sdk_reads_everything(shape: Shape, models: tuple[Model, ...]) -> None:
-    """The model of an answer keeps every documented member."""
+    """The model of a response keeps every documented member."""
     assert names(shapes.paths(shape)) <= set().union(*(names(members(model)) for model in models))
 
 
 @each_answer
 def test_sdk_insists_on_nothing_else(shape: Shape, models: tuple[Model, ...]) -> None:
-    """No answer is refused for want of a member that may be missing."""
+    """No response is refused for lack of a member that may be missing."""
     assert set().union(*(needed(members(model)) for model in models)) <= needed(shapes.paths(shape))

@@ -27,7 +27,7 @@ from tests.contract.catalogue import Group
 from tests.contract.examples import AMOUNT, ORDER
 from tests.contract.refusals import DECLINED_CARD
 from tests.contract.states import DAY, charged
-from tests.contract.world import Line, World, new_world
+from tests.contract.world import RecordingTransport, World, new_world
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ each_kind = pytest.mark.parametrize(("kind", "group"), list(GROUPS.items()), ids
 SOON = Poll(first_delay=0.001, longest_delay=0.002)
 
 
-class PassingTime(Line):
+class PassingTime(RecordingTransport):
     """A line on which every request takes a while of the emulator's time."""
 
     def __init__(self, world: World, seconds: float) -> None:
@@ -69,14 +69,14 @@ class Run:
     @property
     def asked(self) -> int:
         """How many pages were fetched."""
-        return len([request for request in self.world.line.requests if request.method == "GET"])
+        return len([request for request in self.world.transport.requests if request.method == "GET"])
 
 
 @asynccontextmanager
 async def started(kind: Kind, *, count: int, seconds: float = 0.0) -> AsyncIterator[Run]:
     """A run of so many charges that takes two seconds in all, on a line where every request takes so long."""
     async with new_world() as world:
-        world.line = PassingTime(world, seconds)
+        world.transport = PassingTime(world, seconds)
         (declined,) = world.emulator.sign_up(1, kind=kind, card=DECLINED_CARD)
         fine = world.emulator.sign_up(count - 1, kind=kind)
         async with world.checkout() as checkout:
@@ -122,7 +122,7 @@ async def test_waiting_for_a_run(kind: Kind, group: Group) -> None:
 
 @each_kind
 async def test_items_come_as_soon_as_they_are_final(kind: Kind, group: Group) -> None:
-    """Nobody waits for the last item to hear of the first."""
+    """The first item is yielded before the last is final."""
     async with started(kind, count=4, seconds=0.6) as run:
         items = group(run.checkout).bulk_charges(run.bulk_id, poll=SOON)
         async with aclosing(items):
@@ -153,7 +153,7 @@ async def test_pages_of_a_run_are_fetched_when_needed(wanted: int, pages: int) -
 
 
 async def test_run_that_takes_too_long() -> None:
-    """Patience ends, and what is final until then was told."""
+    """After the timeout, items that were final until then have been yielded."""
     async with started("scheduled", count=2) as run:
         run.world.emulator.advance(1)
         patience = Poll(first_delay=0.001, longest_delay=0.001, deadline=0.01)
@@ -167,7 +167,7 @@ async def test_run_that_takes_too_long() -> None:
 async def test_waiting_for_a_verification(kind: Kind, group: Group) -> None:
     """Cards are checked in the same way, also of subscriptions from another platform, and no money moves."""
     async with new_world() as world:
-        world.line = PassingTime(world, 0.3)
+        world.transport = PassingTime(world, 0.3)
         world.emulator.sign_up(3, kind=kind, external_references=True)
         async with world.checkout() as checkout:
             checks = [SubscriptionToVerify(external_reference=f"imported-{number}") for number in (1, 2, 3, 4)]
@@ -201,7 +201,7 @@ async def test_payouts_over_several_pages(page_size: int, pages: int) -> None:
         found = await listed(all_payouts(checkout, page_size=page_size))
     assert [payout.charged_amount for payout in found] == [AMOUNT] * 5
     assert [payout.date for payout in found] == sorted({payout.date for payout in found})
-    assert len(world.line.requests) == pages
+    assert len(world.transport.requests) == pages
 
 
 @pytest.mark.parametrize(("wanted", "pages"), [(0, 0), (1, 1), (2, 1), (3, 2), (5, 3)])
@@ -212,14 +212,14 @@ async def test_pages_of_payouts_are_fetched_when_needed(wanted: int, pages: int)
         async with aclosing(payouts):
             found = [await anext(payouts) for _ in range(wanted)]
     assert len({payout.id for payout in found}) == wanted
-    assert len(world.line.requests) == pages
+    assert len(world.transport.requests) == pages
 
 
 async def test_no_payouts() -> None:
     """An empty period takes one request."""
     async with new_world() as world, world.checkout() as checkout:
         assert await listed(all_payouts(checkout)) == []
-    assert len(world.line.requests) == 1
+    assert len(world.transport.requests) == 1
 
 
 async def test_actions_over_several_pages() -> None:

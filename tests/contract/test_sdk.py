@@ -1,4 +1,4 @@
-"""The walk through the SDK: the same table, said in Python, gives models and errors that know what happened."""
+"""The catalogue through the SDK: the same table gives models, and errors with their outcome."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ each_call = pytest.mark.parametrize(("row", "ask"), [(row, ask) for row, _, ask 
 
 def only_request(world: World) -> httpx.Request:
     """The one request that was sent."""
-    (request,) = world.line.requests
+    (request,) = world.transport.requests
     return request
 
 
@@ -60,7 +60,7 @@ def sent_json(request: httpx.Request) -> Any:
 @pytest.mark.parametrize(
     ("row", "ask"), EXAMPLES, ids=[f"{row.call} {name}" for row in [*CATALOGUE, *VARIANTS] for name in row.through]
 )
-async def test_sends_what_the_table_says(row: Row, ask: Ask) -> None:
+async def test_sends_what_the_table_documents(row: Row, ask: Ask) -> None:
     """Method, address, parameters, body and key of the SDK are those of the row, member by member."""
     async with new_world(row.given) as world, world.checkout() as checkout:
         await ask(checkout, world.ids)
@@ -81,8 +81,8 @@ async def test_gives_a_model(row: Row, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(("row", "name", "ask"), ENDPOINTS, ids=NAMES)
-async def test_tells_hooks_its_name(row: Row, name: str, ask: Ask) -> None:
-    """Hooks are told the operation by the name of the method that the user called."""
+async def test_hooks_get_the_operation(row: Row, name: str, ask: Ask) -> None:
+    """Hooks get the operation under the name of the method that the user called."""
     attempts: list[Attempt] = []
     async with new_world(row.given) as world, world.listening(attempts) as checkout:
         await ask(checkout, world.ids)
@@ -110,7 +110,7 @@ async def test_names_the_partners_merchant(row: Row, ask: Ask) -> None:
     ids=[f"{name} {status}" for row, name, _ in ENDPOINTS for status in row.error_statuses],
 )
 async def test_refusal(row: Row, status: int, ask: Ask) -> None:
-    """Each documented error is raised as its class, with its outcome, its key and what the API said."""
+    """Each documented error is raised as its class, with its outcome, its key and the API's message."""
     async with new_world(row.given, row.refusal(status)) as world, world.checkout() as checkout:
         with pytest.raises(APIError) as caught:
             await ask(checkout, world.ids)
@@ -124,14 +124,14 @@ async def test_refusal(row: Row, status: int, ask: Ask) -> None:
 
 
 def has_the_apis_words(error: APIError) -> bool:
-    """What the body said is on the error, or there was no body."""
+    """The content of the body is on the error, or there was no body."""
     complaints = isinstance(error, BadRequest) and all(error.errors.values()) and bool(error.errors)
     problem = None not in (error.code, error.message, error.source)
     return complaints or problem or not error.body
 
 
 async def test_limited_retrieval_says_how_long_to_wait() -> None:
-    """429 tells the seconds that are left of the hour."""
+    """429 has the seconds that are left of the hour."""
     (row,) = [row for row in CATALOGUE if 429 in row.error_statuses]
     async with new_world(row.given, row.refusal(429)) as world, world.checkout() as checkout:
         with pytest.raises(RateLimited) as caught:

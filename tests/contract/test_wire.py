@@ -1,4 +1,4 @@
-"""The walk over the bare wire: what the emulator takes and answers is what the catalogue documents."""
+"""The catalogue over raw HTTP: the emulator accepts and returns what the catalogue documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An emulator with a line to it, on which a test can listen, and spoil what travels."""
+"""An emulator with a line to it, on which a test can listen, and alter what travels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from nexi_async.emulator import CheckoutEmulator, Clock
 ADDRESS = "https://emulator.test"
 ONCE = RetryPolicy(attempts=1)
 
-Spoil: TypeAlias = Callable[[httpx.Request], httpx.Request]
+Alteration: TypeAlias = Callable[[httpx.Request], httpx.Request]
 
 
-class Line(httpx.AsyncBaseTransport):
-    """Carries requests to an emulator in this process; notes each, and spoils it first if so told."""
+class RecordingTransport(httpx.AsyncBaseTransport):
+    """A transport to an emulator in process that records each request, and alters it first if asked to."""
 
     def __init__(self, emulator: CheckoutEmulator) -> None:
-        self.spoil: Spoil | None = None
+        self.alter: Alteration | None = None
         self.requests: list[httpx.Request] = []
         self._end = httpx.ASGITransport(app=emulator)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        return await self._end.handle_async_request(self.spoil(request) if self.spoil else request)
+        return await self._end.handle_async_request(self.alter(request) if self.alter else request)
 
 
 @attrs.define
@@ -38,15 +38,15 @@ class World:
 
     Attributes:
         emulator: its clock stands still.
-        line: what the client under test sends goes through it.
-        aside: a client for preparing the state, which has a line of its own.
+        transport: what the client under test sends goes through it.
+        aside: a client for preparing the state, with a transport of its own.
         tasks: what goes on beside the test; cancelled in the end.
         key: the secret key that the client under test uses.
         ids: what the names in braces stand for in a path.
     """
 
     emulator: CheckoutEmulator
-    line: Line
+    transport: RecordingTransport
     aside: httpx.AsyncClient
     tasks: anyio.abc.TaskGroup
     key: str
@@ -54,20 +54,20 @@ class World:
 
     def checkout(self, **options: Any) -> AsyncCheckout:
         """A client of the SDK that sends every call once."""
-        return AsyncCheckout(self.key, base_url=ADDRESS, transport=self.line, retry=ONCE, **options)
+        return AsyncCheckout(self.key, base_url=ADDRESS, transport=self.transport, retry=ONCE, **options)
 
     def listening(self, attempts: list[Attempt], **options: Any) -> AsyncCheckout:
         """The same, with every attempt noted."""
         return self.checkout(hooks=Hooks(on_request=attempts.append), **options)
 
     async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """A bare request over the line, as a client in any language would send it."""
+        """A bare request over the recording transport, as a client in any language would send it."""
         headers = {"Authorization": self.key, **options.pop("headers", {})}
-        async with httpx.AsyncClient(transport=self.line, base_url=ADDRESS, headers=headers) as client:
+        async with httpx.AsyncClient(transport=self.transport, base_url=ADDRESS, headers=headers) as client:
             return await client.request(method, path.format(**self.ids), **options)
 
     async def ask(self, method: str, path: str, body: object = None, *, key: str | None = None) -> Any:
-        """Have something done beside the line; returns the JSON of the answer."""
+        """Send a request past the recording; returns the JSON of the response."""
         headers = {} if key is None else {"Idempotency-Key": key}
         answer = await self.aside.request(method, path.format(**self.ids), json=body, headers=headers)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
@@ -88,7 +88,7 @@ async def new_world(*changes: Change) -> AsyncIterator[World]:
         headers={"Authorization": emulator.secret_key},
     )
     async with anyio.create_task_group() as tasks, aside:
-        world = World(emulator, Line(emulator), aside, tasks, emulator.secret_key)
+        world = World(emulator, RecordingTransport(emulator), aside, tasks, emulator.secret_key)
         for change in changes:
             await change(world)
         yield world

@@ -11,7 +11,7 @@ from tests.emulator.raw import START, Wire
 
 @pytest.fixture
 def emulator() -> CheckoutEmulator:
-    """An emulator with fixed ids and a clock that only moves when told to."""
+    """An emulator with fixed ids and a clock that only `advance` moves."""
     return CheckoutEmulator(seed=1, clock=Clock(time_scale=0, start=START))
 
 

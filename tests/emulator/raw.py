@@ -52,7 +52,7 @@ def hosted(amount: int = 12500, **changes: object) -> Document:
 
 
 class Wire:
-    """Short words for frequent requests."""
+    """Short methods for frequent requests."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""A web page in somebody's browser reaches a loopback port too; it gets nothing and changes nothing."""
+"""A web page in a browser on this machine can reach a loopback port; it reads nothing and changes nothing."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,7 +42,7 @@ FOREIGN = ("evil.example", "evil.example:8400", "localhost.evil.example", "127.0
 
 @pytest.mark.parametrize("path", ["/emulator/books", "/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"])
 def test_foreign_hosts_are_refused(send: Send, path: str) -> None:
-    """A name that somebody else has pointed at this machine (DNS rebinding) reads nothing."""
+    """A foreign name that resolves to this machine (DNS rebinding) reads nothing."""
     for host in FOREIGN:
         response = send("GET", path, headers={"Host": host, "Authorization": "emulator-secret-key"})
         assert response.status_code == 421, host
@@ -108,7 +108,7 @@ def test_another_page_presses_no_button(send: Send, served: CheckoutEmulator) ->
 
 
 def test_pages_are_where_the_server_listens(send: Send, served: CheckoutEmulator) -> None:
-    """The Host of a request has no say in the address that shoppers are sent to."""
+    """The Host of a request does not influence the address that shoppers are sent to."""
     port = send("GET", "/portal").request.url.port
     headers = {"Authorization": served.secret_key, "Host": f"localhost:{port}"}
     page = send("POST", "/v1/payments", headers=headers, json=hosted()).json()["hostedPaymentPageUrl"]
@@ -116,7 +116,7 @@ def test_pages_are_where_the_server_listens(send: Send, served: CheckoutEmulator
 
 
 async def created(emulator: CheckoutEmulator, base_url: str, app: Any = None, **headers: str) -> httpx.Response:
-    """The answer to create payment, asked in this process."""
+    """The response to create payment, in process."""
     transport = httpx.ASGITransport(app or emulator)
     async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
         client.headers["Authorization"] = emulator.secret_key
@@ -140,7 +140,7 @@ async def test_mounted_in_another_app() -> None:
 
 
 async def test_a_public_url_of_its_own() -> None:
-    """What shoppers are sent to can be said, and is then an address of its own too."""
+    """`public_url` is where shoppers are sent, and then an accepted Host too."""
     emulator = CheckoutEmulator(public_url="https://pay.example:8443/nexi/")
     response = await created(emulator, "https://emulator.test", Host="pay.example:8443")
     assert response.json()["hostedPaymentPageUrl"].startswith("https://pay.example:8443/nexi/hostedpaymentpage/?")

@@ -10,7 +10,7 @@ from nexi_async.emulator._background import BackgroundTask
 
 
 async def test_another_task_may_stop_it() -> None:
-    """It goes on when the task that started it has ended, and ends when another one says so."""
+    """It outlives the task that started it, and another task can stop it."""
     kept: list[BackgroundTask] = []
     rounds = 0
 
@@ -50,7 +50,7 @@ async def test_it_is_stopped_before_it_has_begun() -> None:
 
 
 async def test_its_failure_is_told_to_who_stops_it() -> None:
-    """Nobody else waits for it."""
+    """No other task waits for it."""
 
     async def fail() -> None:
         raise LookupError("gone")
@@ -82,7 +82,7 @@ async def test_stopping_is_not_cut_short() -> None:
 
 
 def test_a_loop_that_closes_ends_it() -> None:
-    """A program that forgets to stop it still ends."""
+    """A program that does not stop it still ends."""
     ended: list[bool] = []
 
     async def work() -> None:

@@ -93,7 +93,7 @@ async def test_verifications(
 
 
 async def test_external_id_makes_a_repeat_safe(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The same external id gets the same run, and nobody is charged twice."""
+    """The same external id gets the same run, and no subscription is charged twice."""
     (agreement,) = emulator.sign_up(1)
     items = [{"subscriptionId": agreement, "order": order(500)}]
     body = {"externalBulkChargeId": "run-1", "subscriptions": items}
@@ -133,7 +133,7 @@ async def test_runs_without_external_id_are_separate(wire: Wire, emulator: Check
     ],
 )
 async def test_bad_requests_name_the_place(wire: Wire, body: dict[str, Any], path: str) -> None:
-    """What is wrong is told under its path."""
+    """Each error stands under its path."""
     response = await wire.post("/v1/subscriptions/charges", body)
     assert response.status_code == 400
     assert path in response.json()["errors"]
@@ -169,7 +169,7 @@ async def test_bad_pages_are_400(wire: Wire, emulator: CheckoutEmulator, query: 
 
 
 async def test_page_numbers_from_one_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The number of the first page is a switch."""
+    """The number of the first page is a setting."""
     emulator.settings = Settings(bulk_first_page=1)
     items = [{"subscriptionId": agreement} for agreement in emulator.sign_up(1)]
     bulk_id = await run(wire, "/v1/subscriptions/verifications", {"subscriptions": items})

@@ -73,7 +73,7 @@ async def test_partial_cancel_does_not_go_with_refunds(wire: Wire) -> None:
 
 
 async def test_acquirer_can_refuse(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """With the switch on a cancel fails and takes nothing."""
+    """With `cancels_fail` on a cancel fails and takes nothing."""
     payment_id = await wire.reserved()
     emulator.settings = Settings(cancels_fail=True)
     assert (await wire.post(f"/v1/payments/{payment_id}/cancels", {"amount": 12500})).status_code == 402

@@ -17,7 +17,7 @@ def card_payment(number: str = "4268270087374847", amount: int = 12500, **change
 
 
 async def test_reserves_and_echoes_the_key(wire: Wire) -> None:
-    """The answer names the payment and the key; the payment is reserved with the given card."""
+    """The response names the payment and the key; the payment is reserved with the given card."""
     response = await wire.post(PATH, card_payment(), Idempotency_Key="k")
     assert response.status_code == 201
     payment_id = response.json()["paymentId"]
@@ -35,7 +35,7 @@ async def test_charges_on_demand(wire: Wire) -> None:
 
 
 async def test_declined_card(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """A declined card is refused with the acquirer's code and told to the webhooks; the status is a switch."""
+    """A declined card is refused with the acquirer's code and emits an event; the status is a setting."""
     body = card_payment("4925000000000087", notifications=webhooks("payment.reservation.failed"))
     response = await wire.post(PATH, body)
     assert response.status_code == 402
@@ -63,7 +63,7 @@ async def test_expired_card(wire: Wire) -> None:
     ],
 )
 async def test_bad_requests_name_the_place(wire: Wire, changes: dict[str, Any], path: str) -> None:
-    """What is wrong is told under its path."""
+    """Each error stands under its path."""
     response = await wire.post(PATH, card_payment() | changes)
     assert response.status_code == 400
     assert path in response.json()["errors"]

@@ -116,7 +116,7 @@ async def test_direct_methods_charge_without_a_reservation(wire: Wire, method: s
 
 
 async def test_invoice_charge_has_a_number(wire: Wire) -> None:
-    """Charging an invoice method answers with the invoice number, which retrieve payment shows too."""
+    """Charging an invoice method responds with the invoice number, which retrieve payment shows too."""
     payment_id = await wire.reserved(pay={"method": "Arvato"})
     response = await wire.post(f"/v1/payments/{payment_id}/charges", {"amount": 12500})
     number = response.json()["invoice"]["invoiceNumber"]
@@ -127,7 +127,7 @@ async def test_invoice_charge_has_a_number(wire: Wire) -> None:
 
 
 async def test_release_can_be_silent(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Whether a final charge's release shows as cancelled is a switch; the rest is gone either way."""
+    """Whether a final charge's release shows as cancelled is a setting; the rest is gone either way."""
     emulator.settings = Settings(final_charge_shows_as_cancelled=False)
     payment_id = await wire.reserved()
     body = {"amount": 5000, "orderItems": [item(5000)], "finalCharge": True}

@@ -7,7 +7,7 @@ from tests.emulator.raw import Wire, item, order
 
 
 async def test_outcomes(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Each visit tells what came of it and where the shopper goes."""
+    """Each action returns its outcome and where the shopper is redirected."""
     payment_id = await wire.create()
     assert emulator.cancel(payment_id) == ShopperOutcome("cancelled", redirect="https://shop.test/no")
     assert emulator.decline(payment_id, code="51") == ShopperOutcome("declined", code="51")
@@ -88,7 +88,7 @@ async def test_klarna_needs_a_country(wire: Wire, emulator: CheckoutEmulator) ->
 
 
 async def test_default_card_fits_the_whitelist(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Without a wish the shopper takes the first method that is offered, with a card of its brand."""
+    """Without a chosen method the shopper takes the first method that is offered, with a card of its brand."""
     payment_id = await wire.create(paymentMethodsConfiguration=[{"name": "MasterCard"}])
     emulator.pay(payment_id)
     details = (await wire.payment(payment_id))["paymentDetails"]

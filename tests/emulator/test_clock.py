@@ -1,4 +1,4 @@
-"""The clock and its bell."""
+"""The clock and its wakeup."""
 
 import anyio
 import pytest
@@ -57,13 +57,13 @@ async def test_sleep_ends_when_the_clock_is_there() -> None:
 
 
 async def test_fast_clock_really_sleeps_less() -> None:
-    """An hour passes in a moment on a fast clock."""
+    """An hour passes at once on a fast clock."""
     with anyio.fail_after(5):
         await Clock(time_scale=1e6).sleep(3600)
 
 
 async def test_bell_rings_all_who_wait() -> None:
-    """Everybody who waits is woken, a wait with a limit ends by itself."""
+    """All waiting tasks are woken; a wait with a limit ends by itself."""
     wakeup = Wakeup()
     wakeup.notify()
     await wakeup.wait(0.001)

@@ -10,7 +10,7 @@ from tests.emulator.raw import START, Wire, webhooks
 
 
 async def test_shopper_over_http(wire: Wire) -> None:
-    """Pay, decline and cancel answer with what came of it."""
+    """Pay, decline and cancel respond with the outcome."""
     payment_id = await wire.create()
     path = f"/emulator/payments/{payment_id}"
     response = await wire.post(f"{path}/cancel")
@@ -86,7 +86,7 @@ async def test_clock_over_http(wire: Wire) -> None:
 
 
 async def test_books_tell_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The books have payments with their operations, agreements, runs, payouts, events and deliveries, no secret."""
+    """The state has payments with their operations, agreements, runs, payouts, events and deliveries, no secret."""
     _, charge_id = await wire.charged(notifications=webhooks("payment.created"))
     await wire.post(f"/v1/charges/{charge_id}/refunds", {"amount": 12500})
     other = await wire.reserved()
@@ -107,7 +107,7 @@ async def test_books_tell_everything(wire: Wire, emulator: CheckoutEmulator) -> 
 
 
 async def test_reset_forgets_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """After a reset books, faults and settings are as at the start."""
+    """After a reset state, faults and settings are as at the start."""
     fresh = emulator.state()
     await wire.charged()
     await wire.put("/emulator/settings", {"refund_seconds": 60})

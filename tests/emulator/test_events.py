@@ -1,4 +1,4 @@
-"""Events: which follow which action, and what each of the fifteen says."""
+"""Events: which follow which action, and the data of each of the fifteen."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ async def test_decline_script(wire: Wire, emulator: CheckoutEmulator) -> None:
 
 
 async def test_silent_declines_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Whether interactive declines emit anything is a switch."""
+    """Whether interactive declines emit anything is a setting."""
     emulator.settings = Settings(interactive_declines_emit=False)
     emulator.decline(await wire.create())
     assert names(emulator) == ["payment.created"]
@@ -100,7 +100,7 @@ async def test_v1_and_v2_are_twins(wire: Wire, emulator: CheckoutEmulator) -> No
 
 
 async def test_checkout_completed_has_order_and_consumer(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The completed event tells the whole order and the consumer, with `postcode` in the address."""
+    """The completed event has the whole order and the consumer, with `postcode` in the address."""
     payment_id = await wire.reserved(checkout_consumer=CONSUMER, myReference="web-1")
     address = {"addressLine1": "Fjellveien 12", "city": "Bergen", "country": "NOR", "postcode": "5019"}
     line = item() | {"quantity": 1.0}
@@ -207,7 +207,7 @@ async def test_refund_failed_event(wire: Wire, emulator: CheckoutEmulator) -> No
 
 
 async def test_invoice_details(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Invoice methods tell the invoice in v1 charge events."""
+    """Invoice methods have the invoice in v1 charge events."""
     await wire.charged(pay={"method": "Arvato"})
     details = the(emulator, "payment.charge.created")["data"]["invoiceDetails"]
     assert details["yourReference"] == "order-77"
@@ -215,7 +215,7 @@ async def test_invoice_details(wire: Wire, emulator: CheckoutEmulator) -> None:
 
 
 async def test_subscription_charge_script(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """A subscription charge emits charge events with its subscription; reservation events are a switch."""
+    """A subscription charge emits charge events with its subscription; reservation events are a setting."""
     (agreement,) = emulator.sign_up(1)
     path = f"/v1/subscriptions/{agreement}/charges"
     await wire.post(path, {"order": order(), "myReference": "m"})

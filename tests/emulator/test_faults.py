@@ -19,7 +19,7 @@ async def test_lost_answer_has_its_effect(wire: Wire, emulator: CheckoutEmulator
 
 
 async def test_cut_answer_has_its_effect(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """In process a cut answer is a broken connection too."""
+    """In process a cut response is a broken connection too."""
     emulator.set_faults([InjectedFault(fault="cut", after_bytes=3)])
     with pytest.raises(httpx.ReadError):
         await wire.post("/v1/payments", hosted())
@@ -40,7 +40,7 @@ async def test_status_has_no_effect(
 
 
 async def test_delay_counts_on_the_emulators_clock(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The effect is immediate, the answer comes when its time has come."""
+    """The effect is immediate, the response comes after the delay."""
     emulator.set_faults([InjectedFault(fault="delay", seconds=60)])
     answers = []
 
@@ -57,7 +57,7 @@ async def test_delay_counts_on_the_emulators_clock(wire: Wire, emulator: Checkou
 
 
 async def test_times_and_order(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The first fault that matches strikes, so often as it says, then the next, then none."""
+    """The first fault that matches applies, at most `times` times, then the next, then none."""
     emulator.set_faults(
         [
             InjectedFault(fault="status", method="GET", path="*"),

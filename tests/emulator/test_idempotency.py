@@ -61,7 +61,7 @@ async def test_key_length(wire: Wire, key: str) -> None:
 
 
 async def test_concurrent_repeat_is_409(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """While the first answer is on its way a repeat is 409 and the status says not completed."""
+    """While the first response is held back a repeat is 409 and the status is not completed."""
     (subscription,) = emulator.sign_up(1)
     emulator.set_faults([InjectedFault(fault="delay", path="*/charges", seconds=10, times=1)])
     path, body = f"/v1/subscriptions/{subscription}/charges", {"order": order()}
@@ -84,7 +84,7 @@ async def test_concurrent_repeat_is_409(wire: Wire, emulator: CheckoutEmulator) 
 
 
 async def test_rejections_are_tried_anew_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """With the switch off a key is free again after a 4xx."""
+    """With `replay_rejections` off a key is free again after a 4xx."""
     emulator.settings = Settings(replay_rejections=False)
     payment_id = await wire.create()
     path = f"/v1/payments/{payment_id}/charges"
@@ -107,7 +107,7 @@ async def test_keys_are_forgotten_on_demand(wire: Wire, emulator: CheckoutEmulat
 
 
 async def test_a_charge_is_forgotten_with_its_key(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """After a day, unless told otherwise: then its status is not found, though the charge has happened."""
+    """After a day by default: then its status is not found, though the charge has happened."""
     (subscription,) = emulator.sign_up(1)
     path = f"/v1/subscriptions/{subscription}/charges"
     await wire.post(path, {"order": order()}, Idempotency_Key="k")

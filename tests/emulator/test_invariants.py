@@ -15,7 +15,7 @@ from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.responses import APIResponse
 from tests.emulator.raw import START, hosted, item
 
-OPERATIONS = {(wire.method, wire.path): wire for wire in ENDPOINTS}
+BY_PATH = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 TOTAL = 10000
 amounts = st.sampled_from([TOTAL, TOTAL + 1, TOTAL // 2, TOTAL // 2 + 1, TOTAL // 4, 1]) | st.integers(1, TOTAL)
 rarely = st.sampled_from([False, False, False, True])
@@ -34,8 +34,8 @@ class Money(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.used: set[tuple[str, str, str]] = set()
-        remembering = Settings(key_lifetime_hours=None)  # a key that was forgotten may be used for another amount
-        self.engine = Engine(remembering, seed=1, clock=Clock(time_scale=0, start=START))
+        keys_never_expire = Settings(key_lifetime_hours=None)  # an expired key may be used for another amount
+        self.engine = Engine(keys_never_expire, seed=1, clock=Clock(time_scale=0, start=START))
 
     def create(self, *, charge: bool = False) -> str:
         """Create a payment."""
@@ -45,7 +45,7 @@ class Money(RuleBasedStateMachine):
     def call(self, method: str, path: str, place: str = "", body: Any = None, key: str | None = None) -> APIResponse:
         """Call the API; a key that was used before in this place has no effect any more."""
         effects = self.effects()
-        response = self.engine.handle(OPERATIONS[method, path], APIRequest(path={"id": place}, body=body, key=key))
+        response = self.engine.handle(BY_PATH[method, path], APIRequest(path={"id": place}, body=body, key=key))
         if key is not None:
             assert (path, place, key) not in self.used or self.effects() == effects
             self.used.add((path, place, key))
@@ -156,7 +156,7 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def events_tell_the_same_story(self) -> None:
-        """The amounts of the charge, cancel and refund events add up to what the books say."""
+        """The amounts of the charge, cancel and refund events add up to the state's."""
         state = self.engine.context().state
         told: dict[tuple[str, str], int] = {}
         for event in state.events:

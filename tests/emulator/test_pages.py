@@ -109,7 +109,7 @@ async def test_closed_payments_have_no_form(wire: Wire, emulator: CheckoutEmulat
 
 
 async def test_embedded_page_for_the_iframe(wire: Wire) -> None:
-    """An embedded payment has its form at the iframe's address, and its buttons answer with JSON."""
+    """An embedded payment has its form at the iframe's address, and its buttons respond with JSON."""
     body = hosted(checkout=EMBEDDED)
     response = (await wire.post("/v1/payments", body)).json()
     assert "hostedPaymentPageUrl" not in response

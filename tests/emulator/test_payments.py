@@ -166,7 +166,7 @@ async def test_company_and_person_are_told_apart(wire: Wire) -> None:
 
 
 async def test_reference_can_be_final_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """With the switch on a reference is set once; the same one again is fine."""
+    """With `reference_set_once` on a reference is set once; the same one again is fine."""
     emulator.settings = Settings(reference_set_once=True, checkout_domain_locked=False)
     path = f"/v1/payments/{await wire.create()}/referenceinformation"
     same = {"checkoutUrl": "https://other.test/", "reference": "order-77"}
@@ -176,7 +176,7 @@ async def test_reference_can_be_final_on_demand(wire: Wire, emulator: CheckoutEm
 
 
 async def test_terminating_again_is_409_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Whether terminate may be repeated is a switch; the order is closed either way."""
+    """Whether terminate may be repeated is a setting; the order is closed either way."""
     emulator.settings = Settings(terminate_again_allowed=False)
     payment_id = await wire.create()
     assert (await wire.put(f"/v1/payments/{payment_id}/terminate")).status_code == 204
@@ -196,7 +196,7 @@ async def test_order_updates_are_checked(wire: Wire) -> None:
 
 
 async def test_empty_lists_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """Whether charges and refunds are left out or empty is a switch."""
+    """Whether charges and refunds are left out or empty is a setting."""
     emulator.settings = Settings(show_empty_lists=True)
     payment = await wire.payment(await wire.create())
     assert (payment["charges"], payment["refunds"]) == ([], [])

@@ -102,7 +102,7 @@ async def test_balances_show_what_is_not_paid_out(wire: Wire, emulator: Checkout
     ],
 )
 async def test_bad_queries_are_400(wire: Wire, query: str, name: str) -> None:
-    """Missing and impossible dates and pages are told under their names."""
+    """Missing and impossible dates and pages are errors under their names."""
     response = await wire.get(f"/report/v1/payouts?{query}")
     assert response.status_code == 400
     assert name in response.json()["errors"]

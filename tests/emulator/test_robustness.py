@@ -1,4 +1,4 @@
-"""Whatever is sent, every call answers, and everything it answers is JSON."""
+"""Any input gets a documented status, and every response is JSON."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def changed(data: st.DataObject, body: Any) -> Any:
 def prepared() -> tuple[Engine, list[str]]:
     """An emulator with something of everything, and the ids in it."""
     engine = Engine(Settings(), seed=1, clock=Clock(time_scale=0, start=START))
-    calls = {(wire.method, wire.path): wire for wire in ENDPOINTS}
+    calls = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 
     def call(path: str, place: str = "", body: Any = None) -> Any:
         return engine.handle(calls["POST", path], APIRequest(path={"id": place}, body=body)).body
@@ -70,15 +70,15 @@ def prepared() -> tuple[Engine, list[str]]:
 
 @settings(max_examples=300, deadline=None)
 @given(st.data(), st.sampled_from(ENDPOINTS), queries, st.sampled_from([None, "k", "", "x" * 65]))
-def test_no_call_ever_crashes(data: st.DataObject, wire: Endpoint, query: dict[str, str], key: str | None) -> None:
-    """Any call with any id and a broken body has a status of the reference, and leaves books that can be shown."""
+def test_no_call_ever_crashes(data: st.DataObject, endpoint: Endpoint, query: dict[str, str], key: str | None) -> None:
+    """Any call with any id and a broken body has a status of the reference, and leaves a state that can be shown."""
     engine, ids = prepared()
     body = data.draw(st.sampled_from(BODIES))
     if data.draw(st.booleans()):
         body = changed(data, body)
-    call = APIRequest(path={"id": data.draw(st.sampled_from(ids))}, query=query, body=body, key=key)
+    request = APIRequest(path={"id": data.draw(st.sampled_from(ids))}, query=query, body=body, key=key)
     for _ in range(2):
-        response = engine.handle(wire, call)
+        response = engine.handle(endpoint, request)
         assert response.status in {200, 201, 202, 204, 400, 402, 404, 409, 429}
         orjson.dumps(response.body)
         engine.advance(7 * 86400)

@@ -52,7 +52,7 @@ async def test_loopback_hosts(host: str) -> None:
 
 
 async def test_stops_listening_when_cancelled() -> None:
-    """After cancellation nobody listens any more."""
+    """After cancellation the port is free."""
     emulator = CheckoutEmulator()
     async with anyio.create_task_group() as tasks:
         listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
@@ -69,7 +69,7 @@ def test_small_answers_are_sent_at_once() -> None:
 
 
 async def test_taken_port_is_an_error() -> None:
-    """A port that somebody else listens on is an OSError."""
+    """A port in use is an OSError."""
     async with anyio.create_task_group() as tasks:
         listening = await tasks.start(lambda task_status: serve(CheckoutEmulator(), port=0, task_status=task_status))
         with pytest.raises(OSError, match="in use"):
@@ -78,7 +78,7 @@ async def test_taken_port_is_an_error() -> None:
 
 
 async def test_lost_answer_breaks_the_connection_after_the_effect() -> None:
-    """The client sees a broken connection without a byte; the charge happened, and its key tells."""
+    """The client sees a broken connection without a byte; the charge happened, and its key shows it."""
     emulator = CheckoutEmulator()
     (subscription,) = emulator.sign_up(1)
     emulator.set_faults([InjectedFault(fault="lose_response", path="*/charges", times=1)])
@@ -111,6 +111,6 @@ async def test_cut_answer_stops_inside_the_body() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "shop.test", "::"])
 async def test_other_hosts_must_be_asked_for_twice(host: str) -> None:
-    """Anything but a loopback address is refused without the second word."""
+    """Anything but a loopback address is refused without `beyond_loopback`."""
     with pytest.raises(ValueError, match="beyond_loopback"):
         await serve(CheckoutEmulator(), host=host, port=0)

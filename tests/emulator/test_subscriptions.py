@@ -77,7 +77,7 @@ async def test_end_date_is_kept(wire: Wire, emulator: CheckoutEmulator) -> None:
 async def test_declined_charge_tells_a_code(
     wire: Wire, emulator: CheckoutEmulator, setting: str, expected: list[tuple[str, str]]
 ) -> None:
-    """The issuer's own, or the platform's, which tells apart only what must never be tried again."""
+    """The issuer's own, or the platform's, which only separates what must never be retried."""
     emulator.settings = Settings(declined_charge_code=setting)
     (agreement,) = emulator.sign_up(1)
     told = []
@@ -101,7 +101,7 @@ async def test_declined_charge_is_not_completed(wire: Wire, emulator: CheckoutEm
 
 
 async def test_hard_decline_blocks_until_the_card_is_new(wire: Wire) -> None:
-    """After a code that must never be retried the answer is 1029, until a new payment updates the card."""
+    """After a code that must never be retried the response is 1029, until a new payment updates the card."""
     agreement = await signed_up(wire, {"subscription": {"interval": 0}})
     path = f"/v1/subscriptions/{agreement}/charges"
     assert (await wire.post(path, {"order": order(141)})).status_code == 402
@@ -155,7 +155,7 @@ async def test_slow_amounts_hold_the_answer_back(wire: Wire, emulator: CheckoutE
 
 
 async def test_fixed_amounts_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """With the switch on, a scheduled charge repeats the amount of its sign-up unless it may vary."""
+    """With `fixed_subscription_amounts` on, a scheduled charge repeats the amount of its sign-up unless it may vary."""
     emulator.settings = Settings(fixed_subscription_amounts=True)
     fixed = await signed_up(wire, {"subscription": {}}, 12500)
     free = await signed_up(wire, {"subscription": {"allowVariableAmount": True}}, 12500)

@@ -1,4 +1,4 @@
-"""Validation: what a 400 says, place by place."""
+"""Validation: the errors of a 400, path by path."""
 
 from typing import Any
 
@@ -117,7 +117,7 @@ def test_create_payment(changes: dict[str, Any], path: str) -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    """One answer lists everything that is wrong."""
+    """One response lists every error."""
     found = created_with(order=order(currency="kr", reference="<"), myReference="x" * 37)
     assert set(found) == {"order.currency", "order.reference", "myReference"}
 
@@ -171,7 +171,7 @@ def test_bodies_that_are_no_objects(body: object) -> None:
     ],
 )
 def test_webhook_urls(url: str, accepted: bool, with_plain_http: bool) -> None:
-    """Only https is accepted, and plain http on a loopback host where the switch allows it."""
+    """Only https is accepted, and plain http on a loopback host where the setting allows it."""
     assert is_webhook_url(url, plain_http=False) is accepted
     assert is_webhook_url(url, plain_http=True) is with_plain_http
 
@@ -186,7 +186,7 @@ async def test_webhook_authorization(wire: Wire, secret: str, status: int) -> No
 
 
 async def test_letters_and_digits_on_demand(wire: Wire, emulator: CheckoutEmulator) -> None:
-    """The rule about letters and digits is a switch."""
+    """The rule about letters and digits is a setting."""
     emulator.settings = Settings(alphanumeric_authorization=True)
     body = hosted(notifications=webhooks("payment.created", authorization="abcd-efgh"))
     assert (await wire.post("/v1/payments", body)).status_code == 400
@@ -200,7 +200,7 @@ async def test_expiry_is_ahead_and_within_45_days(wire: Wire, at: str) -> None:
 
 
 async def test_expiry_is_kept(wire: Wire) -> None:
-    """A given end of the session is what create and retrieve tell."""
+    """A given end of the session is what create and retrieve show."""
     response = await wire.post("/v1/payments", hosted(checkout_expiresAt="2027-02-01T00:00:00Z"))
     assert response.json()["expiresAt"] == "2027-02-01T00:00:00.0000+00:00"
 
@@ -239,7 +239,7 @@ json_values = st.recursive(
 
 @given(st.data())
 def test_wrong_types_never_crash(data: st.DataObject) -> None:
-    """Whatever JSON stands anywhere in a body, the answer is a 400 or the body is read."""
+    """Whatever JSON stands anywhere in a body, the response is a 400 or the body is read."""
     body = hosted(
         checkout_consumer={"shippingAddress": dict(ADDRESS), "phoneNumber": {"prefix": "+46", "number": "1"}},
         notifications=webhooks("payment.created"),

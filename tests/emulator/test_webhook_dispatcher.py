@@ -142,7 +142,7 @@ async def test_receiver_that_hangs_costs_one_attempt() -> None:
 
 
 async def test_without_a_worker_deliveries_queue() -> None:
-    """The API answers without a running worker; what is undelivered is sent once one runs."""
+    """The API responds without a running dispatcher; pending deliveries are sent once one runs."""
     receiver = Receiver()
     emulator = emulator_for(receiver)
     await pay(emulator, notifications=webhooks("payment.created"))
@@ -195,7 +195,7 @@ async def test_lifespan_runs_the_worker() -> None:
 
 
 async def test_interrupted_delivery_is_sent_by_the_next_worker() -> None:
-    """What was on its way when the worker stopped is not lost."""
+    """A delivery in progress when the dispatcher stops is not lost."""
     reached = anyio.Event()
 
     class Slow(Receiver):
@@ -232,7 +232,7 @@ async def test_running_twice_is_an_error() -> None:
 
 
 async def test_shuffled_events_overtake_each_other() -> None:
-    """With the switch on events arrive in another order than they happened, but all of them."""
+    """With `event_shuffle_seconds` events arrive in another order than they happened, but all of them."""
     receiver = Receiver()
     emulator = emulator_for(receiver, event_shuffle_seconds=60)
     names = ["payment.created", "payment.reservation.created", "payment.checkout.completed"]
@@ -270,7 +270,7 @@ async def test_custom_headers(headers: Any) -> None:
 
 
 async def test_reset_forgets_what_is_on_its_way() -> None:
-    """An attempt that ends after a reset leaves the new books alone."""
+    """An attempt that ends after a reset does not change the new state."""
     go_on = anyio.Event()
 
     class Slow(Receiver):
@@ -313,7 +313,7 @@ async def test_delivering_is_ended_by_any_task() -> None:
 
 
 async def test_waiting_in_vain_says_for_what() -> None:
-    """What is pending, for whom, what was answered, and what to look at; the secret is not told."""
+    """The error lists what is pending, for which URL, with its results and a hint; never the secret."""
     emulator = emulator_for(Receiver(403, 500))
     async with emulator:
         payment_id = await pay(emulator, notifications=webhooks("payment.checkout.completed", "payment.created"))
