@@ -75,6 +75,7 @@ def test_importing_loads_no_more_than_it_needs() -> None:
 
 
 @pytest.mark.parametrize("module", ["nexi_async", "nexi_async.webhooks", "nexi_async.batch"])
+@pytest.mark.slow
 def test_no_import_loads_a_database_or_a_command_line(module: str) -> None:
     """Whoever imports a part waits for nothing that only its use may need."""
     program = (
@@ -86,6 +87,7 @@ def test_no_import_loads_a_database_or_a_command_line(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", ["nexi_async", "nexi_async.batch"])
+@pytest.mark.slow
 def test_every_name_is_loaded_when_it_is_asked_for(module: str) -> None:
     """What is loaded late is there all the same, by name, in a listing, and with a star."""
     program = (

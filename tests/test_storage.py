@@ -414,6 +414,7 @@ def run_without(module: str, code: str) -> str:
     return done.stderr.strip().rpartition("\n")[2]
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_named() -> None:
     """Whoever lacks SQLAlchemy or psycopg reads how to install it."""
     says = "ModuleNotFoundError: {}: pip install 'nexi-async[{}]'"

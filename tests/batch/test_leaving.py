@@ -130,6 +130,7 @@ async def leave_and_look(shop: Shop, chance: random.Random) -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 async def test_wherever_the_loop_is_left_nothing_goes_on(tmp_path: Path) -> None:
     """By break, exception, cancellation, aclose or a closed pipe, anywhere; afterwards books and ledger agree."""
     for seed in range(POINTS):

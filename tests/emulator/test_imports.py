@@ -38,6 +38,7 @@ def test_no_event_loop_of_its_own(module: Path) -> None:
     assert not {name.split(".")[0] for name in imported(module)} & {"asyncio", "trio"}
 
 
+@pytest.mark.slow
 def test_no_server_is_loaded() -> None:
     """Importing the emulator needs neither uvicorn nor trustme."""
     code = "import sys, nexi_async.emulator; print({'uvicorn', 'trustme'} & set(sys.modules))"

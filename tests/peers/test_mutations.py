@@ -80,6 +80,7 @@ def differs(before: Any, after: Any, place: Place) -> list[Place]:
 
 @pytest.mark.parametrize("shape", ["real", "docs"])
 @pytest.mark.parametrize("delivery", DELIVERIES, ids=named)
+@pytest.mark.slow
 def test_events_are_best_effort(delivery: Delivery, shape: str) -> None:
     """Whatever becomes of a member, the event arrives, is told by its name and id, and the rest of it is right."""
     original = parse_event(body_of(delivery, shape))
@@ -101,6 +102,7 @@ def test_events_are_best_effort(delivery: Delivery, shape: str) -> None:
             assert differs(original, event, flattened(place)) == []
 
 
+@pytest.mark.slow
 async def test_the_receiver_never_refuses_an_event() -> None:
     """200 for what its class can hold, 500 so that it comes again for what it can't; 400 only without identity."""
     answers: Counter[tuple[bool, int]] = Counter()
@@ -120,6 +122,7 @@ async def test_the_receiver_never_refuses_an_event() -> None:
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=named)
+@pytest.mark.slow
 async def test_answers_are_best_effort(answer: ApiAnswer) -> None:
     """A member that nobody decides by never costs the receipt; of the others nothing is guessed and nothing is lost."""
     kind = KINDS[answer.call]

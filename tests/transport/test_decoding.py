@@ -154,6 +154,7 @@ async def test_bomb(implementation: str) -> None:
 
 
 @pytest.mark.parametrize("implementation", ["ours", "httpx"])
+@pytest.mark.slow
 async def test_bomb_of_a_refusal(implementation: str) -> None:
     """A refusal stays a refusal, whatever its body expands to."""
     transport = httpx.AsyncHTTPTransport() if implementation == "httpx" else None

@@ -505,6 +505,7 @@ ACTIONS = st.sampled_from(
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 3), st.integers(0, 3), st.lists(st.tuples(ACTIONS, st.integers(0, 9)), max_size=80))
+@pytest.mark.slow
 async def test_no_place_is_ever_lost(size: int, hesitation: int, moves: list[tuple[str, int]]) -> None:
     """Whatever is cancelled, breaks or fails in whatever order: never too many open, and in the end all are there."""
     async with anyio.create_task_group() as tasks:
@@ -567,6 +568,7 @@ async def test_cost_does_not_grow_with_idle_connections() -> None:
     assert await cost_of_a_turn(5000) == await cost_of_a_turn(10)
 
 
+@pytest.mark.slow
 async def test_cost_does_not_grow_with_waiters() -> None:
     """Nor do two thousand tasks that wait."""
     assert await cost_of_a_waiter(2000) < 1.5 * await cost_of_a_waiter(20)
