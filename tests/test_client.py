@@ -456,7 +456,7 @@ async def test_what_needs_no_key() -> None:
     assert len(api.requests) == 4
 
 
-# --- the raw door -----------------------------------------------------------------------------------------------------
+# --- any request of the API -------------------------------------------------------------------------------------------
 
 
 async def test_raw_call() -> None:
@@ -480,7 +480,7 @@ async def test_raw_call_without_a_body() -> None:
 
 
 async def test_raw_post_without_a_key_is_not_repeated() -> None:
-    """The raw door is as careful as the others."""
+    """`request` validates as the other methods do."""
     api = ScriptedAPI(httpx.ReadError("x"), answer(200))
     async with client(api) as checkout:
         with pytest.raises(Exception, match="lost its connection"):

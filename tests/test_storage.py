@@ -118,7 +118,7 @@ async def test_a_lock_is_held_to_the_end_of_the_transaction(database: Database) 
 
 
 async def test_sqlite_is_on_disk_when_it_says_so(tmp_path: Path) -> None:
-    """Write-ahead log with a full sync, and patience with other processes."""
+    """Write-ahead log with a full sync, and a wait for other processes."""
     database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
 
     def pragma(connection: Connection, name: str) -> object:

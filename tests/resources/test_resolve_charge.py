@@ -131,14 +131,14 @@ async def test_arrived_late_and_never_done(group: str) -> None:
 
 
 async def test_no_patience(group: str) -> None:
-    """Without patience it is asked just once."""
+    """With `max_wait=0` the API is asked once."""
     async with asking(group, UNHEARD_OF) as case:
         assert await case.resolve_charge(max_wait=0.0) == NOT_CHARGED
         assert (len(case.api.requests), case.clock.waits) == (1, [])
 
 
 async def test_longest_delay(group: str) -> None:
-    """With much patience the API is still asked every few seconds, to the end."""
+    """With a long `max_wait` the API is still asked every few seconds, to the end."""
     async with asking(group, *[UNHEARD_OF] * 9) as case:
         assert await case.resolve_charge(max_wait=30.0) == NOT_CHARGED
         assert case.clock.waits == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 3.0]

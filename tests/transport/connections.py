@@ -12,7 +12,7 @@ class NumberedConnection:
     """A connection that can be told apart, and carries nothing.
 
     Attributes:
-        surprise: whether something has come unasked, which `is_healthy` tells.
+        surprise: whether unsolicited data is pending, which `is_healthy` reports.
         closed: how many times it was closed.
         lingers: whether the socket is closed only by `vanish`.
     """
@@ -47,7 +47,7 @@ class NumberedConnection:
         self.tell()
 
     def tell(self) -> None:
-        """What the event loop does as soon as something comes unasked."""
+        """What the event loop does as soon as unsolicited data comes."""
         if self.on_lost is not None:
             self.on_lost(self)
 

@@ -388,7 +388,7 @@ async def test_own_transport_is_used_directly() -> None:
 
 
 async def test_method_that_would_be_two_requests() -> None:
-    """What the raw door is given can't smuggle a second request past it."""
+    """Nothing given to `request` can smuggle in a second request."""
     server = Server()
     async with serving(server) as url, checkout(url) as client:
         with pytest.raises(ConnectFailed) as caught:

@@ -10,8 +10,8 @@ from nexi_async._transport.lifetime import Lifetime
 from tests.scripted import ScriptedAPI
 
 
-async def test_open_gives_the_carrier() -> None:
-    """Between opening and closing the carrier can be used."""
+async def test_open_gives_the_transport() -> None:
+    """Between opening and closing the transport can be used."""
     transport = HttpxAdapter(ScriptedAPI())
     lifetime = Lifetime(transport)
     await lifetime.open()

@@ -177,7 +177,7 @@ async def test_those_not_needed_are_closed_bit_by_bit() -> None:
 
 
 async def test_lost_idle_connection_leaves_at_once() -> None:
-    """Its place is free and its socket closed as soon as it ends or speaks up, before anybody wants it."""
+    """Its slot is free and its socket closed as soon as it ends or receives unsolicited data."""
     factory = Factory()
     pool = new_pool(factory, size=3)
     held = [await take(pool) for _ in range(3)]
@@ -205,7 +205,7 @@ async def test_lost_connection_in_use_keeps_its_place() -> None:
 
 
 async def test_first_come_first_served() -> None:
-    """Who waits longest is served first, with a connection or a place."""
+    """Who waits longest is served first, with a connection or a slot."""
     async with full_pool() as (pool, _, held, tasks):
         waiters = await waiting(pool, tasks, 3)
         pool.release(held[1])
@@ -288,8 +288,8 @@ async def test_cancelled_waiters_are_forgotten() -> None:
         assert last.got is held[0]
 
 
-async def test_what_came_unasked_reaches_no_waiter() -> None:
-    """A connection that speaks up on its way from one task to the next is not used: its words answer nobody."""
+async def test_unsolicited_data_reaches_no_waiter() -> None:
+    """A connection that receives unsolicited data between two tasks is not used."""
     async with full_pool(size=1) as (pool, factory, held, tasks):
         (waiter,) = await waiting(pool, tasks, 1)
         pool.release(held[0])

@@ -642,7 +642,7 @@ async def test_success_that_cannot_be_read_carries_what_could_be() -> None:
 
 
 async def test_success_in_an_encoding() -> None:
-    """An answer that a server compressed unasked is read."""
+    """A response that a server compressed without being asked to is read."""
     packed = gzip.compress(b'{"chargeId": "c"}')
     api = ScriptedAPI(httpx.Response(201, headers={"Content-Encoding": "gzip"}, stream=Body(packed[:9], packed[9:])))
     async with opened(api) as session:
