@@ -98,7 +98,7 @@ def charge(
     *,
     concurrency: Annotated[int, typer.Option(min=1, help="How many charges are under way at once, at most.")] = 200,
     rate: Annotated[float | None, typer.Option(help="How many charges begin in a second, at most.")] = None,
-    strategy: Annotated[str, typer.Option(help="individual, or bulk: let Nexi charge bulks.")] = "individual",
+    strategy: Annotated[str, typer.Option(help="individual, or bulk: up to 500 jobs a call.")] = "individual",
     secret_key_file: KeyFile = None,
     key_lifetime: KeyLifetime = 24.0,
     base_url: Address = None,

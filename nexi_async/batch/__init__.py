@@ -1,4 +1,16 @@
-"""Batch charging: many subscriptions charged once each, whatever crashes in between."""
+"""Batch charging: many subscriptions charged once each, whatever crashes in between.
+
+How it works. `Ledger.plan` stores each job with the request as it will be sent; its key is derived from run, reference
+and attempt. `BatchCharger` claims open jobs, which marks them as `sending` on disk before the first byte
+leaves, charges them (`_worker_pool`, one call a job, or `_bulk_worker_pool`, bulk charges), and records the outcomes in
+groups (`_result_writer`). A job that may have been sent is looked up by its key first, and then sent with the same key;
+once the API may have forgotten the key (`key_lifetime`), the job goes to the state `review` instead. `_flow_control`
+decides how many charges are under way (AIMD, as in https://www.rfc-editor.org/rfc/rfc5681#section-3.1), how fast they
+begin, and when failures stop the run. On several machines `ShardWorker` leases parts of the run by procrastinate
+(https://procrastinate.readthedocs.io/); a shard handed out twice is safe for the same reasons as a crash.
+
+How long the API remembers a key is not documented.
+"""
 
 import importlib
 import typing

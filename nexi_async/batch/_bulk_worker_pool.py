@@ -1,4 +1,4 @@
-"""The crew that has Nexi charge bulks of jobs, and waits for what becomes of each job."""
+"""The worker pool of the strategy "bulk": jobs are sent as bulk charges, and polled until each has an outcome."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ BULK_SIZE = 500
 CONCURRENT_BULKS = 4
 MAX_JOBS_UNDER_WAY = BULK_SIZE * CONCURRENT_BULKS
 LEASE_SECONDS = 15.0
-"""For how long nobody else bulks the jobs of the run when its charger was not heard of."""
+"""How long the lease on the bulks of a run lasts unless its holder renews it, in seconds."""
 MAX_LEASE_CHECKS = 20
-"""How often one looks whether it has ended."""
+"""How often at most an expired lease is waited for."""
 
 
 class BulkWorkerPool:
-    """Goes through a run by bulks, several at once.
+    """Charges the jobs of a run in bulks, several at once.
 
     Args:
         checkout: the client.
         queue: where jobs are claimed.
-        breaker: learns from how charges end.
-        stop_signal: says when to begin no more.
-        poll: how patiently to wait for a bulk.
+        breaker: records the outcome of each charge.
+        stop_signal: set when no more charges may begin.
+        poll: intervals and timeout of polling a bulk.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class BulkWorkerPool:
         self._after_job: int | None = 0
 
     async def work(self, result_writer: ResultWriter) -> bool:
-        """Go on with the pass until its end or until the stop_signal is closed; returns whether it is at its end.
+        """Continue the pass until its end or until the stop signal is set; returns whether it is at its end.
 
-        What was taken and not begun is given back, whatever happens.
+        What was claimed and not begun is released, whatever happens.
         """
         self._result_writer = result_writer
         await self._wait_for_lease()
@@ -109,7 +109,7 @@ class BulkWorkerPool:
         return InvalidRequest([("run", f"another charger has Nexi charge the bulks of {self._run.name}; let it end")])
 
     async def _release(self) -> None:
-        """Give back what was not begun; bulks are found again when the pass goes on."""
+        """Release what was not begun; bulks are claimed again when the pass continues."""
         if self._bulks:
             bulks, self._bulks = self._bulks, deque()
             self._after_bulk = min(bulk.number for bulk in bulks) - 1
@@ -166,7 +166,7 @@ class BulkWorkerPool:
     # --- a bulk ------------------------------------------------------------------------------------------------
 
     async def _charge(self, bulk: Bulk) -> None:
-        """Have a bulk charged, and leave what became of each job; never raises."""
+        """Charge a bulk, and write the outcome of each job; never raises."""
         waiting = {_bare(job.subscription_id or ""): job for job in bulk.jobs}
         unsent = None if bulk.bulk_id else await self._reason_not_to_send(bulk)
         if unsent is not None:
@@ -185,7 +185,7 @@ class BulkWorkerPool:
             self._put(job, outcome)
 
     async def _reason_not_to_send(self, bulk: Bulk) -> JobOutcome | None:
-        """What becomes of the jobs of a bulk that must not be sent: it is somebody else's, or too old."""
+        """The outcome of a bulk that must not be sent: another worker has claimed it, or its keys are too old."""
         claimed = await self._queue.confirm_claims(bulk.jobs)
         if claimed is None:
             return TAKEN_OVER

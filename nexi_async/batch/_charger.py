@@ -100,7 +100,7 @@ class BatchCharger:
             strategy: "individual" charges one by one, "bulk" has Nexi charge bulks. A run keeps the one it was
                 begun with. With "bulk" concurrency and rate do not count, a stop waits for the bulks under way, and
                 whatever the API refuses of a bulk it refuses for all its jobs.
-            poll: how patiently to wait for a bulk.
+            poll: intervals and timeout of polling a bulk.
             scope: a part of the run, with strategy "individual"; all of it when left out.
             on_progress: told where the run stands, whenever results were written.
             now: seconds from any fixed point.
@@ -150,7 +150,7 @@ class BatchCharger:
         self._breaker.open("it was asked to stop")
 
     def part(self, scope: Scope) -> AbstractAsyncContextManager[AsyncIterator[JobResult]]:
-        """Charge another part of the run, once through it, with this charger's pace, rate and breaker: `async with`.
+        """Charge another part of the run in one pass, with this charger's limits and circuit breaker: `async with`.
 
         Parts are charged one after the other.
         """

@@ -39,7 +39,7 @@ SHARD_SIZE = 500
 """How many jobs a shard has at most."""
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 10.0
-"""A worker that was not heard of for so long is taken for dead."""
+"""A worker without a heartbeat for so long is considered dead."""
 POLL_SECONDS = 2.0
 """How often a worker looks for shards that nobody works on, and for its share of the rate."""
 
@@ -134,7 +134,7 @@ class ShardWorker:
             tasks.cancel_scope.cancel()
 
     async def _work_until_no_progress(self, app: App, run: Run) -> None:
-        """Hand out and charge shards, until there are none or nobody gets any further with them."""
+        """Enqueue and charge shards, until there are none or no worker makes progress."""
         left, rounds = await self._job_queue.count_open(run, Scope()), 0
         while not self._is_ending() and rounds < MAX_PASSES:
             if not await self._enqueue_shards(app, run):
@@ -215,10 +215,10 @@ class ShardWorker:
             self._working.cancel()  # takes no more, and waits for the shard at hand; a second time would break it off
             self._working = None
 
-    # --- the others ----------------------------------------------------------------------------------------------
+    # --- other workers ----------------------------------------------------------------------------------------------
 
     async def _supervise(self, app: App) -> None:
-        """Take over the shards of the dead, and keep to this machine's share of the rate."""
+        """Requeue the shards of workers without a heartbeat, and keep to this machine's share of the rate."""
         while True:
             stalled = await app.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_SECONDS)
             for job in stalled:

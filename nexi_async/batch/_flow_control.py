@@ -1,9 +1,9 @@
-"""How fast to go: what the answers tell about the API decides how many charges are under way. No clock, no tasks.
+"""Flow control: concurrency limit, rate limit and circuit breaker. No clock of its own, no tasks.
 
 The API is overloaded if it says so (429, 503) or doesn't answer in time. That answers are slow is a sign of it only if
 most of them are, beside those of the same kind: a question is always quicker than a charge, and a few late answers
 among many quick ones say nothing about load. If fewer charges at once don't make them quicker, load is not the cause,
-and the pace recovers.
+and the limit recovers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What became of a job, and what an error means for it.
+"""The states and outcomes of a job, and what an error means for it.
 
     planned --> sending --> charged | declined | failed
        ^           |
@@ -66,7 +66,7 @@ class JobState(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class JobOutcome:
-    """How the work on one job ended."""
+    """The outcome of one attempt to charge a job."""
 
     state: JobState
     payment_id: str | None = None
@@ -103,7 +103,7 @@ class JobOutcome:
 
 @attrs.frozen(kw_only=True)
 class JobResult:
-    """What became of a job in one attempt.
+    """A job with the outcome of one attempt.
 
     Attributes:
         reference: the job's own name.

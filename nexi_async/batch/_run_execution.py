@@ -1,4 +1,4 @@
-"""Going through a run: every open job once, and again a little later for what was left open."""
+"""The execution of a run: one pass over every open job, and further passes over those still open."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ PAUSE_SECONDS = 2.0
 
 
 class Workers(Protocol):
-    """Those who charge jobs."""
+    """A pool of workers that charges jobs."""
 
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
         """Begin a pass over the open jobs."""
 
     async def work(self, result_writer: ResultWriter) -> bool:
-        """Go on with the pass until its end or until the stop_signal is closed; returns whether it is at its end."""
+        """Continue the pass until its end or until the stop signal is set; returns whether it is at its end."""
 
 
 class RunExecution:
-    """One charging of a run, which can be interrupted and gone on with.
+    """One execution of a run, which can be interrupted and continued.
 
     Args:
         queue: where jobs are claimed and recorded.
-        workers: who charge.
-        stop_signal: closed while nothing more is to be begun.
+        workers: the pool that charges.
+        stop_signal: set while no charge may begin.
         owner: in whose name jobs are taken.
         run: the run's name.
         strategy: which strategy the run is held to.
@@ -87,7 +87,7 @@ class RunExecution:
         self._is_over = False
 
     async def work(self, hand_out: HandOut) -> bool:
-        """Go on until a pass is at its end or the stop_signal is closed; returns whether there is more to do.
+        """Go on until a pass is at its end or the stop signal is set; returns whether there is more to do.
 
         When it returns or raises, nothing is under way, what was begun is written, and the rest is given back. After a
         cancellation charges that were under way stay as they are marked, so that they are asked for before anything.
@@ -120,10 +120,10 @@ class RunExecution:
         return run
 
     async def _go_on(self, hand_out: HandOut) -> bool:
-        async def tell(group: list[Done]) -> None:
+        async def hand_out_results(group: list[Done]) -> None:
             await hand_out([job_result(job, outcome, job.key) for job, outcome in group])
 
-        result_writer = ResultWriter(self._write, tell, sleep=self._sleep)
+        result_writer = ResultWriter(self._write, hand_out_results, sleep=self._sleep)
         is_at_end = False
         try:
             async with create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""The crew that charges jobs one by one: each worker takes the next job when it is done with the last."""
+"""The worker pool of the strategy "individual": each worker charges one job at a time by a call of its own."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from nexi_async.batch._stop_signal import StopSignal
 __all__ = ["RELEASE_TIMEOUT_SECONDS", "WorkerPool"]
 
 MAX_CLAIM = 500
-"""How many jobs are taken at once; after a crash so many at most are asked for that were never sent."""
+"""How many jobs are taken at once; after a crash at most so many are looked up that were never sent."""
 RELEASE_TIMEOUT_SECONDS = 10.0
-"""How long giving back what was taken may take, also after a cancellation; what is not given back is asked for."""
+"""How long giving back what was taken may take, also after a cancellation; what is not released is looked up later."""
 
 
 class WorkerPool:
-    """Workers that go through a run, as many as the pace allows.
+    """Workers that charge the jobs of a run, as many as the concurrency limiter allows.
 
     Args:
         checkout: the client.
         queue: where jobs are claimed.
-        breaker: learns from how charges end.
-        stop_signal: says when to begin no more.
+        breaker: records the outcome of each charge.
+        stop_signal: set when no more charges may begin.
         limiter: how many work at once.
         rate: how fast they begin.
         now: seconds from any fixed point.
@@ -73,14 +73,14 @@ class WorkerPool:
         self._after, self._is_at_end = scope.first - 1, False
 
     async def work(self, result_writer: ResultWriter) -> bool:
-        """Go on with the pass until its end or until the stop_signal is closed; returns whether it is at its end.
+        """Continue the pass until its end or until the stop signal is set; returns whether it is at its end.
 
-        What was taken and not begun is given back, whatever happens.
+        What was claimed and not begun is released, whatever happens.
         """
         self._result_writer = result_writer
         try:
             async with create_task_group() as tasks:
-                self._call_workers(tasks)
+                self._start_workers(tasks)
         finally:
             self._workers = 0
             with anyio.move_on_after(RELEASE_TIMEOUT_SECONDS, shield=True):
@@ -88,14 +88,14 @@ class WorkerPool:
         return self._is_at_end
 
     async def _release(self) -> None:
-        """Give back what was taken and not begun; it is taken again when the pass goes on."""
+        """Release what was claimed and not begun; it is claimed again when the pass continues."""
         if self._taken:
             taken, self._taken = self._taken, deque()
             self._after, self._is_at_end = taken[0].number - 1, False
             await self._queue.release(taken, self._owner)
 
-    def _call_workers(self, tasks: TaskGroup) -> None:
-        """Have as many as the pace allows, while there is work."""
+    def _start_workers(self, tasks: TaskGroup) -> None:
+        """Start as many as the limiter allows, while there is work."""
         while self._workers < self._limiter.limit and not self._stop_signal.is_set and not self._is_exhausted:
             self._workers += 1
             tasks.start_soon(self._work, tasks)
@@ -110,7 +110,7 @@ class WorkerPool:
             if job is None:
                 break
             await self._charge(job)
-            self._call_workers(tasks)
+            self._start_workers(tasks)
         self._workers -= 1
 
     async def _next(self) -> ClaimedJob | None:
@@ -149,7 +149,7 @@ class WorkerPool:
             self._is_at_end = not chunk
 
     async def _charge(self, job: ClaimedJob) -> None:
-        """Charge one job, and learn from how it went."""
+        """Charge one job, and record duration and outcome."""
         began, kind = self._now(), _kind_of(job)
         job, outcome = await charge_one(self._checkout, self._queue, job)
         self._limiter.record(self._now() - began, kind=kind, is_overloaded=outcome.is_overloaded)

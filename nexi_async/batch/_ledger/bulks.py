@@ -25,8 +25,8 @@ class Bulk:
     Attributes:
         number: its row.
         kind: of which kind the subscriptions are.
-        external_id: our name of it, the same whenever the same jobs are grouped.
-        bulk_id: Nexi's name of it; None until Nexi has accepted it, as far as is known.
+        external_id: our id of it, the same whenever the same jobs are grouped.
+        bulk_id: Nexi's id of it; None until Nexi has accepted it, as far as is known.
         jobs: its jobs that are still open.
     """
 
@@ -38,7 +38,7 @@ class Bulk:
 
 
 def lease(connection: Connection, run: Run, owner: str, now: float, seconds: float) -> bool:
-    """Be the only one to bulk the run's jobs for so many seconds; False if somebody else is."""
+    """Lease the bulks of a run for so many seconds; False if another owner holds the lease."""
     lock(connection, f"nexi_async.bulk.{run.id}")
     held = connection.execute(select(BULK_LEASES).where(BULK_LEASES.c.run == run.id)).first()
     if held is None:
@@ -52,12 +52,12 @@ def lease(connection: Connection, run: Run, owner: str, now: float, seconds: flo
 
 
 def end_lease(connection: Connection, run: Run, owner: str) -> None:
-    """Let others bulk the run's jobs."""
+    """End the lease on the bulks of a run."""
     connection.execute(delete(BULK_LEASES).where(BULK_LEASES.c.run == run.id, BULK_LEASES.c.owner == owner))
 
 
 def create(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk:
-    """Bundle jobs, before anything of it is sent."""
+    """Group jobs, before anything of it is sent."""
     jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
     connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
     name = hashlib.sha256("".join(job.key for job in jobs).encode()).hexdigest()[:63]
@@ -71,7 +71,7 @@ def create(connection: Connection, run: Run, kind: KindName, jobs: Sequence[Clai
 
 
 def save_id(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
-    """Keep what Nexi calls it."""
+    """Save Nexi's id of the bulk."""
     connection.execute(update(BULKS).where(BULKS.c.number == bulk.number).values(bulk_id=bulk_id))
 
 

@@ -63,19 +63,19 @@ class JobQueue:
         )
 
     async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
-        """Be the only one to bulk the run's jobs for so many seconds from now; False if somebody else is."""
+        """Lease the bulks of a run for so many seconds from now; False if another owner holds the lease."""
         return await self._database.run(bulks.lease, run, owner, self._now(), seconds)
 
     async def end_bulk_lease(self, run: Run, owner: str) -> None:
-        """Let others bulk the run's jobs."""
+        """End the lease on the bulks of a run."""
         await self._database.run(bulks.end_lease, run, owner)
 
     async def create_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk:
-        """Bundle jobs for a bulk run; when this returns the bulk is on disk."""
+        """Group jobs for a bulk charge; when this returns the bulk is on disk."""
         return await self._database.run(bulks.create, run, kind, jobs, self._now())
 
     async def save_bulk_id(self, bulk: Bulk, bulk_id: str) -> None:
-        """Keep what Nexi calls a bulk run."""
+        """Save Nexi's id of a bulk."""
         await self._database.run(bulks.save_id, bulk, bulk_id)
 
     async def claim_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
@@ -101,11 +101,11 @@ class JobQueue:
         await self._database.run(claims.save_subscription, job)
 
     async def release(self, jobs: Iterable[ClaimedJob], owner: str) -> None:
-        """Give back what was taken and not touched."""
+        """Release what was claimed and not sent."""
         await self._database.run(claims.release, jobs, owner)
 
     async def record(self, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], owner: str) -> None:
-        """Write what became of jobs; when this returns it is on disk."""
+        """Write the outcomes of jobs; when this returns they are on disk."""
         await self._database.run(claims.record, outcomes, owner=owner, now=self._now())
 
     async def open_shards(self, run: Run, size: int) -> list[Scope]:

@@ -124,7 +124,7 @@ BULK_LEASES = Table(
     Column("owner", Text, nullable=False),
     Column("until", Double, nullable=False),
 )
-"""Who bulks the jobs of a run, and until when nobody else may."""
+"""Who holds the lease on the bulks of a run, and until when."""
 
 
 def _create(connection: Connection) -> None:
