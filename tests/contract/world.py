@@ -1,4 +1,4 @@
-"""An emulator with a line to it, on which a test can listen, and alter what travels."""
+"""An emulator behind a transport that records requests and can alter them."""
 
 from __future__ import annotations
 

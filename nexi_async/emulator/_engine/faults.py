@@ -28,9 +28,9 @@ class InjectedFault:
     """A failure of requests that match.
 
     Attributes:
-        fault: `lose_response`: the call has its effect and the connection breaks before a byte of the answer.
-            `delay`: the call has its effect, the answer comes late. `status`: the call has no effect and gets
-            this status. `cut`: the call has its effect, the connection breaks inside the answer.
+        fault: `lose_response`: the call has its effect and the connection breaks before a byte of the response.
+            `delay`: the call has its effect, the response comes late. `status`: the call has no effect and gets
+            this status. `cut`: the call has its effect, the connection breaks inside the response.
         method: HTTP method, `*` for any.
         path: Glob for the path in lower case, `*` matches slashes too.
         rate: Probability between 0 and 1 for each matching call.
