@@ -1,4 +1,4 @@
-"""`nexi-async inbox`: look into the inbox of a webhook receiver, send events round again, throw old ones away."""
+"""`nexi-async inbox`: inspect the inbox of a webhook receiver, requeue events, delete old ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ __all__ = ["inbox"]
 
 DAY = 86_400.0
 NOT_FOUND = 1
-LINE = "{:>8}  {:<19}  {:<7}  {:>5}  {:<31}  {:<32}  {}"
+LINE = "{:>8}  {:<19}  {:<7}  {:>8}  {:<31}  {:<32}  {}"
 
-inbox = typer.Typer(no_args_is_help=True, help="Look after the inbox of a webhook receiver, also while it runs.")
+inbox = typer.Typer(
+    no_args_is_help=True, help="Inspect the inbox of a webhook receiver and its events, also while it runs."
+)
 
 InboxURL = Annotated[
     str,
@@ -53,7 +55,7 @@ def show_list(
 ) -> None:
     """List events, newest first."""
     events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, limit=limit)
-    typer.echo(LINE.format("number", "received (UTC)", "state", "tries", "event", "payment", "error"))
+    typer.echo(LINE.format("number", "received (UTC)", "state", "attempts", "event", "payment", "error"))
     for event in events:
         typer.echo(LINE.format(*_columns(event)).rstrip())
 
@@ -68,22 +70,22 @@ def show(number: Annotated[int, typer.Argument(help="The event's number.")], inb
     if event is None:
         typer.echo(f"There is no event {number}.", err=True)
         raise typer.Exit(NOT_FOUND)
-    ends = "next try" if event.state == "waiting" else "ended"
+    ends = "next attempt" if event.state == "waiting" else "ended"
     facts = {"number": event.number, "event": event.event, "id": event.id, "payment": event.payment_id or "-"}
-    facts |= {"state": event.state, "tries": event.attempts, "received": event.received_at, ends: event.due_at}
+    facts |= {"state": event.state, "attempts": event.attempts, "received": event.received_at, ends: event.due_at}
     facts |= {"error": event.error} if event.error else {}
     for name, value in facts.items():
-        typer.echo(f"{name:<9} {value}")
+        typer.echo(f"{name:<12} {value}")
     Console(soft_wrap=True).print_json(data=read_json(event.body))
 
 
 @inbox.command()
 def replay(
     inbox: InboxURL,
-    numbers: Annotated[list[int] | None, typer.Argument(help="Events to send; all dead ones when left out.")] = None,
+    numbers: Annotated[list[int] | None, typer.Argument(help="Events to requeue; all dead ones when left out.")] = None,
 ) -> None:
-    """Send events round again, as if they had just come in: dead ones, or those of these numbers, handled ones too."""
-    typer.echo(f"{_ask(inbox, 'replay', *(numbers or ()))} sent round again")
+    """Requeue events, as if they had just come in: dead ones, or those of these numbers, handled ones too."""
+    typer.echo(f"{_ask(inbox, 'replay', *(numbers or ()))} requeued")
 
 
 @inbox.command()
@@ -91,17 +93,17 @@ def purge(
     inbox: InboxURL,
     *,
     older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="How long ago they ended.")] = 30.0,
-    dead: Annotated[bool, typer.Option("--dead", help="Throw away dead events, instead of handled ones.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="Delete dead events, instead of handled ones.")] = False,
 ) -> None:
-    """Throw away events that were handled; a repetition that comes later would be handled again."""
-    thrown = _ask(inbox, "purge", "dead" if dead else "done", older_than=older_than * DAY)
-    typer.echo(f"{thrown} thrown away")
+    """Delete events that were handled; a duplicate delivery that comes later would be handled again."""
+    deleted = _ask(inbox, "purge", "dead" if dead else "done", older_than=older_than * DAY)
+    typer.echo(f"{deleted} deleted")
 
 
 def _columns(event: StoredEvent) -> tuple[str, ...]:
     received = f"{event.received_at:%Y-%m-%d %H:%M:%S}"
-    tries, payment, error = str(event.attempts), event.payment_id or "-", " ".join((event.error or "").split())
-    return str(event.number), received, event.state, tries, event.event, payment, error
+    attempts, payment, error = str(event.attempts), event.payment_id or "-", " ".join((event.error or "").split())
+    return str(event.number), received, event.state, attempts, event.event, payment, error
 
 
 def _ask(url: str, method: str, *arguments: Any, **options: Any) -> Any:

@@ -8,7 +8,7 @@ import logging
 from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnreadableEvent
 from nexi_async.webhooks._isolation import run_limited
 from nexi_async.webhooks._log_fields import facts, logger
-from nexi_async.webhooks._refetch import PaymentFetcher
+from nexi_async.webhooks._payment_fetcher import PaymentFetcher
 from nexi_async.webhooks._router import Registered, WebhookRouter
 from nexi_async.webhooks._stats import Counters
 from nexi_async.webhooks._stored_events import PermanentFailure

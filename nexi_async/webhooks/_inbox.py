@@ -1,4 +1,4 @@
-"""The inbox: deliveries are written to a database, answered, and worked through at leisure."""
+"""The inbox: events are stored in a database, answered with 200, and handled by a worker pool afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["SQLInbox"]
 
 DAY = 86_400.0
 PURGE_INTERVAL = 600.0
-"""How often events that are old enough are looked for."""
+"""Seconds between two searches for events whose retention has ended."""
 STARTUP_RETRY_INTERVAL = 1.0
 """Seconds between two tries to reach a database that is away when the receiver starts."""
 LEASE_MARGIN = 10.0
@@ -45,7 +45,7 @@ class SQLInbox:
 
     An event is written once, however often it is delivered, and is on disk before Nexi gets its 200. Its handler runs
     until it succeeds: a failure is tried again after about 5 seconds, then 10, 20 and so on up to an hour; after the
-    last try the event is dead, until `replay` sends it round again. The events of one payment are handled one at a
+    last try the event is dead, until `replay` requeues it. The events of one payment are handled one at a
     time, the oldest first, and payments take turns. If a process dies while a handler runs, the handler runs again: it
     must bear that.
 
@@ -65,7 +65,7 @@ class SQLInbox:
         lease: seconds after which others take over the events of a process that died, and 10 more; and the most that
             a handler may take, unless the receiver's `handler_timeout` is less.
         retention: seconds for which handled events are kept, to recognise late repetitions: 30 days.
-        dead_retention: seconds for which dead events are kept; 90 days. The log says when some are thrown away.
+        dead_retention: seconds for which dead events are kept; 90 days. The log says when some are deleted.
         startup_timeout: seconds for which a start waits for a database that is away; 5 minutes.
         clock: seconds since 1970, for tests.
 
@@ -148,7 +148,7 @@ class SQLInbox:
         """Write an event; when this returns it is on disk, or was already.
 
         Raises:
-            StorageUnavailable: the database is away, which the log has said once.
+            StorageUnavailable: the database is away, which the log reports once.
             StorageError: it can't be used.
         """
         asked = time.monotonic()
@@ -168,7 +168,7 @@ class SQLInbox:
 
         Args:
             handle: what to do with an event.
-            count_error: is told each failure of the inbox or of its workers, besides the log.
+            count_error: called for each failure of the inbox or of its workers, besides the log.
 
         Raises:
             StorageUnavailable: the database is away and did not come back within `startup_timeout` seconds.
@@ -218,7 +218,7 @@ class SQLInbox:
         return found[0] if found else None
 
     async def replay(self, *numbers: int) -> int:
-        """Send events round again as if they were new: all dead ones, or those of these numbers, handled ones too.
+        """Requeue events as if they were new: all dead ones, or those of these numbers, handled ones too.
 
         Returns:
             How many.
@@ -228,13 +228,13 @@ class SQLInbox:
         return replayed
 
     async def purge(self, state: EventState = "done", *, older_than: float = 0.0) -> int:
-        """Throw away events that are done, or dead, for that many seconds; returns how many.
+        """Delete events that have been done, or dead, for that many seconds; returns how many.
 
         Raises:
-            InvalidRequest: waiting events are not to be thrown away.
+            InvalidRequest: waiting events may not be deleted.
         """
         if state == "waiting":
-            raise InvalidRequest([("state", "events that wait can't be thrown away, only 'done' and 'dead' ones")])
+            raise InvalidRequest([("state", "waiting events can't be deleted, only 'done' and 'dead' ones")])
         total, before = 0, self.now() - older_than
         while purged := await self._database.run(self._table.purge, state, before=before):
             total += purged
@@ -290,7 +290,7 @@ class SQLInbox:
         return retried + first, has_more or has_more_to_retry
 
     def _purge_expired(self, connection: Connection, now: float) -> None:
-        """Throw away some of what has been kept for long enough."""
+        """Delete some of the events whose retention has ended."""
         if now < self._purge_at:
             return
         purged = {
@@ -298,7 +298,7 @@ class SQLInbox:
             for state, seconds in self._retention.items()
         }
         if purged["dead"]:
-            logger.warning("%d events that were dead for too long were thrown away", purged["dead"])
+            logger.warning("%d dead events were deleted: their retention has ended", purged["dead"])
         if not any(purged.values()):
             self._purge_at = now + PURGE_INTERVAL
 

@@ -1,12 +1,12 @@
 """The inbox as a table: every statement that reads or writes it, as functions to run in a transaction.
 
-Of the events of one payment only one is on lease at a time, the oldest; behind one that failed, the others wait.
+Of the events of one payment only one is leased at a time, the oldest; behind one that failed, the others wait.
 
 How the next event is found, at a cost that does not grow with the number of those that wait: an event that may be
 leased is in a `queue`, and the index `nexi_inbox_queue` holds these events alone, in the order of their due times. An
 event comes in at the end of the queue "first". When its turn comes while an older one of its payment waits, it is taken
 out of the queue (null), and comes back in when that one has ended. So an event is passed over once at most. What
-failed, or was on lease to a worker that died, waits in the queue "retry".
+failed, or was leased by a worker that died, waits in the queue "retry".
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ VERSIONS = Table(
 )
 
 BATCH_SIZE = 1000
-"""How many events one statement passes over or throws away, so that it stays short."""
+"""How many events one statement dequeues or deletes, which bounds its duration."""
 MAX_BATCHES = 10
 
 _COLUMNS = [EVENTS.c[attribute.name] for attribute in attrs.fields(StoredEvent)]
@@ -131,7 +131,7 @@ def _oldest_waiting(payment: Any) -> ScalarSelect[Any]:
 
 
 def _leased_event(payment: Any) -> ScalarSelect[Any]:
-    """The event of a payment that is on lease."""
+    """The event of a payment that is leased."""
     is_leased = and_(_OTHER.c.worker.is_not(None), _OTHER.c.due > bindparam("now"))
     return select(_OTHER.c.number).where(_OTHER.c.payment_id == payment, is_leased).limit(1).scalar_subquery()
 
@@ -196,7 +196,7 @@ _PREFER_INDEXES = text(
 
 
 class Leased(NamedTuple):
-    """Events on lease to a worker, and whether there may be more for it right now."""
+    """Events that a worker has leased, and whether more may be due."""
 
     events: list[StoredEvent]
     has_more: bool
@@ -281,7 +281,7 @@ def _dequeue(connection: Connection, rows: Sequence[Any], now: float) -> None:
 
 
 def record_results(connection: Connection, results: Sequence[AttemptResult], now: float) -> None:
-    """Write how leases ended; what has ended before, or is on lease to another worker by now, is left as it is.
+    """Write results of attempts; an event that has ended, or is leased by another worker by now, is left as it is.
 
     An event that was handled is done even if the lease had run out: handling it again would help nobody.
     """

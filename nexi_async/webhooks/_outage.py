@@ -1,4 +1,4 @@
-"""An outage of the inbox's database: said once in the log when it begins and once when it is over."""
+"""An outage of the inbox's database: logged once when it begins and once when it is over."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Outage"]
 
 
 REMINDER = 300.0
-"""Seconds after which an outage that goes on is said again."""
+"""Seconds after which an outage that goes on is logged again."""
 
 
 class Outage:
-    """What is known of a database that may be away, by all who use it in this process.
+    """Whether the database can be used, shared by all who use it in this process.
 
     Attributes:
-        failures: how often it was asked in vain since it last answered.
+        failures: how many calls failed since the last success.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Outage:
         self._failed = 0.0
 
     def record_failure(self, error: Exception) -> None:
-        """It could not be used."""
+        """Record that a call failed."""
         now = time.monotonic()
         if not self.failures:
             self._began = now
@@ -39,14 +39,14 @@ class Outage:
         self.failures += 1
 
     def record_success(self, *, asked: float) -> None:
-        """It could be used by somebody who asked at that moment, by the monotonic clock."""
+        """Record that a call succeeded that began at `asked`, by the monotonic clock."""
         if self.failures and asked > self._failed:  # else it answered before it went away
             logger.warning("the inbox can be used again, after %.1f seconds", time.monotonic() - self._began)
             self.failures = 0
 
     @staticmethod
     def _log(error: Exception) -> None:
-        """In one line, unless it is a fault that nobody foresaw."""
+        """In one line, with a traceback only for an unexpected exception."""
         text = "the inbox can't be used, trying again: %s"
         if isinstance(error, StorageUnavailable):
             logger.error(text, error)

@@ -1,7 +1,7 @@
-"""The receiver: an ASGI app that lets deliveries in, hands their events to handlers, and answers as Nexi expects.
+"""The receiver: an ASGI app that checks deliveries, dispatches their events to handlers, and answers as Nexi expects.
 
-Nexi takes 200 alone for "handled" and sends everything else again, ten times in all, later each time. So 200 is said
-only when the handler has returned, or when the event is safe in an inbox.
+Nexi takes 200 alone for "handled" and sends everything else again, ten times in all, later each time. So 200
+is the answer only when the handler has returned, or when the event is stored in an inbox.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from nexi_async.webhooks._events import Event, UnreadableEvent
 from nexi_async.webhooks._inbox import SQLInbox
 from nexi_async.webhooks._log_fields import facts, flush, logger
 from nexi_async.webhooks._parsing import parse_event
+from nexi_async.webhooks._payment_fetcher import PaymentFetcher, Retrieve
 from nexi_async.webhooks._recent_events import HandledEvents
-from nexi_async.webhooks._refetch import PaymentFetcher, Retrieve
 from nexi_async.webhooks._request_validation import RequestValidation
 from nexi_async.webhooks._responses import Refused, Response
 from nexi_async.webhooks._router import Handler, WebhookRouter
@@ -249,7 +249,7 @@ class WebhookReceiver:
             raise RuntimeError("the receiver is not running: pass receiver.lifespan to the app, or enter the receiver")
         try:
             await inbox.put(event)
-        except StorageUnavailable as error:  # the inbox has said it, once for all deliveries
+        except StorageUnavailable as error:  # the inbox logs an outage once
             self._counters.count_error("inbox", "not stored", error)
             return False
         return True
@@ -258,5 +258,5 @@ class WebhookReceiver:
         self._counters.count_error("inbox", text, error)
 
     async def _handle_stored(self, stored: StoredEvent) -> None:
-        """Handle what lay in the inbox."""
+        """Handle an event of the inbox."""
         await self._dispatcher.handle(parse_event(stored.body), stored.received)

@@ -1,4 +1,4 @@
-"""Nexi delivers at least once: the memory of what was handled, and of what is being handled right now."""
+"""Deduplication without an inbox: which events were handled, and which are being handled right now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DUPLICATE_TIMEOUT = 10.0
 
 
 class HandledEvents:
-    """Sees to it that each event is handled by one delivery, whatever comes twice.
+    """Runs the handler of each event once, however many deliveries bring the event.
 
     Only success is remembered, for the 10,000 most recent events of this process. A handler that failed or was
     cancelled leaves no trace, so the next delivery runs it again.
@@ -29,7 +29,7 @@ class HandledEvents:
         self._handled: OrderedDict[Key, None] = OrderedDict()
         self._running: dict[Key, anyio.Event | None] = {}
         self.duplicates = 0
-        """How many deliveries brought nothing new."""
+        """How many deliveries brought an event that was handled, or was being handled, already."""
 
     async def once(self, key: Key, handle: Callable[[], Awaitable[None]]) -> bool:
         """Handle the event unless another delivery did or is doing so.

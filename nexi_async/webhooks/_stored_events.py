@@ -1,14 +1,14 @@
-"""A stored event: one event in an inbox, and what becomes of it.
+"""A stored event, and its transitions between states.
 
-    waiting --leased--> waiting, with a worker --handled-----> done
+    waiting --leased--> waiting, with a worker --succeeded---> done
        ^                          |
        |                          +--failed--> waiting again, later each time
        |                          +--failed too often--> dead
        +--------replayed----------------------------------+
 
-A worker has an event on lease: when the lease runs out, the event is due again. So a worker that dies leaves nothing to
-clear up, its events come round by themselves. The attempt is counted when the lease begins, before the handler runs: an
-event that kills its worker each time is dead after its last try too.
+A worker leases an event; when the lease runs out, the event is due again. So the events of a worker that dies are
+retried without any cleaning up. The attempt is counted when the lease begins, before the handler runs: an event that
+kills its worker each time is dead-lettered after its last attempt too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 EventState: TypeAlias = Literal["waiting", "done", "dead"]
 Queue: TypeAlias = Literal["first", "retry"]
-"""Events that were never tried, and those that were, which may take up a part of the workers only."""
+"""Events without an attempt, and those to retry, which may occupy a part of the workers only."""
 
 FIRST_DELAY = 5.0
 MAX_DELAY = 3600.0
@@ -42,7 +42,7 @@ MAX_ERROR_LENGTH = 1000
 
 
 class PermanentFailure(Exception):
-    """A failure that no later try can mend: the event is dead at once, until it is replayed."""
+    """A failure that no retry can change: the event is dead-lettered at once, until it is replayed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,8 +60,8 @@ class StoredEvent:
         state: "waiting", "done" or "dead".
         due: when a waiting event is handled next, or later if it waits for an older event of its payment; when a done
             or dead one ended. In seconds since 1970.
-        attempts: how often it was tried since it came in or was replayed.
-        worker: who has it on lease.
+        attempts: how often its handler was started since it came in or was replayed.
+        worker: which worker has leased it.
         error: why it failed last.
     """
 
@@ -91,7 +91,7 @@ class StoredEvent:
 
 @attrs.frozen(kw_only=True)
 class AttemptResult:
-    """How a lease ended: what to write over the event, if the worker still has it."""
+    """The result of an attempt: what to write over the event, if the worker still has its lease."""
 
     number: int
     payment_id: str | None
@@ -115,7 +115,7 @@ def done(event: StoredEvent, now: float) -> AttemptResult:
 
 
 def failed(event: StoredEvent, error: Exception, now: float, *, max_attempts: int, jitter: float) -> AttemptResult:
-    """The event is to be tried again later, or is dead: after its last try, or when another try can't help.
+    """The event is to be retried later, or is dead: after its last attempt, or when a retry can't help.
 
     `chance` is random, from 0 to 1.
     """
@@ -126,12 +126,12 @@ def failed(event: StoredEvent, error: Exception, now: float, *, max_attempts: in
 
 
 def released(event: StoredEvent, now: float) -> AttemptResult:
-    """The event was not worked on to the end, through no fault of its own; this try does not count."""
+    """The attempt was interrupted, not by the event; it does not count."""
     return attrs.evolve(_end(event, state="waiting", due=now, error=event.error), attempts=event.attempts - 1)
 
 
 def backoff(attempts: int, jitter: float) -> float:
-    """Seconds to wait after so many tries: about 5, 10, 20 and so on up to an hour, less up to a half of it."""
+    """Seconds to wait after so many attempts: about 5, 10, 20 and so on up to an hour, less up to a half of it."""
     longest = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 30), MAX_DELAY)
     return longest * (1 - jitter / 2)
 

@@ -1,4 +1,4 @@
-"""The worker pool: it leases events from the inbox, hands them to handlers, and writes down how it ended."""
+"""The worker pool: it leases events from the inbox, calls their handlers, and records the results."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from nexi_async.webhooks._stored_events import AttemptResult, StoredEvent
 __all__ = ["Capacity", "CountError", "RecordAndLease", "Wakeup", "WorkerPool"]
 
 POLL_INTERVAL = 1.0
-"""Seconds between two looks into the inbox while nothing happens in this process."""
+"""Seconds between two polls of the inbox without a wakeup."""
 OUTAGE_POLL_INTERVAL = 5.0
 FAILURES_BEFORE_SLOWDOWN = 10
-"""After so many looks in vain the longest pause is made between them: the database is away for longer."""
+"""After so many failures in a row the inbox is polled at the slower interval."""
 SHUTDOWN_TIMEOUT = 10.0
-"""Seconds that handlers have to end when the receiver stops."""
+"""Seconds that running handlers have when the receiver stops."""
 
 WORKERS_FAILED = "the workers of the inbox failed and are started again"
 
 
 class Capacity(NamedTuple):
-    """For how many more events there are workers."""
+    """How many more events may be leased."""
 
     total: int
     retries: int
-    """How many of them may have been tried before: so what fails slowly does not hold up all that is new."""
+    """How many of them may be retries, so that slow failures leave workers to new events."""
 
 
 RecordAndLease: TypeAlias = Callable[[Sequence[AttemptResult], Capacity], Awaitable[Sequence[StoredEvent]]]
@@ -47,17 +47,17 @@ CountError: TypeAlias = Callable[[str, Exception], None]
 
 
 class Wakeup:
-    """Wakes the one who waits for it; set while nobody waits, it wakes the next one at once."""
+    """Ends one wait; set while nobody waits, it ends the next wait at once."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
     def set(self) -> None:
-        """Wake the one who waits."""
+        """End the wait."""
         self._event.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait to be woken, for so long at most."""
+        """Wait until it is set, for so many seconds at most."""
         with anyio.move_on_after(seconds):
             await self._event.wait()
         self._event = anyio.Event()
@@ -70,11 +70,11 @@ class WorkerPool:
 
     Args:
         record_and_lease: the inbox.
-        handle: what to do with an event; whatever it raises is written down, and the event is tried again later.
+        handle: what to do with an event; whatever it raises is recorded, and the event is retried later.
         clock: seconds since 1970.
         wakeup: is set when there may be something to do.
-        outage: is told whether the inbox can be reached.
-        count_error: is told each failure of the inbox or of the workers themselves.
+        outage: records whether the inbox can be reached.
+        count_error: called for each failure of the inbox or of the workers themselves.
         concurrency: how many events may be worked on at once; half of them, at least one, may be retries.
         max_attempts: after how many failures an event is dead.
         timeout: seconds that `handle` may take.
@@ -115,7 +115,7 @@ class WorkerPool:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work until the end of the block; then what is being worked on may end, and the rest is given back."""
+        """Work until the end of the block; then running handlers may end, and the leases of the rest are released."""
         raised: Exception | None = None
         try:
             async with anyio.create_task_group() as tasks:
@@ -135,7 +135,7 @@ class WorkerPool:
             raise raised
 
     async def _stop(self) -> None:
-        """No new events; wait for those that are being worked on."""
+        """Lease no more events; wait for the running handlers."""
         self._is_open = False
         self._wakeup.set()
         with anyio.move_on_after(SHUTDOWN_TIMEOUT, shield=True):
@@ -156,7 +156,7 @@ class WorkerPool:
                 self._results += [
                     self._failure(event, RuntimeError("the workers failed")) for event in self._unfinished
                 ]
-                self._unfinished.clear()  # one of them may have done it: the try counts
+                self._unfinished.clear()  # one of them may be the cause, so the attempt counts
         finally:
             self._stopped.set()
 
@@ -169,7 +169,7 @@ class WorkerPool:
                 )
 
     async def _start_due(self, tasks: TaskGroup) -> None:
-        """Give everybody who is free something to do."""
+        """Lease events for the free capacity and start their handlers."""
         for event in await self._poll(self._free_capacity() if self._is_open else Capacity(0, 0)):
             self._in_progress[event.number] = event
             tasks.start_soon(self._process, event)
@@ -180,14 +180,14 @@ class WorkerPool:
         return Capacity(free, min(free, max(0, self._capacity.retries - retries)))
 
     async def _poll(self, capacity: Capacity) -> Sequence[StoredEvent]:
-        """Write down what ended and take what is due; a database that is away is asked again later."""
+        """Record results and lease what is due; while the database is away results are kept for the next poll."""
         results, self._results = self._results, []
         leased: Sequence[StoredEvent] = ()
         asked = time.monotonic()
         with CancelScope(shield=True):  # what is leased must not get lost on the way
             try:
                 leased = await self._record_and_lease(results, capacity)
-            except Exception as error:  # noqa: BLE001 - the outage says it in the log, once
+            except Exception as error:  # noqa: BLE001 - the outage is logged once
                 self._results[:0] = results
                 self._outage.record_failure(error)
                 self._count_error("the inbox can't be used", error)

@@ -209,24 +209,24 @@ def test_an_event_is_shown(url: str) -> None:
     shown = look("show", "2", "--inbox", url).stdout
     for text in ("payment.charge.created.v2", "dead", "ended", "out of stock", '"paymentMethod": "Visa"'):
         assert text in shown
-    assert "next try" in look("show", "3", "--inbox", url).stdout
+    assert "next attempt" in look("show", "3", "--inbox", url).stdout
     missing = look("show", "9", "--inbox", url)
     assert (missing.exit_code, missing.stderr) == (1, "There is no event 9.\n")
 
 
 def test_events_are_replayed(url: str) -> None:
     """All dead ones, then one by its number."""
-    assert look("replay", "--inbox", url).stdout == "1 sent round again\n"
-    assert look("replay", "1", "--inbox", url).stdout == "1 sent round again\n"
+    assert look("replay", "--inbox", url).stdout == "1 requeued\n"
+    assert look("replay", "1", "--inbox", url).stdout == "1 requeued\n"
     waiting = look("list", "--inbox", url, "--state", "waiting").stdout
     assert len(waiting.splitlines()) == 4
 
 
 def test_events_are_purged(url: str) -> None:
     """Old handled ones, or dead ones; never those that wait."""
-    assert look("purge", "--inbox", url).stdout == "0 thrown away\n"
-    assert look("purge", "--inbox", url, "--older-than", "0").stdout == "1 thrown away\n"
-    assert look("purge", "--inbox", url, "--older-than", "0", "--dead").stdout == "1 thrown away\n"
+    assert look("purge", "--inbox", url).stdout == "0 deleted\n"
+    assert look("purge", "--inbox", url, "--older-than", "0").stdout == "1 deleted\n"
+    assert look("purge", "--inbox", url, "--older-than", "0", "--dead").stdout == "1 deleted\n"
     assert len(look("list", "--inbox", url).stdout.splitlines()) == 2
 
 

@@ -448,7 +448,7 @@ async def test_events_are_replayed_by_number(inbox: SQLInbox, shop: Shop) -> Non
 
 
 async def test_waiting_events_are_not_replayed(inbox: SQLInbox) -> None:
-    """They come round by themselves, and keep their tries."""
+    """They are leased again after their lease has run out, and their attempts are counted on."""
     await put(inbox)
     assert await inbox.replay() == await inbox.replay(1) == 0
 
@@ -657,7 +657,7 @@ async def test_dead_events_are_kept_for_a_time(
         clock.now += 1001
         await put(inbox)
         await until(inbox, waiting=0, dead=0)
-    assert "1 events that were dead for too long were thrown away" in caplog.text
+    assert "1 dead events were deleted" in caplog.text
 
 
 class Away:

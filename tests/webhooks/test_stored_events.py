@@ -69,7 +69,7 @@ def test_delays_double_up_to_an_hour() -> None:
 
 @given(st.integers(1, 10**9), st.floats(0, 1))
 def test_chance_takes_off_up_to_a_half(attempts: int, jitter: float) -> None:
-    """Events that failed together do not come round together; however often, the delay is a number."""
+    """Events that failed together are not retried together; however often, the delay is a number."""
     longest = backoff(attempts, 0.0)
     assert math.isfinite(longest)
     assert longest / 2 <= backoff(attempts, jitter) <= longest

@@ -62,8 +62,15 @@ class PaymentFetcher:
         fetched = self._recent.setdefault(payment_id, _Fetched())
         self._recent.move_to_end(payment_id)
         if len(self._recent) > MAX_REMEMBERED:
-            self._recent.popitem(last=False)
+            self._forget_oldest(keep=fetched)
         return fetched
+
+    def _forget_oldest(self, *, keep: _Fetched) -> None:
+        """Forget the payment asked for longest ago, of those that nobody is fetching or about to fetch."""
+        unused = (id_ for id_, fetched in self._recent.items() if fetched is not keep and not fetched.turn.locked())
+        oldest = next(unused, None)
+        if oldest is not None:
+            del self._recent[oldest]
 
 
 class _Fetched:

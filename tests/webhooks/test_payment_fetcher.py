@@ -7,8 +7,8 @@ import pytest
 
 from nexi_async._models import Payment
 from nexi_async.webhooks import TooManyFetches
-from nexi_async.webhooks import _refetch as refetch_module
-from nexi_async.webhooks._refetch import MAX_FETCHES_PER_HOUR, PaymentFetcher
+from nexi_async.webhooks import _payment_fetcher as payment_fetcher
+from nexi_async.webhooks._payment_fetcher import MAX_FETCHES_PER_HOUR, PaymentFetcher
 from tests.webhooks.support import a_payment
 
 
@@ -20,7 +20,7 @@ class Nexi:
         self.asked: list[str] = []
         self.gate = anyio.Event()
         self.gate.set()
-        self.refetch = PaymentFetcher(self.retrieve, clock=lambda: self.now)
+        self.fetcher = PaymentFetcher(self.retrieve, clock=lambda: self.now)
 
     async def retrieve(self, payment_id: str) -> Payment:
         """Answer, when the gate is open."""
@@ -31,7 +31,7 @@ class Nexi:
 
     async def answer(self, received: float, payment_id: str = "bb02") -> str | None:
         """Which answer an event gets."""
-        return (await self.refetch.payment(payment_id, received)).my_reference
+        return (await self.fetcher.payment(payment_id, received)).my_reference
 
 
 @pytest.fixture
@@ -101,7 +101,19 @@ async def test_a_failed_fetch_is_tried_again(nexi: Nexi) -> None:
 
 async def test_memory_is_bounded(nexi: Nexi, monkeypatch: pytest.MonkeyPatch) -> None:
     """The payments asked for longest ago are forgotten."""
-    monkeypatch.setattr(refetch_module, "MAX_REMEMBERED", 2)
+    monkeypatch.setattr(payment_fetcher, "MAX_REMEMBERED", 2)
     for payment_id in ("aa", "bb", "aa", "cc", "aa", "bb"):
         await nexi.answer(1000.0, payment_id)
     assert nexi.asked == ["aa", "bb", "cc", "bb"]
+
+
+async def test_a_payment_that_is_being_fetched_is_not_forgotten(nexi: Nexi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the next event would fetch it a second time, past the limit of fetches."""
+    monkeypatch.setattr(payment_fetcher, "MAX_REMEMBERED", 1)
+    nexi.gate = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        for payment_id in ("aa", "bb", "aa"):
+            tasks.start_soon(nexi.answer, 1000.0, payment_id)
+            await anyio.wait_all_tasks_blocked()
+        nexi.gate.set()
+    assert nexi.asked == ["aa", "bb"]
