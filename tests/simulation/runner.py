@@ -1,0 +1,137 @@
+"""Runs scenarios of many seeds on all cores, and simplifies the first that fails."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import attrs
+
+from tests.simulation.event_loop import TaskKind
+from tests.simulation.scenario import Scenario, generate, simplifications
+from tests.simulation.simulation import Simulation
+from tests.simulation.trace import Trace
+
+__all__ = ["Report", "run_scenario", "run_seeds", "simplified"]
+
+HANGING_SECONDS = 60
+"""Real seconds after which a scenario is taken for an endless loop."""
+MOST_SIMPLIFICATIONS = 200
+
+
+@attrs.frozen
+class Report:
+    """What came of one seed."""
+
+    seed: int
+    violations: tuple[str, ...]
+    jobs: int
+    charges: int
+    deliveries: int
+    virtual_seconds: float
+
+
+@attrs.frozen
+class Progress:
+    """What has come of many seeds.
+
+    Attributes:
+        seeds: how many were run.
+        charges: how many charges the API made.
+        deliveries: how many events were sent.
+        virtual_seconds: how much time passed.
+        failed: the first report with a violation.
+    """
+
+    seeds: int = 0
+    charges: int = 0
+    deliveries: int = 0
+    virtual_seconds: float = 0.0
+    failed: Report | None = None
+
+    def plus(self, report: Report) -> Progress:
+        """With one more report."""
+        return Progress(
+            self.seeds + 1,
+            self.charges + report.charges,
+            self.deliveries + report.deliveries,
+            self.virtual_seconds + report.virtual_seconds,
+            self.failed or (report if report.violations else None),
+        )
+
+
+def run_scenario(scenario: Scenario, tasks: TaskKind = "C") -> Trace:
+    """Run one scenario, with databases in memory where the system has a file system for that."""
+    logging.getLogger("nexi_async").setLevel(logging.CRITICAL + 1)
+    memory = Path("/dev/shm")
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        warnings.simplefilter("ignore")
+        return Simulation(scenario, Path(folder), tasks).run()
+
+
+def run_seed(seed: int) -> Report:
+    """Run the scenario of a seed."""
+    signal.signal(signal.SIGALRM, _hangs)
+    signal.alarm(HANGING_SECONDS)
+    try:
+        trace = run_scenario(generate(seed))
+    finally:
+        signal.alarm(0)
+    return Report(
+        seed, tuple(trace.violations), generate(seed).jobs, trace.charges, trace.deliveries, trace.virtual_seconds
+    )
+
+
+def _hangs(*_: object) -> None:
+    raise RuntimeError(f"the scenario takes longer than {HANGING_SECONDS} real seconds")
+
+
+def run_seeds(
+    seeds: Iterable[int], *, processes: int | None = None, tell: Callable[[Progress, float], None] | None = None
+) -> Progress:
+    """Run the scenarios of many seeds, until one fails.
+
+    Args:
+        seeds: which.
+        processes: on how many cores; all when left out.
+        tell: told from time to time of the progress, and how many real seconds have passed.
+    """
+    began = told = time.perf_counter()
+    progress = Progress()
+    for report in _reports(seeds, processes or os.cpu_count() or 1):
+        progress = progress.plus(report)
+        if progress.failed is not None:
+            break
+        if tell is not None and time.perf_counter() - told > 10:
+            told = time.perf_counter()
+            tell(progress, told - began)
+    if tell is not None:
+        tell(progress, time.perf_counter() - began)
+    return progress
+
+
+def _reports(seeds: Iterable[int], processes: int) -> Iterator[Report]:
+    if processes == 1:
+        yield from map(run_seed, seeds)
+        return
+    context = multiprocessing.get_context("fork")
+    with context.Pool(processes, maxtasksperchild=2_000) as pool:
+        yield from pool.imap(run_seed, seeds, chunksize=4)
+
+
+def simplified(scenario: Scenario) -> Scenario:
+    """The simplest scenario found that violates a property too."""
+    left = MOST_SIMPLIFICATIONS
+    candidates = simplifications(scenario)
+    while left and (candidate := next(candidates, None)) is not None:
+        left -= 1
+        if run_scenario(candidate).violations:
+            scenario, candidates = candidate, simplifications(candidate)
+    return scenario

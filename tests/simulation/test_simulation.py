@@ -1,0 +1,84 @@
+"""The shipped code keeps its promises in simulated scenarios, and the simulation is worth trusting."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.runner import run_scenario
+from tests.simulation.scenario import Scenario, generate, simplifications
+
+SEEDS, TOGETHER = 300, 10
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, TOGETHER))
+def test_no_property_is_violated(first: int) -> None:
+    """In 300 scenarios nobody is charged twice or forgotten, and every error and event is accounted for."""
+    for seed in range(first, first + TOGETHER):
+        violations = run_scenario(generate(seed)).violations
+        assert not violations, f"python -m tests.simulation --seed {seed} -v"
+
+
+@pytest.mark.parametrize("seed", [0, 14, 16])
+def test_same_seed_gives_same_log(seed: int) -> None:
+    """A scenario is repeated line by line, whichever of asyncio's implementations of tasks runs it."""
+    scenario = generate(seed)
+    first = run_scenario(scenario).lines
+    assert first == run_scenario(scenario).lines
+    assert first == run_scenario(scenario, tasks="Python").lines
+
+
+def test_same_seed_gives_same_log_in_other_processes() -> None:
+    """Neither hashes nor addresses in memory decide anything."""
+    here = "\n".join(run_scenario(generate(7)).lines)
+    assert {_digest_in_process(hash_seed="1"), _digest_in_process(hash_seed="2")} == {_digest(here)}
+
+
+def _digest_in_process(*, hash_seed: str) -> str:
+    program = (
+        "from tests.simulation.runner import run_scenario; from tests.simulation.scenario import generate;"
+        "print('\\n'.join(run_scenario(generate(7)).lines), end='')"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True)
+    return _digest(done.stdout.decode())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_planted_faults_fit_the_code(mutant: Mutant) -> None:
+    """Each planted fault replaces a piece of source that is there once."""
+    spec = importlib.util.find_spec(mutant.module)
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin).read_text().count(mutant.old) == 1
+
+
+@pytest.mark.parametrize("name", ["begin charges twice as fast as allowed", "answer 200 when the database is away"])
+def test_planted_faults_are_found(name: str) -> None:
+    """With a fault planted, the command ends with 1 and names the seed; `--mutants` shows it of all of them."""
+    command = [sys.executable, "-m", "tests.simulation", "--mutant", name, "--no-simplify", "--processes", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "violates a property" in done.stdout
+
+
+def test_simplifying_comes_to_an_end() -> None:
+    """A scenario that fails whatever is left out of it ends as one of a single job, without faults or actions."""
+    scenario, steps = generate(0), 0
+    while (simpler := next(simplifications(scenario), None)) is not None:
+        assert simpler != scenario
+        scenario, steps = simpler, steps + 1
+    assert scenario == Scenario(seed=0, jobs=1, concurrency=1)
+    assert steps < 100
