@@ -10,9 +10,9 @@ from typing import Any
 
 import attrs
 
-from nexi_async import Outcome
 from nexi_async.batch import ChargeJob, JobResult, JobState
 from tests.simulation.patches import BEGINNING
+from tests.simulation.programs import NO_EFFECT
 from tests.simulation.scenario import Scenario
 from tests.simulation.trace import CallRecord, HandlerRun, Trace
 
@@ -20,7 +20,6 @@ __all__ = ["DECLINED_AMOUNT", "Observed", "effects_in", "violations"]
 
 DECLINED_AMOUNT = 151
 """An amount in minor units that the emulated issuer declines."""
-NO_EFFECT = (Outcome.NOT_SENT, Outcome.REJECTED)
 LEASING_SECONDS = 6.0
 """How long it may take from the transaction that leases an event to the start of its handler."""
 

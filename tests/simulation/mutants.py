@@ -24,6 +24,7 @@ __all__ = ["MUTANTS", "SEEDS", "Mutant", "find_all", "plant"]
 LONGEST_SECONDS = 1_800
 SEEDS = 4_000
 """After how many seeds a fault is given up."""
+DOES_NOT_FIT = re.compile("(Attribute|Name|Syntax|Type)Error")
 
 
 @attrs.frozen
@@ -57,7 +58,7 @@ MUTANTS: dict[str, Mutant] = {
         "nexi_async.batch._single_charge", "    if job.may_have_been_sent:\n", "    if False:\n"
     ),
     "send with a key that the API may have forgotten": Mutant(
-        "nexi_async.batch._single_charge", "    if ledger.may_send(job):\n", "    if True:\n"
+        "nexi_async.batch._single_charge", "    if queue.may_send(job):\n", "    if True:\n"
     ),
     "forget that a suspended process may have lost its claim": Mutant(
         "nexi_async.batch._ledger.claims",
@@ -89,7 +90,7 @@ MUTANTS: dict[str, Mutant] = {
         "self._last + 1 / self.per_second - now",
         "self._last + 0.5 / self.per_second - now",
     ),
-    "lose results when the database is away": Mutant(
+    "hand out results that are not on disk": Mutant(
         "nexi_async.batch._result_writer",
         "            await self._write(group)\n            del self._waiting[: len(group)]",
         "            del self._waiting[: len(group)]\n            await self._write(group[1:] or group)",
@@ -101,7 +102,7 @@ MUTANTS: dict[str, Mutant] = {
         "                progress.begin_attempt()\n"
         "                if request.key and progress.attempts > 1:\n"
         '                    new_key = attrs.evolve(request, key=f"{request.key}{progress.attempts}")\n'
-        "                    http_request = self._http_request(new_key)\n",
+        "                    http_request = self._to_http_request(new_key)\n",
     ),
     "take a lost answer for a request that was not sent": Mutant(
         "nexi_async._transport.session",
@@ -218,6 +219,8 @@ def _find(name: str, seeds: int, processes: int | None) -> tuple[int | None, str
         command += ["--processes", str(processes)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False)
     found = re.search(r"^seed (\d+) violates a property:\n\s*(.*)$", done.stdout, re.MULTILINE)
-    if found is None and done.returncode:
-        raise RuntimeError(f"the fault can't be planted: {name}\n{done.stderr[-2000:]}")
+    if (found is None and done.returncode) or (found and DOES_NOT_FIT.search(found[2])):
+        raise RuntimeError(
+            f"the fault does not fit the code any more: {name}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
     return (int(found[1]), found[2][:150]) if found else (None, "")

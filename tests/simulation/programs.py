@@ -47,6 +47,7 @@ ATTEMPT_SECONDS = 30.0
 CALL_SECONDS = 90.0
 TOLERANCE = 0.01
 FOR_EVER = 1e12
+NO_EFFECT = (Outcome.NOT_SENT, Outcome.REJECTED)
 
 
 def order(reference: str, amount: int) -> Order:
@@ -116,7 +117,7 @@ class ChargerProgram:
     async def __call__(self) -> None:
         """Run."""
         scenario = self._simulation.scenario
-        checking = client(self._simulation, on_request=self._check_request, on_end=self._note_asked)
+        checking = client(self._simulation, on_request=self._check_request, on_end=self._note_end)
         async with checking as checkout, Ledger.open(self._simulation.ledger_url) as ledger:
             charger = self._charger = BatchCharger(
                 checkout,
@@ -135,7 +136,8 @@ class ChargerProgram:
     def note_start(self, job: ClaimedJob) -> None:
         """The charging of a job begins: if it may have been sent before, it has to be asked for first."""
         self._references[job.key] = job.reference
-        if job.may_have_been_sent:
+        is_ours = self._simulation.look_up(job.reference)[1] == job.fence
+        if job.may_have_been_sent or (is_ours and self._simulation.undecided[job.key]):
             self._to_ask.add(job.key)
 
     def _check_request(self, attempt: Attempt) -> None:
@@ -145,10 +147,13 @@ class ChargerProgram:
         reference = self._references.get(attempt.idempotency_key)
         if attempt.idempotency_key in self._to_ask:
             self._simulation.violate(f"{reference} was sent again without being asked for")
-        if reference is None or self._simulation.state_in_ledger(reference) == "planned":
+        if reference is None or self._simulation.look_up(reference)[0] == "planned":
             self._simulation.violate(f"{reference} is sent, and the ledger does not say so")
+        self._simulation.undecided[attempt.idempotency_key] += 1
 
-    def _note_asked(self, attempt: Attempt, end: object) -> None:
+    def _note_end(self, attempt: Attempt, end: object) -> None:
+        if attempt.method == "POST" and isinstance(end, NexiError) and end.outcome in NO_EFFECT:
+            self._simulation.undecided[attempt.idempotency_key] -= 1
         if attempt.method == "GET" and isinstance(end, Response | NotFound):
             self._to_ask.discard(attempt.idempotency_key or "")
 
@@ -156,6 +161,8 @@ class ChargerProgram:
         async for result in results:
             self._simulation.log(f"{result.reference} is {result.state}")
             self._simulation.trace.results.append(result)
+            if result.state.is_final and self._simulation.look_up(result.reference)[0] != result.state:
+                self._simulation.violate(f"{result.reference} was handed out as {result.state} before that was on disk")
             if self.is_leaving:
                 self._simulation.log("leaves the results")
                 break

@@ -17,6 +17,7 @@ import random
 import sqlite3
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from pathlib import Path
@@ -80,6 +81,8 @@ class Simulation:
         self._receivers: dict[int, tuple[Process, ReceiverProgram]] = {}
         self._observer: sqlite3.Connection | None = None
         self._programs: dict[Process, ChargerProgram] = {}
+        self.undecided: Counter[str | None] = Counter()
+        """How many attempts with each key may have had an effect, as far as their senders know."""
         self._absences: dict[str, float] = {}
         self._is_calm = False
         self._is_over = False
@@ -142,12 +145,14 @@ class Simulation:
         """How often the API has done what a call asks for."""
         return effects_in(self.emulator.state())[call.kind, call.target, call.amount]
 
-    def state_in_ledger(self, reference: str) -> str:
-        """Where a job stands on disk, asked past the shipped code."""
+    def look_up(self, reference: str) -> tuple[str, int]:
+        """Where a job stands on disk, and the number of its last claim; asked past the shipped code."""
         if self._observer is None:
             self._observer = sqlite3.connect(self.ledger_url.removeprefix("sqlite:///"))
-        row = self._observer.execute("SELECT state FROM nexi_batch_jobs WHERE reference = ?", (reference,)).fetchone()
-        return str(row[0])
+        row = self._observer.execute(
+            "SELECT state, fence FROM nexi_batch_jobs WHERE reference = ?", (reference,)
+        ).fetchone()
+        return str(row[0]), int(row[1])
 
     def _note_start(self, job: ClaimedJob) -> None:
         process = CURRENT.get()
