@@ -25,7 +25,7 @@ from tests.simulation.database import InlineThreads
 from tests.simulation.event_loop import VirtualLoop
 from tests.simulation.processes import current
 
-__all__ = ["BEGINNING", "INBOX_PAUSE", "patched", "set_inbox_pause"]
+__all__ = ["BEGINNING", "INBOX_PAUSE", "clocks_in_defaults", "forget_tasks", "patched", "set_inbox_pause"]
 
 T = TypeVar("T")
 
@@ -81,13 +81,13 @@ def patched(loop: VirtualLoop, seed: int, threads: InlineThreads, on_charge: Cal
             (_asyncio.CancelScope, "__init__", _in_order(_asyncio.CancelScope.__init__)),
         ):
             stack.enter_context(patch.object(owner, name, value))
-        for function, where in _clocks_in_defaults():
+        for function, where in clocks_in_defaults():
             stack.enter_context(_replaced_default(function, where, {"time": wall_clock, "monotonic": loop.time}))
         yield
 
 
 @functools.cache
-def _clocks_in_defaults() -> list[tuple[FunctionType, int | str]]:
+def clocks_in_defaults() -> list[tuple[FunctionType, int | str]]:
     """Functions of the package that have a clock as the default of an argument: it was bound when they were defined."""
     found: list[tuple[FunctionType, int | str]] = []
     for function in gc.get_objects():
@@ -134,6 +134,12 @@ def _model_engine() -> Engine:
     engine = create_engine("sqlite://")
     engine.connect().close()
     return engine
+
+
+def forget_tasks(loop: VirtualLoop) -> None:
+    """Have anyio forget the tasks of a loop: what it knows of those that never end keeps them in memory."""
+    for task in [task for task in _asyncio._task_states if task.get_loop() is loop]:
+        del _asyncio._task_states[task]
 
 
 class _InOrder(dict[T, None]):

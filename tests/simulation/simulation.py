@@ -68,6 +68,8 @@ class Simulation:
     api_url = f"http://{API[0]}:{API[1]}"
 
     def __init__(self, scenario: Scenario, folder: Path, tasks: TaskKind = "C") -> None:
+        patches.clocks_in_defaults()  # before they are out of the collector's sight
+        gc.freeze()  # what is there already needs no looking through afterwards
         self.scenario = scenario
         self.trace = Trace()
         self.chance = random.Random(f"simulation {scenario.seed}")
@@ -102,7 +104,6 @@ class Simulation:
         return self.trace
 
     def _run_loop(self) -> None:
-        gc.freeze()  # what was there before needs no looking through afterwards
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_until_complete(self._run_all())
@@ -117,6 +118,7 @@ class Simulation:
         self.loop.close()
         if self._observer is not None:
             self._observer.close()
+        patches.forget_tasks(self.loop)
         self.loop._scheduled.clear()  # type: ignore[attr-defined]
         before, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
@@ -124,6 +126,7 @@ class Simulation:
             vars(self).clear()
             self.trace = trace
             gc.collect()
+            gc.collect()  # the first time finalises coroutines, which may bring others back to life for a moment
         finally:
             sys.unraisablehook = before
 
