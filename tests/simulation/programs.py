@@ -286,7 +286,7 @@ class ShopProgram:
         simulation.trace.calls.append(record)
         began = simulation.loop.time()
         try:
-            with anyio.fail_after(limit):
+            with anyio.fail_after(limit or 2 * CALL_SECONDS):
                 await act()
             record.has_receipt = True
         except NexiError as error:

@@ -125,12 +125,16 @@ _ACTIONS: tuple[tuple[ActionName, float, tuple[float, float]], ...] = (
 """Actions, how likely each is, and the range of its seconds."""
 
 
+LONG_SUSPENSIONS = 0.05
+"""The share of scenarios that are about a suspension which needs several things to coincide to do harm."""
+
+
 def generate(seed: int) -> Scenario:
     """The scenario of a seed."""
     chance = random.Random(f"scenario {seed}")
     draw = chance.choice
     strategy: Strategy = "bulk" if chance.random() < 0.25 else "individual"
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         jobs=draw((3, 20, 40, 80, 120)),
         shoppers=draw((0, 1, 2, 4)),
@@ -150,6 +154,15 @@ def generate(seed: int) -> Scenario:
         database=_database(chance),
         actions=_actions(chance),
     )
+    return _with_long_suspension(scenario, chance) if chance.random() < LONG_SUSPENSIONS else scenario
+
+
+def _with_long_suspension(scenario: Scenario, chance: random.Random) -> Scenario:
+    """A charger comes back with claimed jobs after their keys were forgotten, while another one has charged them."""
+    name: ActionName = "suspend charger past key lifetime"
+    action = Action(at=chance.uniform(0.1, 1.0), name=name, seconds=chance.uniform(90_000, 200_000))
+    changes = {"jobs": 40, "chargers": 2, "strategy": "individual", "rate": 5.0, "actions": (action,)}
+    return attrs.evolve(scenario, **changes)
 
 
 def _network(chance: random.Random) -> NetworkConditions:
