@@ -10,6 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -69,11 +70,23 @@ class Progress:
 
 def run_scenario(scenario: Scenario, tasks: TaskKind = "C") -> Trace:
     """Run one scenario, with databases in memory where the system has a file system for that."""
-    logging.getLogger("nexi_async").setLevel(logging.CRITICAL + 1)
     memory = Path("/dev/shm")
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        warnings.simplefilter("ignore")
+    with _silence(), tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         return Simulation(scenario, Path(folder), tasks).run()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Log and warn of nothing: what simulated processes report is not about this one."""
+    logger = logging.getLogger("nexi_async")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def run_seed(seed: int) -> Report:
