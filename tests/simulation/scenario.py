@@ -161,8 +161,7 @@ def _with_long_suspension(scenario: Scenario, chance: random.Random) -> Scenario
     """A charger comes back with claimed jobs after their keys were forgotten, while another one has charged them."""
     name: ActionName = "suspend charger past key lifetime"
     action = Action(at=chance.uniform(0.1, 1.0), name=name, seconds=chance.uniform(90_000, 200_000))
-    changes = {"jobs": 40, "chargers": 2, "strategy": "individual", "rate": 5.0, "actions": (action,)}
-    return attrs.evolve(scenario, **changes)
+    return attrs.evolve(scenario, jobs=40, chargers=2, strategy="individual", rate=5.0, actions=(action,))
 
 
 def _network(chance: random.Random) -> NetworkConditions:
