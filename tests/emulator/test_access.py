@@ -28,7 +28,11 @@ def served() -> CheckoutEmulator:
 @pytest.fixture(params=sorted(SERVERS))
 def send(request: pytest.FixtureRequest, served: CheckoutEmulator) -> Iterator[Send]:
     """Sends a request with just these headers to the emulator behind a real server."""
-    with SERVERS[request.param](served) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    each_its_own = httpx.Limits(max_keepalive_connections=0)  # a server may close an idle connection at any time
+    with (
+        SERVERS[request.param](served) as url,
+        httpx.Client(base_url=url, trust_env=False, limits=each_its_own) as client,
+    ):
         yield client.request
 
 
