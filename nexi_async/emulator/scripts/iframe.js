@@ -22,6 +22,7 @@
   }
 
   function act(action) {
+    fields.disabled = false;  // disabled fields have no values
     const body = new URLSearchParams(new FormData(form));
     body.set("action", action);
     fields.disabled = true;
