@@ -9,7 +9,16 @@ from datetime import timedelta
 
 from nexi_async._errors import ConfigurationError, InvalidRequest
 
-__all__ = ["KEY_LIFETIME", "check_key", "derive_key", "is_remembered", "new_key", "seconds_of"]
+__all__ = [
+    "KEY_LIFETIME",
+    "MARGIN",
+    "check_key",
+    "derive_key",
+    "is_of_the_future",
+    "is_remembered",
+    "new_key",
+    "seconds_of",
+]
 
 MAX_LENGTH = 63
 """The overview page says 63, the endpoint pages 64; the smaller holds for both."""
@@ -59,10 +68,15 @@ MARGIN = 300.0
 """Seconds before the end from which a key is not trusted, for clocks that differ and for a request on its way."""
 
 
+def is_of_the_future(sent_at: float, now: float, lifetime: float) -> bool:
+    """Whether a key was sent well after now, so that one of two clocks is wrong."""
+    return now < sent_at - min(MARGIN, lifetime / 10)
+
+
 def is_remembered(sent_at: float, now: float, lifetime: float) -> bool:
     """Whether the API surely still knows a key; not if the clock says that it was sent well in the future."""
     margin = min(MARGIN, lifetime / 10)
-    return sent_at - margin <= now < sent_at + lifetime - margin
+    return not is_of_the_future(sent_at, now, lifetime) and now < sent_at + lifetime - margin
 
 
 def seconds_of(lifetime: timedelta) -> float:

@@ -191,7 +191,8 @@ class BulkWorkerPool:
             return TAKEN_OVER
         if all(map(self._queue.may_send, claimed)):
             return None
-        return JobOutcome.for_review(f"in the bulk run {bulk.external_id}", min(job.sent_at for job in claimed))
+        oldest = min(claimed, key=lambda job: job.sent_at)
+        return self._queue.outcome_if_unsent(oldest, f"in the bulk run {bulk.external_id}")
 
     async def _wait(self, bulk: Bulk, bulk_id: str, waiting: dict[str, ClaimedJob]) -> JobOutcome:
         """Take each job out of those that wait, once it is done; returns what to say of the rest."""

@@ -87,6 +87,17 @@ class JobOutcome:
         return cls(state=JobState.CHARGED, payment_id=receipt.payment_id, charge_id=receipt.charge_id)
 
     @classmethod
+    def clock_is_behind(cls, sent_at: float, now: float) -> JobOutcome:
+        """A worker whose clock is behind can't tell how old the key is: it sends nothing, and the job stays open.
+
+        Args:
+            sent_at: when it may have been sent first, seconds since 1970.
+            now: what the worker's clock says, seconds since 1970.
+        """
+        behind = f"the clock of this machine is {sent_at - now:,.0f} s behind the time at which it was sent first"
+        return cls(state=JobState.UNKNOWN, error=f"{behind}: set the clock, then charge the run again")
+
+    @classmethod
     def for_review(cls, what: str, sent_at: float) -> JobOutcome:
         """Nobody but a person can find out any more.
 

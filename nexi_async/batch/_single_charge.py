@@ -60,7 +60,7 @@ async def _checked(
     if queue.may_send(job):
         return job, None
     says = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
-    return job, JobOutcome.for_review(says, job.sent_at)
+    return job, queue.outcome_if_unsent(job, says)
 
 
 async def find_subscription(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) -> ClaimedJob:

@@ -14,7 +14,7 @@ import pytest
 
 from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest
 from nexi_async._idempotency import is_remembered
-from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
+from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger, Strategy
 from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._results import JobOutcome
@@ -199,6 +199,22 @@ async def test_a_bundle_of_unknown_fate_is_reviewed_once_it_is_old(shop: Shop, s
     assert not shop.charged()
 
 
+@pytest.mark.parametrize("strategy", ["individual", "bulk"])
+async def test_a_clock_that_is_behind_puts_nothing_in_review(shop: Shop, sqlite_url: str, strategy: Strategy) -> None:
+    """Another worker may be charging the job right now: it stays open, and the clock is named."""
+    await shop.ledger.plan("r", shop.jobs(1))
+    queue = job_queue_of(shop.ledger)
+    run = await queue.bind("r", strategy)
+    taken = await queue.claim(run, scope=Scope(), after=0, limit=1, owner="other")
+    if strategy == "bulk":
+        await queue.create_bulk(run, "scheduled", taken)
+    async with Ledger.open(sqlite_url, now=lambda: START - 1700) as ledger:
+        charger = BatchCharger(shop.checkout, ledger, run="r", strategy=strategy, sleep=no_time)
+        result = [result async for result in charger][-1]
+    assert (result.state, shop.charged()) == (JobState.UNKNOWN, {})
+    assert "the clock of this machine is 1,700 s behind" in str(result.error)
+
+
 # --- claims --------------------------------------------------------------------------------------------------------
 
 
@@ -267,16 +283,30 @@ async def test_a_person_says_that_it_was_charged(ledger: Ledger) -> None:
     assert (result.state, result.payment_id, result.charge_id, result.error) == (JobState.CHARGED, "p", "c", None)
 
 
-async def test_a_person_says_that_it_was_not_charged(ledger: Ledger) -> None:
+async def test_a_person_says_that_it_was_not_charged(url: str) -> None:
     """Then it is planned again, with a new key."""
-    await put_in_review(ledger, "1")
-    (before,) = [item async for item in ledger.in_review("r")]
-    await ledger.resolve_not_charged("r", "1")
-    queue = job_queue_of(ledger)
-    run = await queue.bind("r", "individual")
-    (again,) = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
+    now = START
+    async with Ledger.open(url, now=lambda: now) as ledger:
+        await put_in_review(ledger, "1")
+        (before,) = [item async for item in ledger.in_review("r")]
+        now += 300
+        await ledger.resolve_not_charged("r", "1")
+        queue = job_queue_of(ledger)
+        run = await queue.bind("r", "individual")
+        (again,) = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
     assert (again.attempt, again.previous_state) == (2, JobState.PLANNED)
     assert again.key != before.idempotency_key
+
+
+async def test_a_job_that_has_just_been_put_in_review_is_not_planned_again(url: str) -> None:
+    """A charge of another worker may still be on its way, and a new key would charge a second time."""
+    now = START
+    async with Ledger.open(url, now=lambda: now) as ledger:
+        await put_in_review(ledger, "1")
+        now += 299
+        with pytest.raises(InvalidRequest, match=r"reference: 1 has just been put in review.* again in 1 s"):
+            await ledger.resolve_not_charged("r", "1")
+        assert (await ledger.summary("r")).count(JobState.REVIEW) == 1
 
 
 async def test_only_what_is_in_review_is_resolved(ledger: Ledger) -> None:

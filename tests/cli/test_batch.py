@@ -277,6 +277,9 @@ def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: Emul
     assert run("resolve", "job-0", "--run", "r").exit_code == 2
     found = run("resolve", "job-0", "--run", "r", "--payment", "p", "--charge", "c", "--unchecked")
     assert (found.exit_code, found.stdout) == (0, "job-0 is charged.\n")
+    early = run("resolve", "job-1", "--run", "r", "--not-charged")
+    assert (early.exit_code, "look for its payment again in" in early.stderr) == (2, True)
+    let_pass(at, "ended", 300)
     assert "planned again" in run("resolve", "job-1", "--run", "r", "--not-charged").stdout
     assert run("review", "--run", "r").exit_code == 0
     assert run("status", "--run", "r").exit_code == 1
@@ -289,11 +292,16 @@ def lose_responses_of_old(at: Path, emulator: EmulatorProcess) -> None:
     assert run("run", "--run", "r").exit_code != 0
     emulator.control("PUT", "faults", [])
     emulator.control("POST", "clock", {"advance": 25 * 3600})
-    with sqlite3.connect(at / "ledger.db") as ledger:
-        ledger.execute("UPDATE nexi_batch_jobs SET sent_at = sent_at - 25 * 3600")
-    ledger.close()
+    let_pass(at, "sent_at", 25 * 3600)
     again = run("run", "--run", "r")
     assert (again.exit_code, "2 may have been charged: see" in again.stderr) == (1, True)
+
+
+def let_pass(at: Path, since: str, seconds: int) -> None:
+    """Let time pass since something happened to the jobs."""
+    with sqlite3.connect(at / "ledger.db") as ledger:
+        ledger.execute(f"UPDATE nexi_batch_jobs SET {since} = {since} - {seconds}")
+    ledger.close()
 
 
 @pytest.fixture

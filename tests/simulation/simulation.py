@@ -27,6 +27,7 @@ import anyio
 import attrs
 
 from nexi_async import NexiError
+from nexi_async._idempotency import MARGIN
 from nexi_async.batch import ChargeJob, JobResult, JobState, Ledger
 from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.emulator import CheckoutEmulator, Clock, InjectedFault, Settings
@@ -413,6 +414,7 @@ class Simulation:
 
     async def _review(self) -> None:
         """Do what a person does with jobs in review: look whether they were charged, and tell the ledger."""
+        await asyncio.sleep(MARGIN)  # until then a charge may still be on its way
         found = {payment["orderDetails"].get("reference"): payment for payment in self.emulator.state()["payments"]}
 
         async def review() -> None:

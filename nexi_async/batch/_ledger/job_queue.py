@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
-from nexi_async._idempotency import is_remembered, seconds_of
+from nexi_async._idempotency import is_of_the_future, is_remembered, seconds_of
 from nexi_async.batch._ledger import bulks, claims, shards
 from nexi_async.batch._ledger.bulks import Bulk
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
@@ -95,6 +95,15 @@ class JobQueue:
     def may_send(self, job: ClaimedJob) -> bool:
         """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
         return is_remembered(job.sent_at, self._now(), self._key_lifetime)
+
+    def outcome_if_unsent(self, job: ClaimedJob, status: str) -> JobOutcome:
+        """The outcome of a job whose key may not be sent any more, and of which the API says this.
+
+        A clock that is behind is no reason for a review: another worker may be charging the job right now.
+        """
+        if is_of_the_future(job.sent_at, self._now(), self._key_lifetime):
+            return JobOutcome.clock_is_behind(job.sent_at, self._now())
+        return JobOutcome.for_review(status, job.sent_at)
 
     async def save_subscription(self, job: ClaimedJob) -> None:
         """Keep which subscription an external reference stands for."""

@@ -227,9 +227,10 @@ class Ledger:
         """Plan a job in review again, with a new key, since somebody has made sure that it was not charged.
 
         Raises:
-            InvalidRequest: no such job is in review.
+            InvalidRequest: no such job is in review, or it is there for less than five minutes: until then a request of
+                another worker may still arrive.
         """
-        await self._database.run(review.plan_again, run, reference)
+        await self._database.run(review.plan_again, run, reference, self._now())
 
     # --- dunning -------------------------------------------------------------------------------------------------
 

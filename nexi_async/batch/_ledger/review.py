@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
-from nexi_async._idempotency import derive_key
+from nexi_async._idempotency import MARGIN, derive_key
 from nexi_async._models.subscription import ChargeSubscription
 from nexi_async.batch._ledger.dunning import begin_attempt, find_run
 from nexi_async.batch._ledger.tables import JOBS
@@ -82,13 +82,17 @@ def mark_charged(
     connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(state="charged", ended=now, **found))
 
 
-def plan_again(connection: Connection, run: str, reference: str) -> None:
+def plan_again(connection: Connection, run: str, reference: str, now: float) -> None:
     """Plan the next attempt at a job, at once.
 
     Raises:
-        InvalidRequest: no such job is in review.
+        InvalidRequest: no such job is in review, or a request with its last key may still be on its way.
     """
     job = _the_one(connection, run, reference)
+    remaining = (job.ended or 0.0) + MARGIN - now
+    if remaining > 0:
+        late = f"{reference} has just been put in review, and a charge of it may still be on its way"
+        raise InvalidRequest([("reference", f"{late}: look for its payment again in {remaining:,.0f} s")])
     begin_attempt(connection, job.attempt + 1, [(job._mapping, 0.0)])  # noqa: SLF001 - SQLAlchemy's public name
 
 
