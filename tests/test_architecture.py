@@ -88,9 +88,7 @@ def _imported(statements: list[ast.stmt]) -> Iterator[str]:
             yield from _imported(statement.body)
 
 
-MODULES = {
-    module.name: module for module in map(_read, sorted(PACKAGE.rglob("*.py"))) if "docs" not in module.path.parts
-}
+MODULES = {module.name: module for module in map(_read, sorted(PACKAGE.rglob("*.py"))) if module.room != "docs"}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=list(MODULES))
 

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,8 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
-SCRIPTS = Path(sys.executable).parent
+from tests.docs.blocks import DOCS, README, SCRIPTS, printed
+
+SHOP = (DOCS / "examples" / "fastapi_shop" / "shop.py").read_text()
+INBOX_SHOP = (DOCS / "examples" / "fastapi_inbox" / "inbox_shop.py").read_text()
 PATIENCE = 20.0
 
 
@@ -26,19 +27,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def printed(name: str) -> str:
-    """The Python that the README prints under a name, which is its first line."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    (code,) = (block for block in blocks if block.startswith(f"# {name}\n"))
-    return str(code)
-
-
-def with_inbox(code: str) -> str:
-    """The shop with the receiver and the first handler that the README prints for an inbox."""
-    begins, ends = code.index("receiver = "), code.index('@receiver.on("payment.reservation.failed")')
-    return f"{code[:begins]}{printed('inbox, in shop.py')}\n\n{code[ends:]}"
 
 
 def on_ports(code: str, shop: int, emulator: int) -> str:
@@ -121,7 +109,7 @@ def test_the_service_charges_once_what_was_paid(tmp_path: Path) -> None:
 
     Whose card is declined gets nothing, and the shop is told why.
     """
-    with running_shop(tmp_path, printed("shop.py")) as shop:
+    with running_shop(tmp_path, SHOP) as shop:
         payment_id, page = ordered(shop)
         assert pay(page, card="4925000000000087") == 402
         assert f"{payment_id} was declined:" in said_by_shop(tmp_path, "was declined")
@@ -134,7 +122,7 @@ def test_the_service_charges_once_what_was_paid(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_service_shows_what_went_wrong(tmp_path: Path) -> None:
     """Run by a plain uvicorn without any logging set up, a handler that raises shows its traceback."""
-    code = printed("shop.py").replace(
+    code = SHOP.replace(
         "    paid[event.payment_id] =", '    raise LookupError("no such mug")\n    paid[event.payment_id] ='
     )
     with running_shop(tmp_path, code) as shop:
@@ -150,15 +138,25 @@ def test_the_service_shows_what_went_wrong(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_service_with_an_inbox(tmp_path: Path) -> None:
     """One lifespan opens the client and the receiver, so that a handler gets the payment as it is now."""
-    with running_shop(tmp_path, with_inbox(printed("shop.py"))) as shop:
+    with running_shop(tmp_path, INBOX_SHOP) as shop:
         payment_id, page = ordered(shop)
         assert pay(page) == 303
         assert ship(shop, payment_id).json()["charged"]
     assert (tmp_path / "inbox.db").stat().st_size
 
 
+def test_the_shop_is_the_one_that_is_run() -> None:
+    """The README prints the example word for word."""
+    assert printed(README, "shop.py") == SHOP
+
+
 def test_the_commands_are_single_lines() -> None:
     """Set-up is one line for the demo and one for the tests."""
-    commands = re.findall(r"```sh\n(.*?)\n```", README.read_text(), re.DOTALL)
+    commands = re.findall(r"^python3 -m venv .*$", README.read_text(), re.MULTILINE)
     assert [command.rpartition(" ")[2] for command in commands] == ["demo", "--cov"]
-    assert not any("\n" in command for command in commands)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text()))
+def test_links_of_the_readme_lead_somewhere(target: str) -> None:
+    """Each file that the README links to is there."""
+    assert (README.parent / target).is_file()

@@ -1,4 +1,4 @@
-"""The README's shop in the suites that its users have: anyio, pytest-asyncio in both modes, Starlette's TestClient.
+"""The documentation's shop in the suites that users have: anyio, pytest-asyncio in both modes, Starlette's TestClient.
 
 Each suite is a project of its own, with the shop and the tests as they are printed, run by two processes.
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import printed
+from tests.docs.blocks import PAGES, printed
+from tests.test_readme import SHOP
 from tests.test_testing import PATIENCE, run_pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * PATIENCE)]
@@ -53,12 +54,12 @@ BARE = "[pytest]\nfilterwarnings = error\n"
 WITHOUT_ASYNCIO = BARE + "addopts = -p no:asyncio\n"
 WITH_ASYNCIO = BARE + "asyncio_default_fixture_loop_scope = function\n"
 
-ASYNCHRONOUS = printed("test_shop.py") + MORE
+ASYNCHRONOUS = printed(PAGES / "testing.md", "test_shop.py") + MORE
 SUITES = {
     "anyio": (WITHOUT_ASYNCIO + "anyio_mode = auto", ASYNCHRONOUS, 12),  # on asyncio and on trio
     "pytest-asyncio, auto": (WITH_ASYNCIO + "asyncio_mode = auto", ASYNCHRONOUS, 6),
     "pytest-asyncio, strict": (WITH_ASYNCIO + "asyncio_mode = strict", strict(ASYNCHRONOUS), 6),
-    "TestClient": (WITHOUT_ASYNCIO, printed("test_shop_synchronously.py") + SYNCHRONOUS, 6),
+    "TestClient": (WITHOUT_ASYNCIO, printed(PAGES / "testing.md", "test_shop_synchronously.py") + SYNCHRONOUS, 6),
 }
 
 
@@ -66,7 +67,7 @@ SUITES = {
 def test_the_shop_is_tested(suite: str, tmp_path: Path) -> None:
     """Every test passes, without a warning, in two processes."""
     configuration, tests, count = SUITES[suite]
-    (tmp_path / "shop.py").write_text(printed("shop.py"))
+    (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "test_shop.py").write_text(tests)
     done = run_pytest(tmp_path, "-n", "2", configuration=configuration)
     assert re.search(rf"^{count} passed in", done.stdout, re.MULTILINE), done.stdout + done.stderr

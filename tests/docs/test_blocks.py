@@ -1,0 +1,43 @@
+"""Every block of code of the documentation runs, against the emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import PAGES, README, blocks, run_page
+
+WITH_CODE = [page for page in [README, *sorted(PAGES.glob("*.md"))] if any(True for _ in blocks(page))]
+OF_A_CLONE = {"contributing.md"}
+"""Pages whose commands need a clone of the repository, and take minutes; the checks run them."""
+
+
+def cases() -> list[object]:
+    """The pages; those that start programs are slow."""
+    return [
+        pytest.param(
+            page,
+            id=page.stem,
+            marks=[pytest.mark.slow] if any(block.language == "sh" for block in blocks(page)) else [],
+        )
+        for page in WITH_CODE
+        if page.name not in OF_A_CLONE
+    ]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("page", cases())
+async def test_the_blocks_of_a_page_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    """In their order, in one namespace, without a warning."""
+    assert anyio_backend == "asyncio"
+    await run_page(page, tmp_path, monkeypatch)
+
+
+def test_a_block_that_fails_names_its_line(tmp_path: Path) -> None:
+    """The runner finds blocks with their place, and does not swallow what they raise."""
+    page = tmp_path / "page.md"
+    page.write_text("# A page\n\n```python\nx = 1\n```\n\ntext\n\n```python\nassert x == 2\n```\n")
+    assert [block.line for block in blocks(page)] == [3, 9]

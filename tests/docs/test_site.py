@@ -1,0 +1,70 @@
+"""The site: it builds strictly, has every public name, and needs no other host."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexi_async import reference
+from tests.docs.blocks import DOCS, SCRIPTS, TOP
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
+
+MODULES = (
+    "nexi_async",
+    "nexi_async.batch",
+    "nexi_async.embed",
+    "nexi_async.emulator",
+    "nexi_async.telemetry",
+    "nexi_async.testing",
+    "nexi_async.webhooks",
+    "nexi_async.webhooks.deliveries",
+    *(f"nexi_async.reference.{module.name}" for module in pkgutil.iter_modules(reference.__path__)),
+)
+
+
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The site, built as its configuration says; a link or an anchor that leads nowhere fails."""
+    command: list[str | Path] = [SCRIPTS / "zensical", "build", "--strict", "--clean", "-f", DOCS / "mkdocs.yml"]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return DOCS / "site"
+
+
+def html(site: Path) -> Iterator[tuple[Path, str]]:
+    """Every page of the site."""
+    for page in sorted(site.rglob("*.html")):
+        yield page, page.read_text()
+
+
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    """Whatever an `__all__` names has an entry that can be linked to."""
+    anchors = {anchor for _, text in html(site) for anchor in re.findall(r'id="(nexi_async[^"]*)"', text)}
+    names = {
+        f"{module}.{name}" for module in MODULES for name in getattr(importlib.import_module(module), "__all__", ())
+    }
+    assert names - anchors == set()
+
+
+def test_no_page_loads_anything_from_another_host(site: Path) -> None:
+    """Pictures, styles, scripts and the search index are part of the site."""
+    for page, text in html(site):
+        loaded = re.findall(r'<(?:script|img|iframe|source)[^>]* src="([^"]+)"', text)
+        loaded += re.findall(r'<link[^>]*rel="(?:stylesheet|preload|preconnect|icon)"[^>]*href="([^"]+)"', text)
+        loaded += re.findall(r'<link[^>]*href="([^"]+)"[^>]*rel="(?:stylesheet|preload|preconnect|icon)"', text)
+        assert [url for url in loaded if url.startswith(("http:", "https:", "//"))] == [], page
+    assert (site / "search.json").stat().st_size > 10_000
+
+
+def test_pictures_are_small(site: Path) -> None:
+    """No picture has more than 200 kB, all together at most 1 MB."""
+    sizes = [file.stat().st_size for file in (site / "pictures").rglob("*") if file.is_file()]
+    assert all(size <= 200_000 for size in sizes)
+    assert sum(sizes) <= 1_000_000
