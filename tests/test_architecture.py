@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "nexi_async"
 FLOORS = (
     ("reference",),
     ("_errors",),
-    ("_environment", "_idempotency", "_wire_names"),
+    ("_environment", "_idempotency", "_money", "_wire_names"),
     ("_models", "embed"),
     ("_codec", "_storage"),
     ("_best_effort",),
@@ -39,6 +39,7 @@ ONLY_IN = {
     "procrastinate": ("batch/_distributed",),
     "typer": ("_cli/",),
     "rich": ("_cli/", "_demo/"),
+    "platformdirs": ("_cli/",),
     "uvicorn": ("emulator/", "_cli/"),
     "jinja2": ("emulator/", "batch/_report"),
     "trustme": ("emulator/",),
