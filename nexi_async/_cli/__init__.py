@@ -6,7 +6,7 @@ import sys
 
 __all__ = ["main"]
 
-EXTRAS = ("typer", "rich", "sqlalchemy", "uvicorn", "jinja2", "trustme")
+EXTRAS = ("typer", "rich", "platformdirs", "sqlalchemy", "uvicorn", "jinja2", "trustme")
 """What the commands need beyond the core."""
 
 

@@ -7,13 +7,25 @@ from typing import Annotated
 
 import typer
 
-from nexi_async._cli import batch, demo, emulator, inbox, webhooks
+from nexi_async._cli import (
+    batch,
+    demo,
+    emulator,
+    inbox,
+    methods,
+    payments,
+    reports,
+    subscriptions,
+    webhooks,
+)
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    rich_markup_mode="markdown", no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False
-)
+app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True, pretty_exceptions_show_locals=False)
+app.add_typer(payments.payments, name="payments")
+app.add_typer(subscriptions.subscriptions, name="subscriptions")
+app.add_typer(reports.reports, name="reports")
+app.add_typer(methods.methods, name="methods")
 app.command("demo")(demo.demo)
 app.command("emulator")(emulator.emulator)
 app.add_typer(batch.batch, name="batch")
@@ -34,4 +46,10 @@ def _nexi_async(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Nexi Checkout without an account: a shop to watch, and the emulator that it runs on."""
+    """Nexi Checkout at the command line: payments, subscriptions, reports, webhooks, and an emulator to try it all.
+
+    Keys come from NEXI_SECRET_KEY, from a file or from a profile, never from the command line.
+
+    Exit status of commands that call the API: 0 done, 1 rejected or declined, 2 can't be carried out as given,
+    3 unknown or unreadable (money may have moved; the command that settles it is shown), 4 not sent or not reachable.
+    """

@@ -10,7 +10,7 @@ import typer
 
 from nexi_async._errors import ConfigurationError
 
-__all__ = ["secret_key", "without_password"]
+__all__ = ["prompt_for_key", "read_key_file", "secret_key", "without_password"]
 
 IN_THE_OPEN = (
     "The password in {option} can be read by every user of this machine: put the URL into {variable}, or leave the "
@@ -25,11 +25,25 @@ def secret_key(file: Path | None) -> str | None:
         ConfigurationError: the file can't be read.
     """
     if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError([("--secret-key-file", f"can't be read: {type(error).__name__}")]) from None
-    if "NEXI_SECRET_KEY" in os.environ or not sys.stdin.isatty():
+        return read_key_file(file, setting="--secret-key-file")
+    return None if "NEXI_SECRET_KEY" in os.environ else prompt_for_key()
+
+
+def read_key_file(file: Path, *, setting: str) -> str:
+    """The key that a file holds.
+
+    Raises:
+        ConfigurationError: the file can't be read; names the setting that names the file.
+    """
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([(setting, f"can't be read: {type(error).__name__}")]) from None
+
+
+def prompt_for_key() -> str | None:
+    """The key as typed at a terminal, unseen; None if there is no terminal."""
+    if not sys.stdin.isatty():
         return None
     answer: str = typer.prompt("Secret key", hide_input=True, err=True)
     return answer
