@@ -44,7 +44,8 @@ ONLY_IN = {
     "jinja2": ("emulator/", "batch/_report"),
     "trustme": ("emulator/",),
     "orjson": ("_codec", "emulator/"),
-    "cattrs": ("_codec", "_best_effort", "webhooks/_parsing"),
+    "cattrs": ("_codec", "_best_effort", "webhooks/_parsing", "emulator/_engine/persistence"),
+    "sqlite3": ("emulator/_state_file",),
     "httptools": ("_transport/",),
     "pytest": ("testing",),
 }

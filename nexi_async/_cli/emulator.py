@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -34,6 +35,9 @@ def emulator(
     public_url: Annotated[
         str | None, typer.Option(help="Where shoppers reach its pages, if not where it listens.")
     ] = None,
+    persist: Annotated[
+        Path | None, typer.Option(help="Keep the state in this file over restarts; nothing that was answered is lost.")
+    ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name or address to be called by; repeat it for more.")
     ] = None,
@@ -43,7 +47,7 @@ def emulator(
     Point the SDK at it with NEXI_BASE_URL and NEXI_SECRET_KEY. It stops on Ctrl-C.
     """
     try:
-        app = CheckoutEmulator(seed=seed, strict=strict, public_url=public_url, hosts=allow_host or ())
+        app = CheckoutEmulator(seed=seed, strict=strict, public_url=public_url, hosts=allow_host or (), persist=persist)
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -19,6 +20,7 @@ from nexi_async.emulator._engine.clock import Clock
 from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.faults import InjectedFault
 from nexi_async.emulator._engine.settings import STRICT, Settings, changed
+from nexi_async.emulator._state_file import StateFile
 from nexi_async.emulator._webhook_dispatcher import WebhookDispatcher
 
 
@@ -40,9 +42,13 @@ class CheckoutEmulator:
         clock: A clock to use instead of a new one of `time_scale`.
         public_url: Where shoppers reach its pages, if not where it listens, e.g. "https://pay.example:8400".
         hosts: Names and addresses to be called by, besides `public_url`, this machine, and where it listens.
+        persist: A file that keeps the state over restarts, made if it is not there; None keeps it in memory. What was
+            answered is in the file, also after kill -9; the loss of power may cost the last changes. It belongs to one
+            emulator at a time.
 
     Raises:
-        ValueError: `public_url` is no http or https address.
+        ValueError: `public_url` is no http or https address, or the file of `persist` is damaged, in use, of a newer
+            version, or no state of an emulator.
     """
 
     def __init__(
@@ -58,12 +64,14 @@ class CheckoutEmulator:
         clock: Clock | None = None,
         public_url: str | None = None,
         hosts: Iterable[str] = (),
+        persist: Path | None = None,
     ) -> None:
         self.secret_key = secret_key
         self.checkout_key = checkout_key
         self.clock = clock or Clock(time_scale=time_scale)
         settings = changed(settings, dict(STRICT)) if strict else settings
-        self._engine = Engine(settings, seed=seed, clock=self.clock, checkout_key=checkout_key)
+        self._state_file = StateFile(persist) if persist is not None else None
+        self._engine = self._start_engine(settings, seed, checkout_key)
         self._dispatcher = WebhookDispatcher(self._engine, webhook_transport)
         public_url = None if public_url is None else read_public_url(public_url)
         self._app: ASGIApp = app.build(self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)))
@@ -87,8 +95,12 @@ class CheckoutEmulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         running, self._running = self._running, None
-        if running is not None:
-            await running.stop()
+        try:
+            if running is not None:
+                await running.stop()
+        finally:
+            if self._state_file is not None:
+                self._state_file.close()
 
     @property
     def settings(self) -> Settings:
@@ -204,6 +216,16 @@ class CheckoutEmulator:
         if portal is not None:
             return portal.call(self._dispatcher.deliver_due)
         return anyio.run(self._dispatcher.deliver_due)
+
+    def _start_engine(self, settings: Settings, seed: int | None, checkout_key: str) -> Engine:
+        """The engine, restored from the state file if there is one."""
+        file = self._state_file
+        try:
+            return Engine(settings, seed=seed, clock=self.clock, checkout_key=checkout_key, store=file)
+        except BaseException:
+            if file is not None:
+                file.close()
+            raise
 
     def _hint(self) -> str:
         return "" if self.is_running else ", for nothing is sent outside `async with emulator`"

@@ -110,6 +110,7 @@ class WebhookDispatcher:
             context.state.pending_deliveries.add(delivery.due, delivery)  # the next dispatcher sends it
             raise
         record(evolve(self._engine.context(), state=context.state), delivery, result)
+        self._engine.commit()
         self._changed.notify()
 
 

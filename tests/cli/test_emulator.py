@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.cli.test_main import COMMAND, run
+from tests.emulator.raw import order
 
 pytestmark = pytest.mark.slow
 
@@ -106,3 +113,77 @@ def test_the_letter_of_the_reference_on_demand() -> None:
         assert settings["numbers_as_text"] is False
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=20)
+
+
+def test_a_killed_emulator_goes_on(tmp_path: Path) -> None:
+    """After kill -9 subscriptions can be charged, a key gives the same charge, a pending webhook is delivered."""
+    received: list[str] = []
+    with listening(received) as webhook_url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "*")
+        notifications = {"webHooks": [{"eventName": "payment.charge.created.v2", "url": f"{webhook_url}/hooks"}]}
+        body = {"order": order(), "notifications": notifications}
+        with running("--persist", str(tmp_path / "state")) as (program, said):
+            (agreement,) = httpx.post(f"{said['Emulator at']}/emulator/subscriptions", json={}).json()["ids"]
+            first = charge(said, agreement, body, "key-1")
+            program.kill()
+            program.communicate(timeout=20)
+        received.clear()
+        with running("--persist", str(tmp_path / "state")) as (program, said):
+            assert charge(said, agreement, body, "key-1") == first
+            assert charge(said, agreement, body, "key-2") != first
+            httpx.post(f"{said['Emulator at']}/emulator/clock", json={"advance": 60})
+            wait_until(lambda: first["chargeId"] in received)
+            charged = httpx.get(f"{said['Emulator at']}/emulator/books").json()["payments"]
+            assert [payment["summary"]["chargedAmount"] for payment in charged] == [12500, 12500]
+            program.send_signal(signal.SIGTERM)
+            program.communicate(timeout=20)
+    assert program.returncode == 0
+
+
+def charge(said: dict[str, str], agreement: str, body: dict[str, Any], key: str) -> Any:
+    """The response to a charge."""
+    headers = {"Authorization": said["Secret key"], "Idempotency-Key": key}
+    url = f"{said['Emulator at']}/v1/subscriptions/{agreement}/charges"
+    return httpx.post(url, json=body, headers=headers).raise_for_status().json()
+
+
+@contextmanager
+def listening(received: list[str]) -> Iterator[str]:
+    """A receiver of webhooks that answers 500 to the first delivery of each charge, and 200 afterwards."""
+    seen: set[str] = set()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            charge_id = event["data"]["chargeId"]
+            self.send_response(200 if charge_id in seen else 500)
+            self.end_headers()
+            seen.add(charge_id)
+            received.append(charge_id)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, at most ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_an_unusable_state_file_is_said(tmp_path: Path) -> None:
+    """A file that is none of the emulator's is status 2, and says so."""
+    (tmp_path / "notes.txt").write_text("x" * 200)
+    result = run("emulator", "--port", "0", "--persist", str(tmp_path / "notes.txt"))
+
+    assert result.returncode == 2
+    assert "notes.txt cannot be used: file is not a database" in result.stderr

@@ -14,6 +14,7 @@ from nexi_async.emulator._engine.endpoints import ENDPOINTS
 from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.responses import APIResponse
 from tests.emulator.raw import START, hosted, item
+from tests.emulator.stores import MemoryStore
 
 BY_PATH = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 TOTAL = 10000
@@ -34,8 +35,13 @@ class Money(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.used: set[tuple[str, str, str]] = set()
+        self.engine = self.start(None)
+
+    def start(self, store: MemoryStore | None) -> Engine:
+        """An engine that goes on from the store, if there is one."""
         keys_never_expire = Settings(key_lifetime_hours=None)  # an expired key may be used for another amount
-        self.engine = Engine(keys_never_expire, seed=1, clock=Clock(time_scale=0, start=START))
+        clock = Clock(time_scale=0, start=START)
+        return Engine(keys_never_expire, seed=1, clock=clock, store=store)
 
     def create(self, *, charge: bool = False) -> str:
         """Create a payment."""
@@ -169,5 +175,23 @@ class Money(RuleBasedStateMachine):
             assert told.get((payment.id, "payment.refund.completed"), 0) == payment.refunded
 
 
+class MoneyOverRestarts(Money):
+    """The same with an emulator that is killed and started again at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryStore()
+        self.engine = self.start(self.store)
+
+    @rule()
+    def restart(self) -> None:
+        """After a restart it says the same as before."""
+        before = self.engine.state()
+        self.engine = self.start(self.store)
+        assert self.engine.state() == before
+
+
 TestMoney = Money.TestCase
 TestMoney.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestMoneyOverRestarts = MoneyOverRestarts.TestCase
+TestMoneyOverRestarts.settings = settings(max_examples=8, stateful_step_count=30, deadline=None)

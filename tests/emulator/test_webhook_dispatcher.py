@@ -106,7 +106,7 @@ async def test_ten_attempts_then_dropped() -> None:
 def test_schedule() -> None:
     """The attempts two to ten follow the delays, and the eleventh never comes."""
     context = Engine(Settings(), clock=Clock(time_scale=0, start=START)).context()
-    event = Event("e", "payment.created", START, "p", {})
+    event = Event(1, "e", "payment.created", START, "p", {})
     delivery = Delivery(1, event, WebhookSubscription("payment.created", "https://shop.test/"), b"{}", START)
     context.state.undelivered = 1
     gaps = []

@@ -77,11 +77,12 @@ def _accept(context: Context, run: BulkRun) -> APIResponse:
         if known is not run:
             return APIResponse(202, {"bulkId": known.id})
     state.bulk_runs[run.id] = run
-    _plan_next(context, run)
+    plan_next(context, run)
     return APIResponse(202, {"bulkId": run.id})
 
 
-def _plan_next(context: Context, run: BulkRun) -> None:
+def plan_next(context: Context, run: BulkRun) -> None:
+    """Put the next item of a run into the schedule, if there is one."""
     if run.done < len(run.items):
         due = run.created + context.settings.bulk_seconds * (run.done + 1) / len(run.items)
         context.state.schedule.add(due, partial(_do_next, run=run))
@@ -89,13 +90,15 @@ def _plan_next(context: Context, run: BulkRun) -> None:
 
 def _do_next(context: Context, run: BulkRun) -> None:
     item = run.items[run.done]
+    context.state.changed.add(run)
     try:
-        if item.agreement is None:
+        agreement = context.state.agreements[run.kind.name].get(item.agreement_id or "")
+        if agreement is None:
             raise subscriptions.unknown()
         if run.what == "charges":
-            _charge(context, run, item, item.agreement)
+            _charge(context, run, item, agreement)
         else:
-            _verify(context, item.agreement)
+            _verify(context, agreement)
     except Refusal as refusal:
         item.status = "Failed"
         item.error = refusal.response.body
@@ -103,7 +106,7 @@ def _do_next(context: Context, run: BulkRun) -> None:
     else:
         item.status = "Succeeded"
     run.done += 1
-    _plan_next(context, run)
+    plan_next(context, run)
 
 
 def _charge(context: Context, run: BulkRun, item: BulkItem, agreement: Agreement) -> None:
@@ -127,11 +130,12 @@ def _item(context: Context, kind: AgreementKind, entry: Document) -> BulkItem:
         agreement = context.state.by_external_reference[kind.name].get(reference)
     else:
         agreement = context.state.agreements[kind.name].get(given_id or "")
-    return BulkItem(given_id, reference, agreement, entry.get("order", {}), entry.get("myReference"))
+    agreement_id = agreement.id if agreement else None
+    return BulkItem(given_id, reference, agreement_id, entry.get("order", {}), entry.get("myReference"))
 
 
 def _item_view(run: BulkRun, item: BulkItem, settings: Settings) -> Document:
-    agreement_id = item.agreement.id if item.agreement else item.given_id
+    agreement_id = item.agreement_id or item.given_id
     if agreement_id is None and settings.bulk_items_have_ids:
         agreement_id = _NO_ID
     members = {

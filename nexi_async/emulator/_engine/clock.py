@@ -71,6 +71,10 @@ class Clock:
         self._start += seconds
         self._moved.notify()
 
+    def resume(self, at: float, real_seconds: float) -> None:
+        """Go on from a time of an earlier clock, real seconds after it was read; never back."""
+        self._start += max(0.0, at + max(0.0, real_seconds) * self.time_scale - self.now())
+
     def real_seconds_until(self, due: float) -> float | None:
         """Real seconds until the clock shows `due`; None when it stands still before that."""
         left = due - self.now()

@@ -44,6 +44,7 @@ def described(context: Context, delivery: Delivery) -> str:
 
 def record(context: Context, delivery: Delivery, result: int | str) -> None:
     """Record an attempt: delivered after a 200, else due again after the next retry delay, dropped after the last."""
+    context.state.changed.add(delivery)
     delivery.attempts.append(Attempt(context.now, result))
     delays = context.settings.delivery_retry_delays
     if result == _OK:

@@ -1,18 +1,29 @@
 """The engine: one emulated back end, to be called from Python; the ASGI app and the webhook dispatcher stand on it."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from attrs import evolve
 
-from nexi_async.emulator._engine import cards, checkout, idempotency, refunds, state_report, subscriptions, validation
+from nexi_async.emulator._engine import (
+    bulk,
+    cards,
+    checkout,
+    idempotency,
+    refunds,
+    state_report,
+    subscriptions,
+    validation,
+)
 from nexi_async.emulator._engine.checkout import ShopperOutcome
 from nexi_async.emulator._engine.clock import Clock
 from nexi_async.emulator._engine.context import APIRequest, Context, run_due
 from nexi_async.emulator._engine.endpoints import Endpoint
 from nexi_async.emulator._engine.faults import FaultPlan, InjectedFault
 from nexi_async.emulator._engine.idempotency import Scope
+from nexi_async.emulator._engine.persistence import Persistence, Session, Store
 from nexi_async.emulator._engine.random_source import RandomSource, normal_id
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, not_found
 from nexi_async.emulator._engine.settings import Settings
@@ -31,21 +42,36 @@ class Engine:
         clock: The emulator's clock.
         seed: Makes ids and probabilities the same in every run.
         checkout_key: The public key in the addresses of hosted pages.
+        store: Where the state is kept; it is restored from there. None keeps it in memory only.
+
+    Raises:
+        UnreadableDocument: The store is damaged.
 
     Attributes:
         on_change: Called when deliveries may have become due, or pending ones may be gone.
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Clock, seed: int | None = None, checkout_key: str = "emulator-checkout-key"
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        seed: int | None = None,
+        checkout_key: str = "emulator-checkout-key",
+        store: Store | None = None,
     ) -> None:
         self.clock = clock
         self.checkout_key = checkout_key
         self.on_change: Callable[[], None] = _ignore
         self._first_settings = self._settings = settings
-        self._random_source = RandomSource(seed)
         self._state = State()
         self._faults = FaultPlan()
+        self._starts = 0
+        self._persistence = None if store is None else Persistence(store, self._state)
+        if self._persistence is not None:
+            self._restore(self._persistence)
+        self._random_source = RandomSource(seed, self._starts)
+        self.commit()
 
     @property
     def settings(self) -> Settings:
@@ -57,13 +83,25 @@ class Engine:
         self._settings = settings
         if not settings.low_balance:
             refunds.settle_waiting(self.context())
+        self.commit()
         self.on_change()
 
     def context(self) -> Context:
         """The context of an operation that runs now, after all work that was due."""
         context = Context(self._state, self._settings, self._random_source, self.clock.now(), self.checkout_key)
-        run_due(context)
+        if self._state.schedule.is_due(context.now):
+            run_due(context)
+            self.commit()
         return context
+
+    def commit(self, *, discard: bool = False) -> None:
+        """Put what may have changed into the store, if there is one; `discard` removes everything else from it."""
+        changed = self._state.changed
+        if self._persistence is not None:
+            now = self.clock.now()
+            session = Session(self._first_settings, self._settings, self._faults.left(), now, starts=self._starts)
+            self._persistence.commit(changed, session, discard=discard)
+        changed.clear()
 
     def handle(self, endpoint: Endpoint, request: APIRequest) -> APIResponse:
         """The response to a request of the API; a repeated idempotency key has no second effect."""
@@ -78,11 +116,15 @@ class Engine:
 
     def match_fault(self, method: str, path: str) -> InjectedFault | None:
         """The injected fault that applies to a request, if any."""
-        return self._faults.match(method, path, self._random_source)
+        fault = self._faults.match(method, path, self._random_source)
+        if fault is not None and fault.times is not None:
+            self.commit()
+        return fault
 
     def set_faults(self, faults: Iterable[InjectedFault]) -> None:
         """Replace the injected faults."""
         self._faults = FaultPlan(faults)
+        self.commit()
 
     def mark_in_progress(self, endpoint: Endpoint, request: APIRequest, *, in_progress: bool) -> None:
         """Set whether the response to a keyed request is still held back."""
@@ -117,14 +159,14 @@ class Engine:
     ) -> list[str]:
         """Create subscriptions without a checkout; returns their ids."""
         chosen = cards.read_card(card)
-        return subscriptions.sign_up(
-            self.context(), KINDS[kind], count, chosen, external_references=external_references
-        )
+        with self._operation() as context:
+            return subscriptions.sign_up(context, KINDS[kind], count, chosen, external_references=external_references)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward and do what has become due."""
         self.clock.advance(seconds)
         self.context()
+        self.commit()
         self.on_change()
 
     def state(self) -> dict[str, Any]:
@@ -136,6 +178,7 @@ class Engine:
         self._state = State()
         self._faults = FaultPlan()
         self._settings = self._first_settings
+        self.commit(discard=True)
         self.on_change()
 
     @contextmanager
@@ -145,8 +188,25 @@ class Engine:
         try:
             yield context
         finally:
+            self.commit()
             if before != _scheduled(context.state):
                 self.on_change()
+
+    def _restore(self, persistence: Persistence) -> None:
+        """Go on from the store; first settings other than those of the last start replace what was set since."""
+        session = persistence.restore()
+        if session is None:
+            return
+        if session.first_settings == self._first_settings:
+            self._settings = session.settings
+        self._faults = FaultPlan(session.faults)
+        self._starts = session.starts + 1
+        self.clock.resume(session.clock, time.time() - session.wall)
+        context = Context(self._state, self._settings, RandomSource(), session.clock)
+        for refund in (each for each in self._state.refunds.values() if each.state == "Pending"):
+            refunds.plan_settlement(self._state, refund)
+        for run in self._state.bulk_runs.values():
+            bulk.plan_next(context, run)
 
     def _payment(self, payment_id: str) -> Payment:
         payment = self._state.payments.get(normal_id(payment_id))

@@ -98,8 +98,9 @@ def refund_failed(context: Context, refund: Refund, why: Document) -> None:
 
 def emit(context: Context, payment: Payment, name: str, event_id: str, data: Document) -> None:
     """Add an event to the state, and a pending delivery for each of the payment's webhooks for it."""
-    event = Event(event_id, name, context.now, payment.id, data | {"paymentId": payment.id})
-    context.state.events.append(event)
+    number = len(context.state.events) + 1
+    event = Event(number, event_id, name, context.now, payment.id, data | {"paymentId": payment.id})
+    context.state.add_event(event)
     webhooks = payment.webhooks.get(name)
     if webhooks:
         body = orjson.dumps(envelope(context, event))
@@ -129,10 +130,7 @@ def _send(context: Context, event: Event, webhook: WebhookSubscription, body: by
         return
     for _ in range(2 if random_source.happens(settings.event_duplicate_rate) else 1):
         due = context.now + random_source.up_to(settings.event_shuffle_seconds)
-        delivery = Delivery(len(state.deliveries) + 1, event, webhook, body, due)
-        state.deliveries.append(delivery)
-        state.pending_deliveries.add(due, delivery)
-        state.undelivered += 1
+        state.add_delivery(Delivery(len(state.deliveries) + 1, event, webhook, body, due))
 
 
 def _charge_events(context: Context, charge: Charge, name: str, why: Document) -> None:

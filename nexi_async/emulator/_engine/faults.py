@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from attrs import field, fields_dict, frozen, validators
+from attrs import evolve, field, fields_dict, frozen, validators
 
 from nexi_async.emulator._engine.random_source import RandomSource
 from nexi_async.emulator._engine.responses import APIResponse
@@ -98,6 +98,11 @@ class FaultPlan:
     def __init__(self, faults: Iterable[InjectedFault] = ()) -> None:
         self.faults = tuple(faults)
         self._left = [fault.times for fault in self.faults]
+
+    def left(self) -> tuple[InjectedFault, ...]:
+        """The faults, with what is left of their `times`."""
+        pairs = zip(self.faults, self._left, strict=True)
+        return tuple(evolve(fault, times=left) for fault, left in pairs)
 
     def match(self, method: str, path: str, random_source: RandomSource) -> InjectedFault | None:
         """The fault for this request, if any: the first that matches and that its rate lets happen."""

@@ -19,10 +19,11 @@ Scope = tuple[str, str, str]
 """The path template, the id in the path, and the key."""
 
 
-@define
+@define(eq=False)
 class IdempotencyRecord:
     """The first request of a key and its response."""
 
+    scope: Scope
     amount: Any
     response: APIResponse
     at: float
@@ -30,10 +31,11 @@ class IdempotencyRecord:
 
 
 class IdempotencyRecords:
-    """Records by scope."""
+    """Records by scope; `note` is called with each new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[IdempotencyRecord], None]) -> None:
         self._records: dict[Scope, IdempotencyRecord] = {}
+        self._note = note
 
     def look_up(self, scope: Scope, now: float, lifetime_hours: float | None) -> IdempotencyRecord | None:
         """The record of a key, unless it has expired; None for the hours means that records never expire."""
@@ -43,7 +45,12 @@ class IdempotencyRecords:
 
     def store(self, scope: Scope, amount: JSON, response: APIResponse, now: float) -> None:
         """Store a response."""
-        self._records[scope] = IdempotencyRecord(amount, response, now)
+        self.add(IdempotencyRecord(scope, amount, response, now))
+
+    def add(self, record: IdempotencyRecord) -> None:
+        """Add a record."""
+        self._records[record.scope] = record
+        self._note(record)
 
     def mark_in_progress(self, scope: Scope, *, in_progress: bool) -> None:
         """Set whether the response is still held back."""

@@ -14,10 +14,11 @@ class RandomSource:
 
     Args:
         seed: The same seed gives the same ids in the same order; None for different ones each time.
+        starts: How many random sources of this seed there were before, whose ids must not come again.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._random = random.Random(seed)  # noqa: S311  play money needs no cryptography
+    def __init__(self, seed: int | None = None, starts: int = 0) -> None:
+        self._random = random.Random(f"{seed}/{starts}" if seed is not None and starts else seed)  # noqa: S311  play money needs no cryptography
 
     def new_id(self) -> str:
         """A new id: 32 lower-case hex digits."""

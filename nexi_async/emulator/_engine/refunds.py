@@ -7,7 +7,7 @@ from nexi_async.emulator._engine import events, payouts, timestamps, validation,
 from nexi_async.emulator._engine.cards import Behaviour
 from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.responses import NO_CONTENT, APIResponse, failed
-from nexi_async.emulator._engine.state import Charge, Item, Payment, Refund
+from nexi_async.emulator._engine.state import Charge, Item, Payment, Refund, State
 
 # How long a refund waits for a balance before it expires; an assumption.
 _PENDING_LIMIT = 30 * timestamps.DAY
@@ -56,6 +56,7 @@ def settle(context: Context, refund: Refund) -> None:
     """Complete or fail a pending refund whose time has come; while the balance is low it waits."""
     if refund.state != "Pending":
         return
+    context.state.changed.add(refund.payment)
     if context.settings.low_balance:
         context.state.waiting_for_balance.append(refund)
         return
@@ -87,6 +88,8 @@ def _initiate(context: Context, payment: Payment, parts: list[tuple[Charge, int]
         surcharge=payment.surcharge(amount),
         items=body.get("orderItems") or _items_of(parts),
         updated=context.now,
+        settles_at=context.now + context.settings.refund_seconds,
+        expires_at=context.now + _PENDING_LIMIT,
         reconciliation_reference=context.random_source.reconciliation_reference(),
         my_reference=body.get("myReference"),
     )
@@ -95,7 +98,7 @@ def _initiate(context: Context, payment: Payment, parts: list[tuple[Charge, int]
     payment.refunds.append(refund)
     context.state.refunds[refund.id] = refund
     events.refund_initiated(context, refund)
-    _plan_settlement(context, refund)
+    plan_settlement(context.state, refund)
     return APIResponse(201, {"refundId": refund.id})
 
 
@@ -104,10 +107,10 @@ def _items_of(parts: list[tuple[Charge, int]]) -> list[Item]:
     return [item for charge, taken in parts if taken == charge.amount for item in charge.items]
 
 
-def _plan_settlement(context: Context, refund: Refund) -> None:
-    settings, schedule = context.settings, context.state.schedule
-    schedule.add(context.now + settings.refund_seconds, partial(settle, refund=refund))
-    schedule.add(context.now + _PENDING_LIMIT, partial(_expire, refund=refund))
+def plan_settlement(state: State, refund: Refund) -> None:
+    """Put the end of a pending refund into the schedule."""
+    state.schedule.add(refund.settles_at, partial(settle, refund=refund))
+    state.schedule.add(refund.expires_at, partial(_expire, refund=refund))
 
 
 def _expire(context: Context, refund: Refund) -> None:
@@ -116,6 +119,7 @@ def _expire(context: Context, refund: Refund) -> None:
 
 
 def _give_up(context: Context, refund: Refund, state: str) -> None:
+    context.state.changed.add(refund.payment)
     refund.state, refund.updated = state, context.now
     for charge, taken in refund.parts:
         charge.taken_back -= taken

@@ -5,21 +5,23 @@ that change the state. Money moves in one direction only: `reserved` of a paymen
 charges, cancels and releases take from it and never give back; refunds take from charges, and give back only when they
 fail, expire or are cancelled. What the passage of time causes (a refund completes, a bulk run goes on) waits in the
 schedule and is done, in order and with its own time, before the next operation. Every look-up is by key, so the cost of
-an operation does not depend on the size of the state.
+an operation does not depend on the size of the state. An entity that was looked up in a `Table`, or put there, may have
+been changed and is added to `State.changed`; what is changed otherwise is added by the function that changes it.
 """
 
 import heapq
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar, overload
 
 from attrs import define, field, frozen
 
 from nexi_async.emulator._engine.cards import Card
-from nexi_async.emulator._engine.idempotency import IdempotencyRecords
+from nexi_async.emulator._engine.idempotency import IdempotencyRecord, IdempotencyRecords
 from nexi_async.emulator._engine.methods import Method
 from nexi_async.emulator._engine.wire import Document
 
 Item = dict[str, Any]
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -130,6 +132,8 @@ class Refund:
     surcharge: int
     items: list[Item]
     updated: float
+    settles_at: float
+    expires_at: float
     reconciliation_reference: str
     state: str = "Pending"
     my_reference: str | None = None
@@ -199,7 +203,7 @@ class BulkItem:
 
     given_id: str | None
     external_reference: str | None
-    agreement: Agreement | None
+    agreement_id: str | None
     order: Document = field(repr=False)
     my_reference: str | None = None
     status: str = "Pending"
@@ -253,10 +257,11 @@ class Payout:
     actions: list[Action] = field(factory=list, repr=False)
 
 
-@frozen
+@frozen(eq=False)
 class Event:
-    """An event, as sent to webhooks."""
+    """An event, as sent to webhooks; `number` is its place among all events, from 1."""
 
+    number: int
     id: str
     name: str
     at: float
@@ -314,22 +319,71 @@ class Schedule(Generic[T]):
         return due, entry
 
 
+Entity = Payment | Agreement | BulkRun | Payout | Event | Delivery | IdempotencyRecord
+"""What is persisted as a document of its own; charges, refunds and cancels are parts of their payment."""
+
+
+class Table(dict[K, T]):
+    """Entries by key; `note` is called with each entry that is looked up or set, which may have been changed then."""
+
+    def __init__(self, note: Callable[[T], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def __getitem__(self, key: K) -> T:
+        entry = super().__getitem__(key)
+        self._note(entry)
+        return entry
+
+    def __setitem__(self, key: K, entry: T) -> None:
+        super().__setitem__(key, entry)
+        self._note(entry)
+
+    @overload
+    def get(self, key: K, default: None = None, /) -> T | None: ...
+    @overload
+    def get(self, key: K, default: Any, /) -> Any: ...
+    def get(self, key: K, default: Any = None, /) -> Any:
+        """The entry of a key, or the default."""
+        return self[key] if key in self else default  # noqa: SIM401  this is `get`
+
+
 class State:
-    """The whole state."""
+    """The whole state.
+
+    Attributes:
+        changed: Entities that may have changed since the last commit.
+    """
 
     def __init__(self) -> None:
-        self.payments: dict[str, Payment] = {}
-        self.charges: dict[str, Charge] = {}
-        self.refunds: dict[str, Refund] = {}
+        self.changed: set[Entity] = set()
+        self.payments: Table[str, Payment] = Table(self.changed.add)
+        self.charges: Table[str, Charge] = Table(self._note_part)
+        self.refunds: Table[str, Refund] = Table(self._note_part)
         self.waiting_for_balance: list[Refund] = []
-        self.agreements: dict[str, dict[str, Agreement]] = {name: {} for name in KINDS}
-        self.by_external_reference: dict[str, dict[str, Agreement]] = {name: {} for name in KINDS}
-        self.bulk_runs: dict[str, BulkRun] = {}
+        self.agreements: dict[str, Table[str, Agreement]] = {name: Table(self.changed.add) for name in KINDS}
+        self.by_external_reference: dict[str, Table[str, Agreement]] = {name: Table(self.changed.add) for name in KINDS}
+        self.bulk_runs: Table[str, BulkRun] = Table(self.changed.add)
         self.bulk_by_external_id: dict[tuple[str, str, str], BulkRun] = {}
-        self.payouts: dict[tuple[str, str], Payout] = {}
+        self.payouts: Table[tuple[str, str], Payout] = Table(self.changed.add)
         self.events: list[Event] = []
         self.deliveries: list[Delivery] = []
         self.pending_deliveries: Schedule[Delivery] = Schedule()
         self.undelivered = 0
         self.schedule: Schedule[Callable[[Any], None]] = Schedule()
-        self.idempotency_records = IdempotencyRecords()
+        self.idempotency_records = IdempotencyRecords(self.changed.add)
+
+    def add_event(self, event: Event) -> None:
+        """Add an event."""
+        self.events.append(event)
+        self.changed.add(event)
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Add a pending delivery."""
+        self.deliveries.append(delivery)
+        self.pending_deliveries.add(delivery.due, delivery)
+        self.undelivered += 1
+        self.changed.add(delivery)
+
+    def _note_part(self, part: Charge | Refund) -> None:
+        self.changed.add(part.payment)
