@@ -32,7 +32,13 @@ PUBLIC = {"batch", "emulator", "embed", "reference", "telemetry", "testing", "we
 """Rooms whose `__all__` is public, beside the package's own."""
 
 ONLY_IN = {
-    "asyncio": ("_transport/asyncio_", "_transport/lifetime", "batch/_distributed", "emulator/_background"),
+    "asyncio": (
+        "_transport/asyncio_",
+        "_transport/lifetime",
+        "batch/_distributed",
+        "emulator/_background",
+        "webhooks/_deadlines",
+    ),
     "httpx": ("_transport/", "emulator/", "webhooks/_senders", "_cli/", "_demo/"),
     "sqlalchemy": ("_storage", "batch/_ledger", "batch/_outage", "batch/_shards", "webhooks/_inbox"),
     "psycopg": ("_storage", "batch/_distributed"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Receive
 
-from nexi_async.webhooks._timeout import Timeout
+from nexi_async.webhooks._deadlines import Deadlines
 
 __all__ = ["ClientDisconnected", "TooLarge", "read_body"]
 
@@ -20,13 +20,14 @@ class TooLarge(Exception):
     """The body is larger than allowed, or is said to be."""
 
 
-async def read_body(receive: Receive, announced: int, largest: int) -> bytes:
+async def read_body(receive: Receive, announced: int, largest: int, deadlines: Deadlines) -> bytes:
     """The body of a request.
 
     Args:
         receive: as ASGI has it.
         announced: the length that the sender announces; what comes is counted anyway.
         largest: the most bytes that it may have.
+        deadlines: what limits the time.
 
     Raises:
         TooLarge: it has more bytes, or announces more.
@@ -35,7 +36,7 @@ async def read_body(receive: Receive, announced: int, largest: int) -> bytes:
     """
     if announced > largest:
         raise TooLarge
-    return await Timeout(BODY_TIMEOUT, _read(receive, largest))
+    return await deadlines.limit(BODY_TIMEOUT, _read(receive, largest))
 
 
 async def _read(receive: Receive, largest: int) -> bytes:

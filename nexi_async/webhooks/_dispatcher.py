@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 
+from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnreadableEvent
-from nexi_async.webhooks._isolation import run_limited
+from nexi_async.webhooks._isolation import contain
 from nexi_async.webhooks._log_fields import facts, logger
 from nexi_async.webhooks._payment_fetcher import PaymentFetcher
 from nexi_async.webhooks._router import Registered, WebhookRouter
@@ -33,11 +33,17 @@ class Dispatcher:
     """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
 
     def __init__(
-        self, router: WebhookRouter, refetch: PaymentFetcher | None, counters: Counters, timeout: float
+        self,
+        router: WebhookRouter,
+        refetch: PaymentFetcher | None,
+        counters: Counters,
+        deadlines: Deadlines,
+        timeout: float,
     ) -> None:
         self._router = router
         self._refetch = refetch
         self._counters = counters
+        self._deadlines = deadlines
         self._timeout = timeout
 
     def has_handler(self, event: Event) -> bool:
@@ -59,7 +65,7 @@ class Dispatcher:
         """
         label = event.name if event.name in EVENT_CLASSES else "other"
         try:
-            await run_limited(functools.partial(self._call, event, received), timeout=self._timeout)
+            await contain(self._deadlines.limit(self._timeout, self._call(event, received)))
         except Exception as error:
             self._counters.failed[label] += 1
             self._counters.count_error("handler", f"the handler of {event.name} failed", error)

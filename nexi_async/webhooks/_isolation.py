@@ -7,12 +7,12 @@ the caller is asked of the scopes that the caller runs in, never read from the e
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-__all__ = ["HandlerFailed", "run_isolated", "run_limited"]
+__all__ = ["HandlerFailed", "contain", "run_isolated"]
 
 
 class HandlerFailed(Exception):
@@ -22,28 +22,22 @@ class HandlerFailed(Exception):
     """
 
 
-async def run_isolated(handle: Callable[[], Awaitable[None]], *, timeout: float) -> None:  # noqa: ASYNC109 - a limit
-    """Run a handler in a task that has other things to do afterwards; for the rest see `run_limited`."""
-    await run_limited(handle, timeout=timeout)
+async def run_isolated(handler: Awaitable[None]) -> None:
+    """Run a handler in a task that has other things to do afterwards; for the rest see `contain`."""
+    await contain(handler)
     if _is_cancelled():
         await _drop_stray_cancellation()
 
 
-async def run_limited(handle: Callable[[], Awaitable[None]], *, timeout: float) -> None:  # noqa: ASYNC109 - a limit
+async def contain(handler: Awaitable[None]) -> None:
     """Run a handler. A cancellation of its own task that it leaves behind stays: to look for one costs a delivery 4 us.
-
-    Args:
-        handle: what to run.
-        timeout: seconds after which it is cancelled. A handler that blocks its thread can't be.
 
     Raises:
         Exception: what the handler raised.
         HandlerFailed: the handler raised a `BaseException`.
-        TimeoutError: it took too long.
     """
     try:
-        with anyio.move_on_after(timeout) as scope:
-            await handle()
+        await handler
     except Exception as error:
         if _has_text(error):
             raise
@@ -53,8 +47,6 @@ async def run_limited(handle: Callable[[], Awaitable[None]], *, timeout: float) 
         if isinstance(error, anyio.get_cancelled_exc_class()) and _is_cancelled():
             raise
         raise HandlerFailed(f"the handler raised {type(error).__name__}") from error
-    if scope.cancelled_caught:
-        raise TimeoutError(f"the handler took longer than {timeout:g} seconds")
 
 
 def _has_text(error: Exception) -> bool:

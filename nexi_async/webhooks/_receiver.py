@@ -23,6 +23,7 @@ from nexi_async._errors import InvalidRequest, StorageUnavailable
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authentication import AuthorizationOf, Networks, TrustedProxies
 from nexi_async.webhooks._body import ClientDisconnected
+from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._dispatcher import Dispatcher
 from nexi_async.webhooks._events import Event, UnreadableEvent
 from nexi_async.webhooks._inbox import SQLInbox
@@ -83,9 +84,10 @@ class WebhookReceiver:
             answered 500, so that nothing is lost while a handler is missing; unreadable ones are kept in an inbox, if
             there is one, as dead events that name their faults, until `replay`.
         max_body: the most bytes that a delivery may have.
-        handler_timeout: seconds that a handler may take, fetching the payment included; then it is cancelled, which
-            counts as a failure. With an inbox its `lease` is a limit as well. A handler that blocks its thread can't be
-            cancelled.
+        handler_timeout: seconds that a handler may take, fetching the payment included; then, 0.05 s later at the most,
+            it is cancelled, which counts as a failure. On asyncio its task is cancelled as by `asyncio.timeout`, and
+            again after each second that it goes on. With an inbox its `lease` is a limit as well. A handler that blocks
+            the event loop can't be cancelled, and work that it has given to a thread goes on.
 
     Raises:
         InvalidRequest: an option can't be used; says which and why.
@@ -108,17 +110,19 @@ class WebhookReceiver:
             raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
         own_networks = environments.find(environment).webhook_networks
         self._counters = Counters()
+        deadlines = Deadlines()
         self._validation = RequestValidation.of(
             authorization=authorization,
             networks=own_networks if networks is None else networks,
             trusted_proxies=trusted_proxies,
             max_body=max_body,
             counters=self._counters,
+            deadlines=deadlines,
         )
         self._router = router = WebhookRouter(fallback, can_fetch=refetch is not None)
         self._now = time.monotonic if inbox is None else inbox.now
         fetch = PaymentFetcher(refetch, self._now) if refetch else None
-        self._dispatcher = Dispatcher(router, fetch, self._counters, handler_timeout)
+        self._dispatcher = Dispatcher(router, fetch, self._counters, deadlines, handler_timeout)
         self._inbox = inbox
         self._handled = HandledEvents()
         self._stack = AsyncExitStack()

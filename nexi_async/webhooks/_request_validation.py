@@ -15,6 +15,7 @@ from nexi_async.webhooks import _authentication as authentication
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authentication import AuthorizationOf, Network, Networks, TrustedProxies
 from nexi_async.webhooks._body import BODY_TIMEOUT, TooLarge, read_body
+from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._events import Event, UnreadableEvent
 from nexi_async.webhooks._log_fields import logger
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event
@@ -54,6 +55,7 @@ class RequestValidation:
         accepted_for: finds those of one payment, if they are not.
         max_body: the most bytes that a delivery may have.
         counters: counts refusals.
+        deadlines: limits the time that a sender may take over the body.
         has_warned: whether the log has been told that the server rewrites addresses.
     """
 
@@ -63,6 +65,7 @@ class RequestValidation:
     accepted_for: AuthorizationOf | None
     max_body: int
     counters: Counters
+    deadlines: Deadlines
     has_warned: bool = False
     _allows_peer: Callable[[str], bool] = attrs.field(init=False)
 
@@ -85,6 +88,7 @@ class RequestValidation:
         trusted_proxies: TrustedProxies,
         max_body: int,
         counters: Counters,
+        deadlines: Deadlines,
     ) -> Self:
         """Rules from a receiver's options.
 
@@ -105,6 +109,7 @@ class RequestValidation:
             accepted_for=authorization if callable(authorization) else None,
             max_body=max_body,
             counters=counters,
+            deadlines=deadlines,
         )
 
     async def event_of(self, scope: Scope, receive: Receive) -> Event:
@@ -119,7 +124,7 @@ class RequestValidation:
         headers = read_headers(scope["headers"])
         self._check_address(scope.get("client"), headers.forwarding)
         try:
-            body = await read_body(receive, headers.content_length, self.max_body)
+            body = await read_body(receive, headers.content_length, self.max_body, self.deadlines)
         except (TooLarge, TimeoutError) as error:
             raise self._refused_body(error) from None
         if self.accepted_for is None:

@@ -13,6 +13,7 @@ from anyio import CancelScope
 from anyio.abc import TaskGroup
 
 from nexi_async.webhooks import _stored_events as stored_events
+from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._isolation import run_isolated
 from nexi_async.webhooks._log_fields import facts, logger
 from nexi_async.webhooks._outage import Outage
@@ -102,6 +103,7 @@ class WorkerPool:
         self._capacity = Capacity(concurrency, max(1, concurrency // 2))
         self._max_attempts = max_attempts
         self._timeout = timeout
+        self._deadlines = Deadlines()
         self._in_progress: dict[int, StoredEvent] = {}
         self._unfinished: list[StoredEvent] = []
         self._results: list[AttemptResult] = []
@@ -148,7 +150,7 @@ class WorkerPool:
         try:
             while self._is_open or self._in_progress:
                 try:
-                    await run_isolated(self._run, timeout=float("inf"))
+                    await run_isolated(self._run())
                 except Exception as error:  # noqa: BLE001 - whatever ended it, it goes on
                     logger.exception(WORKERS_FAILED)
                     self._count_error(WORKERS_FAILED, error)
@@ -211,7 +213,7 @@ class WorkerPool:
         try:
             if event.attempts > self._max_attempts:
                 raise RuntimeError("every worker that had it died")
-            await run_isolated(lambda: self._handle(event), timeout=self._timeout)
+            await run_isolated(self._deadlines.limit(self._timeout, self._handle(event)))
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
             result = self._failure(event, error)
             logger.exception(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+import anyio
 import httpx2
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
@@ -69,6 +74,44 @@ def test_as_a_route(receiver: WebhookReceiver, anyio_backend: str) -> None:
 def test_alone(receiver: WebhookReceiver, path: str, anyio_backend: str) -> None:
     """As an app of its own, started and stopped by the server."""
     assert status_of(receiver, "POST", path, anyio_backend) == 200
+
+
+APPS: dict[str, Callable[[WebhookReceiver], ASGIApp]] = {
+    "alone": lambda receiver: receiver,
+    "mounted": lambda receiver: Starlette(routes=[Mount("/nexi", receiver)]),
+    "mounted with its lifespan": lambda receiver: Starlette(
+        routes=[Mount("/nexi", receiver)], lifespan=receiver.lifespan
+    ),
+    "behind a middleware with tasks": lambda receiver: Starlette(
+        routes=[Mount("/nexi", receiver)], middleware=[Middleware(BaseHTTPMiddleware, dispatch=pass_on)]
+    ),
+}
+
+
+async def pass_on(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Change nothing; Starlette runs the app in a task group of its own."""
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("runs_lifespan", [True, False])
+@pytest.mark.parametrize("build", APPS.values(), ids=list(APPS))
+def test_a_handler_that_hangs_is_stopped(
+    build: Callable[[WebhookReceiver], ASGIApp], runs_lifespan: bool, anyio_backend: str
+) -> None:
+    """Wherever the receiver is put, and whether or not the server runs a lifespan; the next delivery is handled."""
+    handled: list[Event] = []
+
+    async def hang_once(event: Event) -> None:
+        handled.append(event)
+        if len(handled) == 1:
+            await anyio.sleep_forever()
+
+    app = build(WebhookReceiver(authorization=AUTHORIZATION, fallback=hang_once, handler_timeout=0.01))
+    client = TestClient(app, client=NEXI, backend=anyio_backend)  # type: ignore[arg-type]
+    body = deliveries.sample("payment.created")
+    with client if runs_lifespan else contextlib.nullcontext():
+        answers = [client.post("/nexi/webhooks", content=body, headers=HEADERS) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [500, 200]
 
 
 def test_a_test_client_has_no_address(fastapi_app: FastAPI) -> None:
