@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
 import attrs
@@ -64,16 +64,6 @@ def _which_one(subscription_id: str | None, external_reference: str | None) -> I
         yield "subscriptionId", "give either subscription_id or external_reference"
 
 
-def to_charge(entries: Iterable[SubscriptionToCharge]) -> tuple[SubscriptionToCharge, ...]:
-    """Any iterable of subscriptions, copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
-def to_verify(entries: Iterable[SubscriptionToVerify]) -> tuple[SubscriptionToVerify, ...]:
-    """Any iterable of subscriptions, copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
 def _not_empty(entries: tuple[object, ...]) -> Iterator[tuple[str, str]]:
     if not entries:
         yield "subscriptions", "must have at least one entry"
@@ -84,7 +74,7 @@ class ChargeBulk:
     """The body of both bulk charges; see `subscriptions.charge_bulk`."""
 
     external_bulk_charge_id: ExternalId
-    subscriptions: tuple[SubscriptionToCharge, ...] = attrs.field(converter=to_charge)
+    subscriptions: tuple[SubscriptionToCharge, ...] = attrs.field(converter=tuple[SubscriptionToCharge, ...])
     notifications: Notifications | None = None
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
@@ -95,7 +85,7 @@ class ChargeBulk:
 class VerifyBulk:
     """The body of both bulk verifications; see `subscriptions.verify_bulk`."""
 
-    subscriptions: tuple[SubscriptionToVerify, ...] = attrs.field(converter=to_verify)
+    subscriptions: tuple[SubscriptionToVerify, ...] = attrs.field(converter=tuple[SubscriptionToVerify, ...])
     external_bulk_verification_id: ExternalId | None = None
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:

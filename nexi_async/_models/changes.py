@@ -9,8 +9,8 @@ import attrs
 from attrs.converters import optional
 
 from nexi_async._models.charge import Positive
-from nexi_async._models.create_payment import PaymentMethodFee, fees
-from nexi_async._models.order import OrderItem, order_items, sum_faults
+from nexi_async._models.create_payment import PaymentMethodFee
+from nexi_async._models.order import OrderItem, sum_faults
 from nexi_async._models.rules import MyReference, NotNegative, Url, max_length
 
 __all__ = ["CancelPayment", "ShippingCost", "UpdateMyReference", "UpdateOrder", "UpdateReference"]
@@ -28,9 +28,11 @@ class UpdateOrder:
     """The body of `PUT /v1/payments/{paymentId}/orderitems`; see `payments.update_order`."""
 
     amount: NotNegative
-    items: tuple[OrderItem, ...] = attrs.field(converter=order_items)
+    items: tuple[OrderItem, ...] = attrs.field(converter=tuple[OrderItem, ...])
     shipping: ShippingCost | None = None
-    payment_methods: tuple[PaymentMethodFee, ...] | None = attrs.field(default=None, converter=optional(fees))
+    payment_methods: tuple[PaymentMethodFee, ...] | None = attrs.field(
+        default=None, converter=optional(tuple[PaymentMethodFee, ...])
+    )
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
         if not self.items:
@@ -58,7 +60,7 @@ class CancelPayment:
     """The body of `POST /v1/payments/{paymentId}/cancels`; see `payments.cancel`."""
 
     amount: Positive
-    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(order_items))
+    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
         yield from sum_faults(self.amount, self.order_items)

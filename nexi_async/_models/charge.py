@@ -9,7 +9,7 @@ from typing import Annotated
 import attrs
 from attrs.converters import optional
 
-from nexi_async._models.order import OrderItem, order_items, sum_faults
+from nexi_async._models.order import OrderItem, sum_faults
 from nexi_async._models.rules import MyReference, PlainText, between, max_length
 
 __all__ = ["Charge", "ChargePayment", "ChargeReceipt", "Invoice", "InvoiceLink", "PaymentCharge", "Shipment"]
@@ -31,7 +31,7 @@ class ChargePayment:
     """The body of `POST /v1/payments/{paymentId}/charges`; see `payments.charge`."""
 
     amount: Positive
-    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(order_items))
+    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
     shipping: Shipment | None = None
     final_charge: bool | None = None
     my_reference: MyReference | None = None

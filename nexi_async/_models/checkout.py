@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
@@ -37,16 +37,6 @@ class Country:
     country_code: CountryCode
 
 
-def countries(entries: Iterable[Country]) -> tuple[Country, ...]:
-    """Any iterable of countries, copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
-def consumer_kinds(entries: Iterable[str]) -> tuple[str, ...]:
-    """Any iterable of "B2C" and "B2B", copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
 @attrs.frozen(kw_only=True)
 class Shipping:
     """Where goods can go and who works out what that costs.
@@ -58,7 +48,7 @@ class Shipping:
         enable_billing_address: offer a separate form for it.
     """
 
-    countries: tuple[Country, ...] | None = attrs.field(default=None, converter=optional(countries))
+    countries: tuple[Country, ...] | None = attrs.field(default=None, converter=optional(tuple[Country, ...]))
     merchant_handles_shipping_cost: bool | None = None
     enable_billing_address: bool | None = None
 
@@ -73,7 +63,7 @@ class ConsumerType:
     """
 
     default: ConsumerKind | None = None
-    supported_types: tuple[ConsumerKind, ...] | None = attrs.field(default=None, converter=optional(consumer_kinds))
+    supported_types: tuple[ConsumerKind, ...] | None = attrs.field(default=None, converter=optional(tuple[str, ...]))
 
 
 @attrs.frozen(kw_only=True)
@@ -132,7 +122,7 @@ class Checkout:
     cancel_url: Url | None = None
     merchant_terms_url: Url | None = None
     consumer: Consumer | None = attrs.field(default=None, repr=False)
-    shipping_countries: tuple[Country, ...] | None = attrs.field(default=None, converter=optional(countries))
+    shipping_countries: tuple[Country, ...] | None = attrs.field(default=None, converter=optional(tuple[Country, ...]))
     shipping: Shipping | None = None
     consumer_type: ConsumerType | None = None
     charge: bool | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -97,16 +97,6 @@ class AdditionalPaymentMethodData:
     pay_pal: MethodOrderReference | None = None
 
 
-def configurations(entries: Iterable[PaymentMethodConfiguration]) -> tuple[PaymentMethodConfiguration, ...]:
-    """Any iterable of entries, copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
-def fees(entries: Iterable[PaymentMethodFee]) -> tuple[PaymentMethodFee, ...]:
-    """Any iterable of fees, copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
 @attrs.frozen(kw_only=True)
 class CreatePayment:
     """The body of `POST /v1/payments`; see `payments.create`."""
@@ -117,9 +107,11 @@ class CreatePayment:
     subscription: SubscriptionSetup | None = None
     unscheduled_subscription: UnscheduledSubscriptionSetup | None = None
     payment_methods_configuration: tuple[PaymentMethodConfiguration, ...] | None = attrs.field(
-        default=None, converter=optional(configurations)
+        default=None, converter=optional(tuple[PaymentMethodConfiguration, ...])
     )
-    payment_methods: tuple[PaymentMethodFee, ...] | None = attrs.field(default=None, converter=optional(fees))
+    payment_methods: tuple[PaymentMethodFee, ...] | None = attrs.field(
+        default=None, converter=optional(tuple[PaymentMethodFee, ...])
+    )
     my_reference: MyReference | None = None
     additional_payment_method_data: AdditionalPaymentMethodData | None = None
     merchant_number: MerchantNumber | None = None

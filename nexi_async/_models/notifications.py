@@ -59,11 +59,6 @@ class WebHook:
             )
 
 
-def web_hooks(entries: Iterable[WebHook]) -> tuple[WebHook, ...]:
-    """Any iterable of webhooks, copied, so that later changes have no effect."""
-    return tuple(entries)
-
-
 @attrs.frozen(kw_only=True)
 class Notifications:
     """The webhooks of one payment, at most 32; they cannot be changed later.
@@ -72,7 +67,7 @@ class Notifications:
     deliveries with the same id.
     """
 
-    web_hooks: tuple[WebHook, ...] = attrs.field(converter=web_hooks)
+    web_hooks: tuple[WebHook, ...] = attrs.field(converter=tuple[WebHook, ...])
 
     @classmethod
     def to(cls, url: str, *, authorization: str, events: Iterable[str], strict: bool = True) -> Self:

@@ -135,11 +135,6 @@ class _Line:
         return _divided(amount * 10_000, 10_000 + self.tax_rate)
 
 
-def order_items(items: Iterable[OrderItem]) -> tuple[OrderItem, ...]:
-    """Any iterable of lines, copied, so that later changes have no effect."""
-    return tuple(items)
-
-
 def _exact(quantity: Decimal | int) -> Decimal:
     is_whole = isinstance(quantity, int) and not isinstance(quantity, bool)
     return Decimal(quantity) if is_whole else cast("Decimal", quantity)
@@ -163,7 +158,7 @@ class Order:
         reference: the order number, at most 128 characters, none of `< > ' " & \`.
     """
 
-    items: tuple[OrderItem, ...] = attrs.field(converter=order_items)
+    items: tuple[OrderItem, ...] = attrs.field(converter=tuple[OrderItem, ...])
     amount: NotNegative
     currency: Currency
     reference: Text | None = None

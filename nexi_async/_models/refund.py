@@ -9,7 +9,7 @@ import attrs
 from attrs.converters import optional
 
 from nexi_async._models.charge import InvoiceLink, Positive
-from nexi_async._models.order import OrderItem, order_items, sum_faults
+from nexi_async._models.order import OrderItem, sum_faults
 from nexi_async._models.rules import MyReference
 from nexi_async.reference.states import RefundState
 
@@ -21,7 +21,7 @@ class RefundRequest:
     """The body of both refund calls; see `payments.refund` and `charges.refund`."""
 
     amount: Positive
-    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(order_items))
+    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
     my_reference: MyReference | None = None
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
