@@ -17,7 +17,7 @@ from nexi_async._transport.session import Session
 
 Receipt = TypeVar("Receipt", CardPaymentReceipt, ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
 
-__all__ = ["encoded_body", "fetch_receipt", "keyed_request", "not_empty", "require_same_id"]
+__all__ = ["encoded_body", "fetch_receipt", "keyed_request", "normalised_id", "not_empty", "require_same_id"]
 
 
 def encoded_body(body: object) -> bytes:
@@ -62,10 +62,10 @@ def not_empty(text: str, *, name: str) -> str:
 
 def require_same_id(request: Request, *, asked: str, answered: str) -> None:
     """Refuse a response that belongs to another request."""
-    if _normalised_id(asked) != _normalised_id(answered):
+    if normalised_id(asked) != normalised_id(answered):
         raise UnexpectedResponse(f"{request} was answered with {answered}, not with what was asked for", body=b"")
 
 
-def _normalised_id(identifier: str) -> str:
+def normalised_id(identifier: str) -> str:
     """Ids are compared without case and dashes, as the API does."""
     return identifier.replace("-", "").lower()

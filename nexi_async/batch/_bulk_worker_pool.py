@@ -15,6 +15,7 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError
 from nexi_async._models.bulk import BulkCharge, SubscriptionToCharge
 from nexi_async._resources.pages import Poll
+from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._flow_control import CircuitBreaker
 from nexi_async.batch._ledger.bulks import Bulk
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
@@ -167,7 +168,7 @@ class BulkWorkerPool:
 
     async def _charge(self, bulk: Bulk) -> None:
         """Charge a bulk, and write the outcome of each job; never raises."""
-        waiting = {_bare(job.subscription_id or ""): job for job in bulk.jobs}
+        waiting = {normalised_id(job.subscription_id or ""): job for job in bulk.jobs}
         unsent = None if bulk.bulk_id else await self._reason_not_to_send(bulk)
         if unsent is not None:
             for job in bulk.jobs:
@@ -199,7 +200,7 @@ class BulkWorkerPool:
         try:
             async with aclosing(self._group(bulk.kind).bulk_charges(bulk_id, poll=self._poll)) as items:
                 async for item in items:
-                    job = waiting.pop(_bare(item.subscription_id or ""), None)
+                    job = waiting.pop(normalised_id(item.subscription_id or ""), None)
                     if job is not None:
                         self._put(job, _item_outcome(item))
         except NexiError as error:
@@ -233,15 +234,10 @@ def _bulks(jobs: Iterable[ClaimedJob]) -> list[tuple[KindName, list[ClaimedJob]]
     bulks: dict[Any, list[ClaimedJob]] = {}
     times: Counter[str] = Counter()
     for job in jobs:
-        id_ = _bare(job.subscription_id or "")
+        id_ = normalised_id(job.subscription_id or "")
         times[id_] += 1
         bulks.setdefault((job.kind, job.request.notifications, times[id_]), []).append(job)
     return [(kind, bulk) for (kind, _, _), bulk in bulks.items()]
-
-
-def _bare(subscription_id: str) -> str:
-    """Ids are compared without case and dashes, as the API does."""
-    return subscription_id.replace("-", "").lower()
 
 
 def _item_outcome(item: BulkCharge) -> JobOutcome:

@@ -16,6 +16,7 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest
 from nexi_async._models.payment import Payment
 from nexi_async._models.payout import PayoutAction
+from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._ledger.review import ReviewItem
 from nexi_async.reference.states import PaymentAction
 
@@ -147,5 +148,4 @@ def _subscription_of(payment: Payment) -> str | None:
 
 
 def _is_same_id(one: str | None, other: str) -> bool:
-    """Ids are compared without case and dashes, as the API does."""
-    return one is not None and one.replace("-", "").lower() == other.replace("-", "").lower()
+    return one is not None and normalised_id(one) == normalised_id(other)
