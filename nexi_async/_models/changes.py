@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import attrs
@@ -62,5 +62,5 @@ class CancelPayment:
     amount: Positive
     order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
 
-    def _own_faults(self) -> Iterator[tuple[str, str]]:
-        yield from sum_faults(self.amount, self.order_items)
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
+        return sum_faults(self.amount, self.order_items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -37,8 +37,8 @@ class ChargePayment:
     my_reference: MyReference | None = None
     payment_method_reference: Annotated[PlainText, max_length(20)] | None = None
 
-    def _own_faults(self) -> Iterator[tuple[str, str]]:
-        yield from sum_faults(self.amount, self.order_items)
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
+        return sum_faults(self.amount, self.order_items)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Self, cast
 
 import attrs
 
 from nexi_async._models import rules
-from nexi_async._models.rules import Amount, Currency, ItemText, NotNegative, PlainText, Quantity, Rate, Text
+from nexi_async._models.rules import (
+    Amount,
+    CheckedOnce,
+    Currency,
+    ItemText,
+    NotNegative,
+    PlainText,
+    Quantity,
+    Rate,
+    Text,
+)
 
 __all__ = ["Order", "OrderItem"]
 
@@ -19,7 +29,7 @@ on receipts."""
 
 
 @attrs.frozen(kw_only=True)
-class OrderItem:
+class OrderItem(CheckedOnce):
     r"""One line of an order; build it with `OrderItem.of`, which does the arithmetic.
 
     Attributes:
@@ -77,31 +87,39 @@ class OrderItem:
             InvalidRequest: a value is not a whole number where it must be, is out of range, or both prices or none
                 are given.
         """
-        given = _Line(
-            quantity=_exact(quantity),
-            unit_price=unit_price,
-            unit_price_with_tax=unit_price_with_tax,
-            tax_rate=tax_rate,
-        )
-        rules.check(given)
-        net, tax = given.net_and_tax()
+        price, net, tax = _amounts(quantity, unit_price, unit_price_with_tax, tax_rate)
         item = cls(
             reference=reference,
             name=name,
-            quantity=given.quantity,
+            quantity=_exact(quantity),
             unit=unit,
-            unit_price=given.price_without_tax(),
+            unit_price=price,
             tax_rate=tax_rate,
             tax_amount=tax,
             net_total_amount=net,
             gross_total_amount=net + tax,
             image_url=image_url,
         )
-        rules.check(item)
+        if not rules.is_sound(item):
+            # if what it was worked out from is wrong, so are the amounts, which are not worth a word
+            rules.check(_Line(_exact(quantity), unit_price, unit_price_with_tax, tax_rate))
+            rules.check(item)
         return item
 
 
-@attrs.frozen(kw_only=True)
+def _amounts(
+    quantity: Decimal | int, unit_price: int | None, unit_price_with_tax: int | None, tax_rate: int
+) -> tuple[int, int, int]:
+    """The price without VAT, net and VAT of a line; whole numbers are multiplied first and checked in the item."""
+    if type(quantity) is int and type(unit_price) is int and type(tax_rate) is int and unit_price_with_tax is None:
+        net = unit_price * quantity
+        return unit_price, net, _divided(net * tax_rate, 10_000)
+    line = _Line(_exact(quantity), unit_price, unit_price_with_tax, tax_rate)
+    rules.check(line)
+    return line.price_without_tax(), *line.net_and_tax()
+
+
+@attrs.frozen
 class _Line:
     """What a line is worked out from."""
 
@@ -147,7 +165,7 @@ def _divided(amount: int, by: int) -> int:
 
 
 @attrs.frozen(kw_only=True)
-class Order:
+class Order(CheckedOnce):
     r"""What the shopper pays for; build it with `Order.of`, which adds the lines up.
 
     Attributes:
@@ -181,10 +199,10 @@ class Order:
             rules.check(order)
         return order
 
-    def _own_faults(self) -> Iterator[tuple[str, str]]:
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
         if not self.items:
-            yield "items", "must have at least one line"
-        yield from sum_faults(self.amount, self.items)
+            return [("items", "must have at least one line")]
+        return sum_faults(self.amount, self.items)
 
 
 @attrs.frozen
@@ -196,10 +214,11 @@ class _Lines:
 
 def sum_of(items: tuple[OrderItem, ...]) -> int:
     """The lines' gross totals added up, in minor units."""
-    return sum(item.gross_total_amount for item in items)
+    return sum([item.gross_total_amount for item in items])
 
 
-def sum_faults(amount: int, items: tuple[OrderItem, ...] | None) -> Iterator[tuple[str, str]]:
+def sum_faults(amount: int, items: tuple[OrderItem, ...] | None) -> Sequence[tuple[str, str]]:
     """The rule that holds wherever an amount travels with lines: the two must agree."""
-    if items and (total := sum_of(items)) != amount:
-        yield "amount", f"is {amount}, but the lines add up to {total} (difference {amount - total})"
+    if not items or (total := sum_of(items)) == amount:
+        return ()
+    return [("amount", f"is {amount}, but the lines add up to {total} (difference {amount - total})")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
@@ -24,8 +24,8 @@ class RefundRequest:
     order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
     my_reference: MyReference | None = None
 
-    def _own_faults(self) -> Iterator[tuple[str, str]]:
-        yield from sum_faults(self.amount, self.order_items)
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
+        return sum_faults(self.amount, self.order_items)
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,8 @@ members are a method `_own_faults` of the model that holds them.
 Theory of operation. A rule exists once, and is used in two ways. `faults()` walks a request with its annotations and
 tells each breach with its JSON path; it is thorough rather than fast. `is_sound()` only answers yes or no, with a
 function that is written and compiled once for each model from the rules' own conditions, as attrs writes `__init__`:
-nearly every request is valid and costs one pass over its values. If it is not, the walk reports the faults.
+nearly every request is valid and costs one pass over its values, and a `CheckedOnce` model inside it not even that. If
+it is not, the walk reports the faults.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from nexi_async._wire_names import camel, wire_name
 
 __all__ = [
     "Amount",
+    "CheckedOnce",
     "CountryCode",
     "Currency",
     "Email",
@@ -129,9 +131,9 @@ def _has_time_zone(moment: datetime) -> str | None:
 
 
 def _valid_quantity(quantity: Decimal) -> str | None:
-    if not quantity.is_finite() or not 0 <= quantity <= INT32:
+    if not quantity.is_finite() or not _ZERO <= quantity <= _MAX_QUANTITY:
         return f"must be a number from 0 to {INT32}"
-    if len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
+    if len(str(quantity)) > DOUBLE_DIGITS and len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
         return f"has more than {DOUBLE_DIGITS} digits, more than the API can hold"
     return None
 
@@ -140,6 +142,7 @@ def _valid_quantity(quantity: Decimal) -> str | None:
 
 INT32 = 2**31 - 1
 DOUBLE_DIGITS = 15
+_ZERO, _MAX_QUANTITY = Decimal(0), Decimal(INT32)
 SPECIAL = "<>'\"&\\"
 ITEM_SPECIAL = "<>\\"
 URL_SPECIAL = "<>'\"\\"
@@ -167,6 +170,17 @@ Email = Annotated[str, max_length(128), matching(r"[^@\s]+@[^@\s]+", "an e-mail 
 
 
 # --- whether and what -------------------------------------------------------------------------------------------------
+
+
+class CheckedOnce:
+    """The base of models that are checked on their own, and again inside the request: a sound one remembers it.
+
+    What is frozen does not change, so that a second check would find nothing new. The mark names the model by whose
+    rules it was given; copies don't have it, whether by `attrs.evolve`, `copy` or `pickle`.
+    """
+
+    __slots__ = ("_sound_as",)
+    _sound_as: type
 
 
 def check(request: object) -> None:
@@ -307,7 +321,9 @@ def _compiled(model: type[attrs.AttrsInstance]) -> Predicate:
     """Whether a value is this model and keeps all its rules, as one function without a loop over members."""
     hints = typing.get_type_hints(model, include_extras=True)
     source = _Source()
-    lines = [f"if not isinstance(value, {source.name(model)}): return False"]
+    name, is_marked = source.name(model), issubclass(model, CheckedOnce)
+    lines = [f"if getattr(value, '_sound_as', None) is {name}: return True"] if is_marked else []
+    lines.append(f"if not isinstance(value, {name}): return False")
     for attribute in attrs.fields(model):
         if wire_name(attribute) is not None:
             lines += [
@@ -317,6 +333,8 @@ def _compiled(model: type[attrs.AttrsInstance]) -> Predicate:
     own_faults = getattr(model, "_own_faults", None)
     if own_faults is not None:
         lines.append(f"for _ in {source.name(own_faults)}(value): return False")
+    if is_marked:
+        lines.append(f"{source.name(object.__setattr__)}(value, '_sound_as', {name})")
     return source.compiled([*lines, "return True"])
 
 
@@ -348,7 +366,11 @@ class _Source:
             return f"x is None or ({self.condition(inner)})"
         if origin is tuple:
             return f"{self.name(_each_sound(typing.get_args(hint)[0]))}(x)"
-        return f"{self.name(_compiled(hint))}(x)" if attrs.has(hint) else self._scalar(hint, ())
+        return self._model(hint) if attrs.has(hint) else self._scalar(hint, ())
+
+    def _model(self, model: type[attrs.AttrsInstance]) -> str:
+        mark = f"getattr(x, '_sound_as', None) is {self.name(model)} or " if issubclass(model, CheckedOnce) else ""
+        return f"({mark}{self.name(_compiled(model))}(x))"
 
     def _scalar(self, kind: Any, rules: Sequence[Rule]) -> str:
         name = self.name(kind)

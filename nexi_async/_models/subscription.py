@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
@@ -32,9 +32,8 @@ class ChargeSubscription:
     notifications: Notifications | None = None
     my_reference: MyReference | None = None
 
-    def _own_faults(self) -> Iterator[tuple[str, str]]:
-        if self.order.amount == 0:
-            yield "order.amount", "must be greater than 0"
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
+        return () if self.order.amount else [("order.amount", "must be greater than 0")]
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import pickle
 import pkgutil
 import re
 import typing
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from nexi_async import _models as models
 from nexi_async._errors import InvalidRequest
 from nexi_async._models import rules
-from nexi_async._models.order import OrderItem
+from nexi_async._models.order import Order, OrderItem
 from nexi_async._models.rules import between, matching, max_length, without
 from nexi_async.batch._job import ChargeJob
 
@@ -211,6 +212,49 @@ def test_a_rule_that_is_a_plain_function(name: Any, expected: bool) -> None:
     """Rules need not have source; they are called then."""
     assert rules.is_sound(Plain(name)) is expected
     assert walked(Plain(name)) is expected
+
+
+@attrs.frozen(kw_only=True)
+class LaxItem(OrderItem):
+    """A line whose name follows another rule."""
+
+    name: str
+
+
+def test_a_sound_model_is_checked_once() -> None:
+    """It remembers by whose rules it was found sound, which takes no part in what it equals."""
+    item = OrderItem.of(reference="A", name="B", unit_price=1)
+    assert item._sound_as is OrderItem
+    assert item == attrs.evolve(item)
+    assert hash(item) == hash(attrs.evolve(item))
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, attrs.evolve, lambda item: pickle.loads(pickle.dumps(item))],
+    ids=["copy", "deepcopy", "evolve", "pickle"],
+)
+def test_a_copy_is_checked_again(copied: Any) -> None:
+    """What may differ from what was found sound is not taken for it."""
+    changed = copied(OrderItem.of(reference="A", name="B", unit_price=1))
+    object.__setattr__(changed, "name", "<")
+    assert not rules.is_sound(changed)
+
+
+def test_an_unsound_model_is_refused_every_time() -> None:
+    """Only soundness is remembered."""
+    item = OrderItem.of(reference="A", name="B", unit_price=1)
+    bad = attrs.evolve(item, name="<")
+    assert [rules.is_sound(bad), rules.is_sound(bad)] == [False, False]
+    order = Order(items=(bad,), amount=1, currency="SEK")
+    assert not rules.is_sound(order)
+
+
+def test_a_subclass_is_checked_by_the_rules_of_where_it_stands() -> None:
+    """A line that is sound by the rules of its own class is no sound line of an order for that."""
+    lax = LaxItem.of(reference="A", name="<", unit_price=1)
+    assert rules.is_sound(lax)
+    assert not rules.is_sound(Order(items=(lax,), amount=1, currency="SEK"))
 
 
 def test_a_subclass_of_text_is_text() -> None:
