@@ -22,7 +22,7 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import check_key
 from nexi_async._transport.checkout_transport import new_transport
 from nexi_async._transport.hooks import Hooks
-from nexi_async._transport.http_transport import Transport
+from nexi_async._transport.http_transport import SharedHeaders, Transport
 from nexi_async._transport.lifetime import Lifetime
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.proxy import check_proxy, proxy_of_environment
@@ -118,7 +118,7 @@ class AsyncCheckout:
             lifetime=self._lifetime,
             origin=origin,
             root=urlsplit(address).path,
-            headers=_headers(key, platform_tag),
+            headers=SharedHeaders(_headers(key, platform_tag)),
             backoff=SharedBackoff(key),
             timeout=timeout,
             retry=retry or RetryPolicy(),
@@ -210,7 +210,8 @@ class AsyncCheckout:
             changes["retry"] = retry
         if secret_key is not None:
             key = _secret_key(secret_key)
-            changes["headers"] = tuple((n, key if n == "Authorization" else value) for n, value in session.headers)
+            headers = ((n, key if n == "Authorization" else value) for n, value in session.headers.items)
+            changes["headers"] = SharedHeaders(tuple(headers))
             changes["backoff"] = session.backoff.for_key(key)
         if merchant_number is not None:
             changes["merchant_number"] = _merchant_number(merchant_number)

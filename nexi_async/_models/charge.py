@@ -60,7 +60,7 @@ class ChargeReceipt:
 
     charge_id: str
     invoice: Invoice | None = None
-    idempotency_key: str = ""
+    idempotency_key: str = attrs.field(default="", metadata={"wire": None})
 
 
 @attrs.frozen(kw_only=True)

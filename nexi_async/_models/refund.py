@@ -38,7 +38,7 @@ class RefundReceipt:
     """
 
     refund_id: str
-    idempotency_key: str = ""
+    idempotency_key: str = attrs.field(default="", metadata={"wire": None})
 
 
 @attrs.frozen(kw_only=True)

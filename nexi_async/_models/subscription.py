@@ -48,7 +48,7 @@ class SubscriptionChargeReceipt:
 
     payment_id: str
     charge_id: str
-    idempotency_key: str = ""
+    idempotency_key: str = attrs.field(default="", metadata={"wire": None})
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest, UnexpectedResponse
@@ -44,13 +45,9 @@ def keyed_request(
     return Request(operation=operation, method="POST", path=path, body=encoded_body(body), key=key, headers=headers)
 
 
-async def fetch_receipt(session: Session, request: Request, kind: type[Receipt]) -> Receipt:
+def fetch_receipt(session: Session, request: Request, kind: type[Receipt]) -> Awaitable[Receipt]:
     """Send a call that carries a key, and note the key on its receipt."""
-    return await session.fetch(request, kind, prepare=lambda document: _with_key(document, request.key))
-
-
-def _with_key(document: Any, key: str | None) -> Any:
-    return {**document, "idempotencyKey": key} if isinstance(document, dict) else document
+    return session.fetch(request, kind, is_receipt=True)
 
 
 def not_empty(text: str, *, name: str) -> str:

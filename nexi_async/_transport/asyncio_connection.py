@@ -44,7 +44,8 @@ class AsyncioConnection(asyncio.Protocol):
         self._is_open = True
         self._is_paused = False
         self._unsent: memoryview | None = None
-        self._parser: ResponseParser | None = None  # of the exchange under way
+        self._parser = ResponseParser()
+        self._is_exchanging = False
         self._done: asyncio.Future[None]
         self._failure: httpx.TransportError | None = None
         self._timeouts = Timeouts()
@@ -66,19 +67,19 @@ class AsyncioConnection(asyncio.Protocol):
         self.is_reusable = False
         if not self._is_usable():
             raise httpx.ConnectError("the connection broke before anything was sent")
-        parser = self._parser = ResponseParser(head_only=head_only)
-        self._failure = None
+        self._parser.begin(head_only=head_only)
+        self._is_exchanging, self._failure = True, None
         self._timeouts, self._deadline = timeouts, deadline
         self._done = self._loop.create_future()
         self._start_writing(request)
         try:
             await self._done
         finally:
-            self._parser = None
+            self._is_exchanging = False
         if self._failure is not None:
             raise self._failure
-        self.is_reusable = parser.is_clean and self._is_written and self._is_usable()
-        return parser
+        self.is_reusable = self._parser.is_clean and self._is_written and self._is_usable()
+        return self._parser
 
     def close(self) -> None:
         """Close at once; see `Connection`."""
@@ -122,16 +123,15 @@ class AsyncioConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Received data: part of the response, or unsolicited."""
-        parser = self._parser
-        if parser is None:
+        if not self._is_exchanging:
             self._mark_unusable()
             return
         try:
-            parser.feed(data)
+            self._parser.feed(data)
         except MalformedResponse as bad:
             self._finish(httpx.RemoteProtocolError(str(bad)))
         else:
-            if parser.is_complete:
+            if self._parser.is_complete:
                 self._finish()
             elif self._is_written:
                 self._start_step(self._timeouts.read)
@@ -139,7 +139,7 @@ class AsyncioConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         """The server has closed its side; it may be the end of a response without a length."""
         self._is_open = False
-        if self._parser is not None and self._is_end_authentic():
+        if self._is_exchanging and self._is_end_authentic():
             self.data_received(b"")
         self._mark_unusable()
 
@@ -148,6 +148,7 @@ class AsyncioConnection(asyncio.Protocol):
         self.is_closed = True
         name = type(exc).__name__ if exc else "closed"
         self._finish(httpx.ReadError(f"the connection broke: {name}"))
+        self._parser.close()
         self._cancel_timer()
         self._mark_unusable()
 
@@ -182,9 +183,8 @@ class AsyncioConnection(asyncio.Protocol):
             return False
 
     def _finish(self, failure: httpx.TransportError | None = None) -> None:
-        if self._parser is not None:
-            self._parser = None
-            self._failure = failure
+        if self._is_exchanging:
+            self._is_exchanging, self._failure = False, failure
             if not self._done.done():
                 self._done.set_result(None)
 
@@ -205,7 +205,7 @@ class AsyncioConnection(asyncio.Protocol):
 
     def _check_timeout(self) -> None:
         self._cancel_timer()
-        if self._parser is None:
+        if not self._is_exchanging:
             return
         if time.monotonic() < self._due:
             self._set_timer()

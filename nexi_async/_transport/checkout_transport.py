@@ -13,8 +13,7 @@ import httpx
 
 from nexi_async._transport.connect import connect
 from nexi_async._transport.connection import Timeouts
-from nexi_async._transport.decoding import decoded
-from nexi_async._transport.http1 import ResponseParser, request_head
+from nexi_async._transport.http1 import request_head
 from nexi_async._transport.http_transport import HTTPRequest, HTTPTransport, Transport
 from nexi_async._transport.httpx_adapter import HttpxAdapter
 from nexi_async._transport.origin import Origin
@@ -60,15 +59,17 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
 
     async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
         """Send a request and read its response; see `HTTPTransport`."""
-        head = _head(
-            http_request.method, http_request.origin, http_request.target, http_request.headers, http_request.body
-        )
-        parser = await self._exchange(
-            http_request.origin, head + (http_request.body or b""), timeouts, method=http_request.method
-        )
-        headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in parser.headers])
-        body = await decoded(parser.body, headers) if parser.is_encoded else parser.body
-        return Response(status=parser.status, headers=headers, body=body)
+        message, head_only = _message(http_request), http_request.method == "HEAD"
+        deadline = time.monotonic() + timeouts.total
+        pool = self._pools.get(http_request.origin) or self._new_pool(http_request.origin)
+        connection = pool.acquire_idle() or await pool.acquire(timeouts, deadline)
+        try:
+            if time.time() > http_request.not_after:
+                raise httpx.PoolTimeout("the machine slept while the request waited for a connection")
+            parser = await connection.exchange(message, head_only=head_only, timeouts=timeouts, deadline=deadline)
+            return Response(status=parser.status, headers=_decoded_headers(parser.headers), body=parser.body)
+        finally:
+            pool.release(connection)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx, within the limits of its "timeout" extension."""
@@ -77,29 +78,21 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         timeouts = Timeouts(**{step: seconds for step, seconds in given.items() if seconds is not None})
         body = b"".join([part async for part in cast("httpx.AsyncByteStream", request.stream)])
         origin = attrs.evolve(Origin.of(str(url)), server_name=request.extensions.get("sni_hostname") or url.host)
-        headers = [(name, value) for name, value in request.headers.items() if name not in _FRAMING | {"host"}]
-        has_body = not _FRAMING.isdisjoint(request.headers)
-        target = url.raw_path.decode("ascii")
-        head = _head(request.method, origin, target, headers, body if has_body else None)
-        parser = await self._exchange(origin, head + body, timeouts, method=request.method)
-        return httpx.Response(
-            parser.status, headers=parser.headers, stream=httpx.ByteStream(parser.body), request=request
+        http_request = HTTPRequest(
+            request.method,
+            origin,
+            url.raw_path.decode("ascii"),
+            [(name, value) for name, value in request.headers.items() if name not in _FRAMING | {"host"}],
+            None if _FRAMING.isdisjoint(request.headers) else body,
         )
+        response = await self.send(http_request, timeouts)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+        stream = httpx.ByteStream(response.body)
+        return httpx.Response(response.status, headers=headers, stream=stream, request=request)
 
     async def aclose(self) -> None:
         """Close all connections, as httpx calls it."""
         await self.close()
-
-    async def _exchange(self, origin: Origin, request: bytes, timeouts: Timeouts, *, method: str) -> ResponseParser:
-        deadline = time.monotonic() + timeouts.total
-        pool = self._pools.get(origin) or self._new_pool(origin)
-        connection = await pool.acquire(timeouts, deadline)
-        try:
-            if time.time() > timeouts.not_after:
-                raise httpx.PoolTimeout("the machine slept while the request waited for a connection")
-            return await connection.exchange(request, head_only=method == "HEAD", timeouts=timeouts, deadline=deadline)
-        finally:
-            pool.release(connection)
 
     def _new_pool(self, origin: Origin) -> Pool:
         opening = functools.partial(connect, origin, context=self._context)
@@ -107,11 +100,18 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         return pool
 
 
-def _head(method: str, origin: Origin, target: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> bytes:
-    framing = [("Host", origin.authority)]
-    if body is not None or method in _WITH_BODY:
-        framing.append(("Content-Length", str(len(body or b""))))
-    return request_head(method, target, [*framing, *headers])
+def _message(http_request: HTTPRequest) -> bytes:
+    """The request as it travels."""
+    headers, body = [("Host", http_request.origin.authority)], http_request.body
+    if body is not None or http_request.method in _WITH_BODY:
+        headers.append(("Content-Length", str(len(body or b""))))
+    headers += http_request.headers
+    lines = http_request.shared_headers.lines
+    return request_head(http_request.method, http_request.target, headers, lines=lines) + (body or b"")
+
+
+def _decoded_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers])
 
 
 def new_transport(

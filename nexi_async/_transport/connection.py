@@ -29,18 +29,13 @@ CHUNK: Final = 65_536
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Seconds that each step of a request may take, and all of them together.
-
-    By the wall clock, which goes on while a machine is suspended, `not_after` (seconds since 1970) ends the time in
-    which its first byte may leave.
-    """
+    """Seconds that each step of a request may take, and all of them together."""
 
     pool: float = math.inf
     connect: float = math.inf
     write: float = math.inf
     read: float = math.inf
     total: float = math.inf
-    not_after: float = math.inf
 
 
 class Connection(Protocol):
@@ -65,7 +60,7 @@ class Connection(Protocol):
     async def exchange(
         self, request: bytes, *, head_only: bool, timeouts: Timeouts, deadline: float = math.inf
     ) -> ResponseParser:
-        """Write a request and read its response; the deadline is a time of `time.monotonic`.
+        """Write a request and read its response, which is there until the next; the deadline is by `time.monotonic`.
 
         Raises:
             httpx.ConnectError: the connection was closed before the request was handed over; nothing was sent.

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes and values: a request's head, and the reader of one response. No sockets here."""
+"""HTTP/1.1 as bytes and values: a request's head, and the reader of the responses of one connection. No sockets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import httptools
 import httpx
 
-__all__ = ["MalformedResponse", "ResponseParser", "request_head"]
+__all__ = ["MalformedResponse", "ResponseParser", "header_lines", "request_head"]
 
 MAX_HEAD: Final = 65_536
 """Bytes of status line and headers."""
@@ -18,8 +18,9 @@ MAX_BODY: Final = 67_108_864
 """Bytes of a response with all that frames its body; the largest pages of a bulk run stay far below."""
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_HEAD: Final = re.compile(rf"{_WORD} [!-~]++ HTTP/1\.1\r\n(?:{_WORD}: [\t -~\x80-\xff]*+\r\n)*+\r\n")
-"""One request and nothing that could be read as another; HTTP has headers in Latin-1."""
+_LINES: Final = re.compile(rf"(?:{_WORD}: [\t -~\x80-\xff]*+\r\n)*+")
+"""Headers and nothing that could be read as a request; HTTP has them in Latin-1."""
+_REQUEST_LINE: Final = re.compile(rf"{_WORD} [!-~]++ HTTP/1\.1\r\n")
 
 _BODILESS: Final = frozenset({204, 304})
 
@@ -28,25 +29,39 @@ class MalformedResponse(Exception):
     """What came is no response, is cut off, or is larger than allowed."""
 
 
-def request_head(method: str, target: str, headers: Collection[tuple[str, str]]) -> bytes:
+def request_head(method: str, target: str, headers: Collection[tuple[str, str]], *, lines: bytes = b"") -> bytes:
     """The request line and headers, as they travel.
+
+    Args:
+        method: GET, POST ...
+        target: path and query.
+        headers: those of this request.
+        lines: further headers as `header_lines` returns them.
 
     Raises:
         httpx.LocalProtocolError: a line break or another character that does not belong there.
     """
+    line = f"{method} {target} HTTP/1.1\r\n"
+    if not _REQUEST_LINE.fullmatch(line):
+        raise httpx.LocalProtocolError("the method or the address has a character that would not travel")
+    return b"%b%b%b\r\n" % (line.encode("ascii"), header_lines(headers), lines)
+
+
+def header_lines(headers: Collection[tuple[str, str]]) -> bytes:
+    """Headers as they travel; errors as those of `request_head`."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n"
-    if head.count("\n") != len(headers) + 2 or not _HEAD.fullmatch(head):
-        raise httpx.LocalProtocolError("the method, the address or a header has a character that would not travel")
-    return head.encode("latin-1")
+    if lines.count("\n") != len(headers) or not _LINES.fullmatch(lines):
+        raise httpx.LocalProtocolError("a header has a character that would not travel")
+    return lines.encode("latin-1")
 
 
 class ResponseParser:
-    """Reads one response from whatever pieces it comes in.
+    """Reads the responses of one connection, one after the other, from whatever pieces they come in.
 
     Interim responses (100, 103) are skipped. `is_complete` says that the whole response was read; `is_clean`, that the
     connection can serve another request: keep-alive was agreed on and nothing but line breaks came after the response.
-    Trailers are skipped too: what comes after a body must not change how it is read.
+    Only then may the next response `begin`, at which moment this one is gone. Trailers are skipped: what comes after a
+    body must not change how it is read.
     """
 
     __slots__ = (
@@ -63,8 +78,16 @@ class ResponseParser:
         "status",
     )
 
-    def __init__(self, *, head_only: bool = False) -> None:
+    def __init__(self) -> None:
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self.begin()
+
+    def close(self) -> None:
+        """Read nothing more; parser and reader refer to each other, which only the garbage collector would undo."""
+        self._parser = None
+
+    def begin(self, *, head_only: bool = False) -> None:
+        """Expect the next response; one to HEAD has no body, whatever its head says."""
         self._head_only = head_only
         self._fed = 0
         self._surplus = False
@@ -88,33 +111,27 @@ class ResponseParser:
         """The body as it came, unchunked."""
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
-    @property
-    def is_encoded(self) -> bool:
-        """Whether the body is compressed, though nobody asked for it."""
-        return b"content-encoding" in [name.lower() for name, _ in self.headers]
-
     def feed(self, data: bytes) -> None:
         """Take the next bytes; none means that the server has closed its side.
 
         Raises:
-            BadReply: they are no response, too much of one, or not all of it.
+            MalformedResponse: they are no response, too much of one, or not all of it.
         """
         if not data:
             self._end()
             return
-        if self._parser is None:
+        parser = None if self.is_complete else self._parser
+        if parser is None:
             self._surplus = True
             return
         self._fed += len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.is_complete:
                 raise MalformedResponse(f"not an HTTP response: {type(error).__name__}") from None
             self._surplus = True
         self._check_size()
-        if self.is_complete:
-            self._parser = None  # it refers back to this reader: a cycle only the garbage collector could free
 
     def _check_size(self) -> None:
         if self._in_head and not self.is_complete and self._fed > MAX_HEAD:

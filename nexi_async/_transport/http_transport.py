@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol
@@ -11,10 +12,11 @@ import attrs
 import httpx
 
 from nexi_async._transport.connection import Timeouts
+from nexi_async._transport.http1 import header_lines
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.request import Response
 
-__all__ = ["TRANSPORT_ERRORS", "HTTPRequest", "HTTPTransport", "Transport"]
+__all__ = ["TRANSPORT_ERRORS", "HTTPRequest", "HTTPTransport", "SharedHeaders", "Transport"]
 
 
 class Transport(Protocol):
@@ -44,15 +46,33 @@ TRANSPORT_ERRORS = (
 """What transports raise, and what they let through from below: `ssl.SSLError` is an `OSError`."""
 
 
+@attrs.frozen(eq=False)
+class SharedHeaders:
+    """The headers that all requests of one client have, encoded once."""
+
+    items: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    lines: bytes = attrs.field(init=False, repr=False)
+
+    @lines.default
+    def _encode(self) -> bytes:
+        return header_lines(self.items)
+
+
 @attrs.frozen
 class HTTPRequest:
-    """An HTTP request as it is sent; a retry sends the same value."""
+    """An HTTP request as it is sent; a retry sends the same value.
+
+    By the wall clock, which goes on while a machine is suspended, `not_after` (seconds since 1970) ends the time in
+    which its first byte may leave.
+    """
 
     method: str
     origin: Origin
     target: str
     headers: Sequence[tuple[str, str]] = attrs.field(repr=False)
     body: bytes | None = attrs.field(repr=False)
+    shared_headers: SharedHeaders = SharedHeaders()
+    not_after: float = math.inf
 
 
 class HTTPTransport(Protocol):
@@ -65,7 +85,7 @@ class HTTPTransport(Protocol):
         """Close every connection."""
 
     async def send(self, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
-        """Send a request and read all of its response.
+        """Send a request and read all of its response; a body that came compressed stays so.
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout: not a byte was sent.

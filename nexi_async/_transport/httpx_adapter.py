@@ -11,7 +11,6 @@ import attrs
 import httpx
 
 from nexi_async._transport.connection import Timeouts
-from nexi_async._transport.decoding import decoded
 from nexi_async._transport.http1 import MAX_BODY
 from nexi_async._transport.http_transport import TRANSPORT_ERRORS, HTTPRequest, Transport
 from nexi_async._transport.request import Response
@@ -41,12 +40,10 @@ class HttpxAdapter:
         with anyio.fail_after(timeouts.total):
             response = await self._transport.handle_async_request(_request(http_request, timeouts))
             try:
-                raw = await _read(response)
+                body = await _read(response)
             finally:
                 await _close(response)
-        headers = tuple(response.headers.items())
-        body = await decoded(raw, headers) if "content-encoding" in response.headers else raw
-        return Response(status=response.status_code, headers=headers, body=body)
+        return Response(status=response.status_code, headers=tuple(response.headers.items()), body=body)
 
 
 def _request(http_request: HTTPRequest, timeouts: Timeouts) -> httpx.Request:
@@ -54,7 +51,7 @@ def _request(http_request: HTTPRequest, timeouts: Timeouts) -> httpx.Request:
     return httpx.Request(
         http_request.method,
         f"{http_request.origin}{http_request.target}",
-        headers=http_request.headers,
+        headers=[*http_request.shared_headers.items, *http_request.headers],
         content=http_request.body,
         extensions={"timeout": steps},
     )

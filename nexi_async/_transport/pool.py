@@ -47,7 +47,7 @@ class Pool:
             httpx.ConnectError, httpx.ConnectTimeout: none could be opened, or the pool is closed.
         """
         self._require_open()
-        connection = self._healthy_idle_connection()
+        connection = self.acquire_idle()
         if connection is None and self._open >= self._size:
             connection = self._if_healthy(await self._wait(min(timeouts.pool, deadline - time.monotonic())))
         elif connection is None:
@@ -98,7 +98,8 @@ class Pool:
         if self._closed:
             raise httpx.ConnectError("the connection pool is closed")
 
-    def _healthy_idle_connection(self) -> Connection | None:
+    def acquire_idle(self) -> Connection | None:
+        """An idle connection that is healthy, if there is one; then nobody is waiting."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if not self._is_expired(connection) and connection.is_healthy():

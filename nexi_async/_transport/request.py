@@ -58,7 +58,10 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """The first header of that name, in lower case."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
 
 def segment(identifier: object, *, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import time
@@ -28,8 +29,9 @@ from nexi_async._errors import (
 )
 from nexi_async._transport.api_errors import error_from_response, outcome_after_unknown
 from nexi_async._transport.connection import Timeouts
+from nexi_async._transport.decoding import decoded
 from nexi_async._transport.hooks import Attempt, Hooks
-from nexi_async._transport.http_transport import TRANSPORT_ERRORS, HTTPRequest
+from nexi_async._transport.http_transport import TRANSPORT_ERRORS, HTTPRequest, SharedHeaders
 from nexi_async._transport.lifetime import Lifetime
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.request import Request, Response
@@ -62,7 +64,7 @@ class Session:
     origin: Origin
     root: str
     """The part of the base address after the origin, mostly empty; every call's path goes below it."""
-    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+    headers: SharedHeaders = attrs.field(repr=False)
     timeout: float
     retry: RetryPolicy
     merchant_number: str | None = None
@@ -86,7 +88,14 @@ class Session:
         if self.requires_keys and key is None:
             raise InvalidRequest([("idempotency_key", MISSING_KEY)])
 
-    async def fetch(self, request: Request, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
+    async def fetch(
+        self,
+        request: Request,
+        kind: type[T],
+        *,
+        prepare: Callable[[Any], Any] | None = None,
+        is_receipt: bool = False,
+    ) -> T:
         """Send a request whose response is read as a model.
 
         A member that can't be read costs no more than itself where the model can do without it; the log names it.
@@ -95,6 +104,7 @@ class Session:
             request: what to send.
             kind: the model.
             prepare: changes the plain JSON values before they are read as the model.
+            is_receipt: whether the model has the `idempotency_key` of its request.
 
         Raises:
             UnexpectedResponse: the API did what was asked, but the response can't be read.
@@ -107,9 +117,9 @@ class Session:
             document = codec.read_json(response.body)
             prepared = prepare(document) if prepare else document
             try:
-                return codec.structure(prepared, kind)
+                found = codec.structure(prepared, kind)
             except codec.Malformed:
-                return _read_leniently(request, prepared, kind)
+                found = _read_leniently(request, prepared, kind)
         except codec.Malformed as malformed:
             raise UnexpectedResponse(
                 f"{request} answered {response.status} with a body that can't be read: {malformed}",
@@ -120,6 +130,9 @@ class Session:
                 attempts=response.attempts,
                 sent_at=datetime.fromtimestamp(began, UTC),
             ) from None
+        if is_receipt:
+            object.__setattr__(found, "idempotency_key", request.key)  # still nobody else's, so that no copy is needed
+        return found
 
     async def send(self, request: Request) -> Response:
         """Send a request until it is answered with 2xx, refused for good, or time runs out.
@@ -127,8 +140,8 @@ class Session:
         What interrupts it (a cancellation, which is how a caller's own time limit ends it, or Ctrl-C) passes on as it
         is, with a note that states the outcome and the key.
         """
-        http_request = self._to_http_request(request)
         progress = _Progress(self.now(), self.wall_clock())
+        http_request = self._to_http_request(request, not_after=progress.wall_clock + self.retry.deadline)
         try:
             while True:
                 elapsed = 0.0 if progress.attempts == 0 else self._elapsed(progress)
@@ -137,7 +150,7 @@ class Session:
                 progress.begin_attempt()
                 attempt = None if self.hooks is None else self._describe_attempt(request, progress.attempts)
                 try:
-                    response = await self._attempt(request, http_request, attempt, elapsed, progress)
+                    response = await self._attempt(request, http_request, attempt, elapsed)
                     return response if progress.attempts == 1 else attrs.evolve(response, attempts=progress.attempts)
                 except (APIError, TransportError) as failure:
                     delay = self._delay(request, failure, progress, attempt)
@@ -151,19 +164,23 @@ class Session:
         """Seconds since a call began, those included in which the machine was suspended."""
         return max(self.now() - progress.began, self.wall_clock() - progress.wall_clock - CLOCK_STEP)
 
-    async def _attempt(
-        self, request: Request, http_request: HTTPRequest, attempt: Attempt | None, elapsed: float, progress: _Progress
-    ) -> Response:
+    def _attempt(
+        self, request: Request, http_request: HTTPRequest, attempt: Attempt | None, elapsed: float
+    ) -> Awaitable[Response]:
         """One attempt, with the hooks called around it; it ends at the deadline of the whole request."""
         if elapsed > self.retry.last_start:
             raise TimedOut(f"{request} has no time left to be sent", outcome=Outcome.NOT_SENT)
-        seconds = min(self.timeout, self.retry.deadline - elapsed)
-        timeouts = _timeouts(seconds, not_after=progress.wall_clock + self.retry.deadline)
+        timeouts = _timeouts(min(self.timeout, self.retry.deadline - elapsed))
         if self.hooks is None or attempt is None:
-            return await self._exchange(request, http_request, timeouts)
+            return self._exchange(request, http_request, timeouts)
+        return self._observed_exchange(request, http_request, timeouts, self.hooks, attempt)
+
+    async def _observed_exchange(
+        self, request: Request, http_request: HTTPRequest, timeouts: Timeouts, hooks: Hooks, attempt: Attempt
+    ) -> Response:
         began = self.now()
         end: Response | NexiError | None = None
-        self.hooks.request(attempt)
+        hooks.request(attempt)
         try:
             end = await self._exchange(request, http_request, timeouts)
             return end
@@ -171,7 +188,7 @@ class Session:
             end = failure
             raise
         finally:
-            self.hooks.response(attempt, end, self.now() - began)
+            hooks.response(attempt, end, self.now() - began)
 
     def _describe_attempt(self, request: Request, number: int) -> Attempt:
         origin = self.origin
@@ -225,20 +242,23 @@ class Session:
             raise TimedOut(f"{request} took longer than {round(timeouts.total, 2):g} s") from error
         except TRANSPORT_ERRORS as error:
             raise _transport_error(request, error) from _without_headers(error)
+        if response.header("content-encoding") is not None:
+            response = attrs.evolve(response, body=await decoded(response.body, response.headers))
         if not 200 <= response.status < 300:
             raise error_from_response(request, response)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s answered %d", request, response.status)
         return response
 
-    def _to_http_request(self, request: Request) -> HTTPRequest:
-        headers = [*self.headers, *request.headers]
+    def _to_http_request(self, request: Request, *, not_after: float) -> HTTPRequest:
+        headers = [*request.headers]
         if request.body is not None:
             headers.append(("Content-Type", "application/json"))
         if request.key is not None:
             headers.append(("Idempotency-Key", request.key))
         query = f"?{urlencode(request.query)}" if request.query else ""
-        return HTTPRequest(request.method, self.origin, self.root + request.path + query, headers, request.body)
+        target = self.root + request.path + query
+        return HTTPRequest(request.method, self.origin, target, headers, request.body, self.headers, not_after)
 
 
 @attrs.define
@@ -286,10 +306,11 @@ def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
     return found
 
 
-def _timeouts(seconds: float, *, not_after: float) -> Timeouts:
+@functools.lru_cache(maxsize=8)
+def _timeouts(seconds: float) -> Timeouts:
     """Getting a connection may take a third of the time, so that no connection can be told from no response."""
     third = seconds / 3
-    return Timeouts(pool=third, connect=third, write=seconds, read=seconds, total=seconds, not_after=not_after)
+    return Timeouts(pool=third, connect=third, write=seconds, read=seconds, total=seconds)
 
 
 def _transport_error(request: Request, error: Exception) -> TransportError:

@@ -35,6 +35,7 @@ class TrioConnection:
         self.is_closed = False
         self.on_lost: LostCallback | None = None
         self._stream = stream
+        self._parser = ResponseParser()
         self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  not Django's
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
@@ -55,7 +56,8 @@ class TrioConnection:
         self.is_reusable = False
         if self.is_closed:
             raise httpx.ConnectError("the connection broke before anything was sent")
-        exchange = _Exchange(self._stream, ResponseParser(head_only=head_only), timeouts, deadline)
+        self._parser.begin(head_only=head_only)
+        exchange = _Exchange(self._stream, self._parser, timeouts, deadline)
         async with anyio.create_task_group() as tasks:  # a server may answer before it has read all of a large request
             tasks.start_soon(exchange.write, request)
             await exchange.read()
@@ -68,6 +70,7 @@ class TrioConnection:
     def close(self) -> None:
         """Close at once; see `Connection`."""
         self.is_reusable, self.is_closed = False, True
+        self._parser.close()
         anyio.notify_closing(self._socket)
         self._socket.close()
         if self.on_lost is not None:

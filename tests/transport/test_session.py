@@ -36,6 +36,7 @@ from nexi_async._errors import (
 from nexi_async._models.charge import Charge, ChargeReceipt, Invoice
 from nexi_async._models.order import Order
 from nexi_async._transport import httpx_adapter
+from nexi_async._transport.http_transport import SharedHeaders
 from nexi_async._transport.httpx_adapter import HttpxAdapter
 from nexi_async._transport.lifetime import Lifetime
 from nexi_async._transport.origin import Origin
@@ -101,7 +102,7 @@ async def opened(
         lifetime=lifetime,
         origin=Origin.of("https://api.test"),
         root="",
-        headers=headers,
+        headers=SharedHeaders(headers),
         timeout=attempt_timeout,
         retry=retry,
         draw=lambda: 1.0,
