@@ -15,7 +15,7 @@ from nexi_async._cli.output import Output
 from nexi_async._cli.settings import Settings
 from nexi_async._errors import ConfigurationError
 
-__all__ = ["confirm_live"]
+__all__ = ["confirm_live", "interruptible"]
 
 
 def confirm_live(action: str, settings: Settings, output: Output, *, yes: bool) -> None:
@@ -29,7 +29,7 @@ def confirm_live(action: str, settings: Settings, output: Output, *, yes: bool) 
         return
     if not _is_terminal():
         raise ConfigurationError([("--yes", f"is needed to {action} in the live environment without a terminal")])
-    with _interruptible():
+    with interruptible():
         agreed = typer.confirm(f"{action[0].upper()}{action[1:]} in the LIVE environment ({settings.host})?", err=True)
     if not agreed:
         output.note("Nothing was sent.")
@@ -41,7 +41,7 @@ def _is_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Let Ctrl-C end a prompt at once; an event loop would keep it until the prompt is over."""
     if threading.current_thread() is not threading.main_thread():
         return (yield)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from nexi_async._codec import as_json, plain
 
-__all__ = ["Output", "document_of", "facts_table", "rows_table"]
+__all__ = ["Output", "cell", "document_of", "facts_table", "rows_table"]
 
 T = TypeVar("T")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -29,8 +30,10 @@ SECRET = "Kq7ZtB9fRw4LmXc2"
 @contextmanager
 def listening(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The program on a free port, and its URL."""
-    command = [*COMMAND, "webhooks", "listen", "--port", "0", "--authorization", SECRET, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as program:
+    command = [*COMMAND, "webhooks", "listen", "--port", "0", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1, env=with_secret()
+    ) as program:
         try:
             out = program.stderr if "--json" in options else program.stdout
             assert out is not None
@@ -41,9 +44,14 @@ def listening(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             program.kill()
 
 
+def with_secret() -> dict[str, str]:
+    """The environment, with the value that both sides use."""
+    return {**os.environ, "NEXI_WEBHOOK_AUTHORIZATION": SECRET}
+
+
 def send(url: str, event: str = "payment.created", *options: str) -> subprocess.CompletedProcess[str]:
     """Send a sample."""
-    return run("webhooks", "send", event, "--to", url, "--authorization", SECRET, *options)
+    return run("webhooks", "send", event, "--to", url, *options, NEXI_WEBHOOK_AUTHORIZATION=SECRET)
 
 
 def test_what_is_sent_is_printed() -> None:
@@ -52,7 +60,7 @@ def test_what_is_sent_is_printed() -> None:
         sent = send(url, "payment.created", "--set", "payment_id=bb02", "--set", f"order={json.dumps(ORDER)}")
         assert (sent.returncode, sent.stdout) == (0, "200 handled\n")
         assert program.stdout is not None
-        assert program.stdout.readline().split()[2:] == ["payment.created", "bb02", "37700", "NOK"]
+        assert program.stdout.readline().split()[2:] == ["payment.created", "bb02", "377.00", "NOK"]
         program.send_signal(signal.SIGINT)
         _, complaints = program.communicate(timeout=20)
     assert (program.returncode, complaints) == (0, "")
@@ -77,7 +85,8 @@ def test_bodies_can_be_read_by_other_programs(tmp_path: Path) -> None:
 def test_a_made_up_secret_is_shown() -> None:
     """Who gives none is told which to use."""
     command = [*COMMAND, "webhooks", "listen", "--port", "0", "--host", "::1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as program:
+    environment = {name: value for name, value in os.environ.items() if name != "NEXI_WEBHOOK_AUTHORIZATION"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment) as program:
         assert program.stdout is not None
         address, secret = (program.stdout.readline().split()[-1] for _ in range(2))
         program.kill()
@@ -93,16 +102,18 @@ def test_a_refusal_is_told() -> None:
         _, complaints = program.communicate(timeout=20)
     assert [(each.returncode, each.stdout) for each in refused] == [(1, "403 not an address of Nexi's\n")] * 2
     assert complaints.count("refused a webhook from ('127.0.0.1', ") == 2
+    assert complaints.count("add --network 127.0.0.1 if it is yours or Nexi's") == 2
 
 
 def test_a_wrong_authorization_is_told() -> None:
     """On both sides, without the value."""
     with listening() as (program, url):
-        refused = run("webhooks", "send", "payment.created", "--to", url, "--authorization", "wrong-value")
+        refused = run("webhooks", "send", "payment.created", "--to", url, NEXI_WEBHOOK_AUTHORIZATION="wrong-value")
         program.send_signal(signal.SIGINT)
         _, complaints = program.communicate(timeout=20)
     assert (refused.returncode, refused.stdout) == (1, "401 not authorized\n")
-    assert len(complaints.splitlines()) == 1
+    assert "set NEXI_WEBHOOK_AUTHORIZATION, or webhook_authorization in a profile, to that value" in complaints
+    assert len(complaints.splitlines()) == 2
     assert "its Authorization is missing or not one that payments were created with" in complaints
     assert "wrong-value" not in complaints
     assert SECRET not in complaints
@@ -128,7 +139,6 @@ def test_a_tunnel_is_this_machine() -> None:
         (("webhooks", "send", "payment.created", "--to", "x", "--set", "charge_id=1"), "has no member chargeId"),
         (("webhooks", "send", "payment.created", "--to", "x", "--set", "order=7"), "data.order: must be an object"),
         (("webhooks", "send", "payment.created", "--to", "x", "--set", "order"), "has no '='"),
-        (("webhooks", "listen", "--authorization", "short"), "authorization[0]: must be 8 or more"),
         (("webhooks", "listen", "--inbox", "mysql://localhost"), "url: is for mysql"),
         (("webhooks", "listen", "--host", "192.0.2.1"), "Cannot assign requested address"),
         (("inbox", "list", "--inbox", "sqlite:////nowhere/inbox.db"), "--inbox: there is no inbox"),
@@ -141,6 +151,13 @@ def test_what_can_not_be_used_is_told(arguments: tuple[str, ...], text: str) -> 
     assert (result.returncode, result.stdout) == (2, "")
     assert text in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_value_that_is_too_short_is_refused() -> None:
+    """Whoever knows the address could guess it."""
+    result = run("webhooks", "listen", NEXI_WEBHOOK_AUTHORIZATION="short")
+    assert result.returncode == 2
+    assert "authorization[0]: must be 8 or more" in result.stderr
 
 
 def test_a_missing_driver_is_told() -> None:
