@@ -126,6 +126,9 @@ class CheckoutEmulator:
     ) -> ShopperOutcome:
         """Pay as the shopper, with a card number or another payment method (`Swish`, `EasyInvoice` …).
 
+        The outcome is `challenged` where the card's issuer asks the shopper first (3-D Secure): see
+        `answer_challenge`.
+
         Args:
             payment_id: The payment.
             card: The card number.
@@ -138,6 +141,16 @@ class CheckoutEmulator:
             ValueError: The card number is not valid.
         """
         return self._engine.pay(payment_id, card=card, method=method, consumer=consumer)
+
+    def answer_challenge(
+        self, payment_id: str, result: Literal["approved", "refused", "cancelled", "timed_out"] = "approved"
+    ) -> ShopperOutcome:
+        """Answer the issuer's 3-D Secure challenge as the shopper; any result but `approved` leaves the payment open.
+
+        Raises:
+            Refusal: The payment is unknown, closed, or waits for no answer.
+        """
+        return self._engine.answer_challenge(payment_id, result)
 
     def decline(self, payment_id: str, *, code: str = "05") -> ShopperOutcome:
         """Press Pay as the shopper and be declined with this acquirer code; the payment stays open.

@@ -17,15 +17,17 @@ class Behaviour(Enum):
     RESERVATION_FAILS = "reservation fails"
     CHARGE_FAILS = "charge fails"
     REFUND_FAILS = "refund fails"
+    CHALLENGED = "challenged"
 
 
-# All other numbers that pass the Luhn check are approved.
+# All other numbers that pass the Luhn check are approved. The one that is challenged is the emulator's own.
 TEST_CARDS: Mapping[str, Behaviour] = {
     DEFAULT_CARD: Behaviour.APPROVED,
     "4925000000000004": Behaviour.APPROVED,
     "4925000000000087": Behaviour.RESERVATION_FAILS,
     "4925000000000079": Behaviour.CHARGE_FAILS,
     "4925000000000061": Behaviour.REFUND_FAILS,
+    "4925000000000095": Behaviour.CHALLENGED,
     "5213199803453465": Behaviour.APPROVED,
     "5544330000000235": Behaviour.APPROVED,
     "376206000000009": Behaviour.APPROVED,
@@ -81,21 +83,41 @@ def read_card(number: str, expiry: str = DEFAULT_EXPIRY) -> Card:
     Raises:
         ValueError: The number is no card number, or the expiry is not MMYY.
     """
-    digits = "".join(number.split())
-    if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19 and _passes_luhn(digits)):
+    digits = plain_number(number)
+    if not is_number(digits):
         msg = "the card number is not valid"
         raise ValueError(msg)
-    if not (len(expiry) == 4 and expiry.isascii() and expiry.isdigit() and 1 <= int(expiry[:2]) <= 12):
+    if not is_expiry(expiry):
         msg = "the expiry date must be four digits, MMYY"
         raise ValueError(msg)
     behaviour = TEST_CARDS.get(digits, Behaviour.APPROVED)
-    return Card(digits[:6] + "*" * (len(digits) - 10) + digits[-4:], _brand(digits), expiry, behaviour)
+    return Card(digits[:6] + "*" * (len(digits) - 10) + digits[-4:], brand_of(digits), expiry, behaviour)
+
+
+def plain_number(number: str) -> str:
+    """A card number without the blanks and hyphens that people type."""
+    return "".join(number.split()).replace("-", "")
+
+
+def is_number(digits: str) -> bool:
+    """Whether these digits can be a card's number."""
+    return digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19 and _passes_luhn(digits)
+
+
+def is_expiry(digits: str) -> bool:
+    """Whether this is a month and a year, MMYY."""
+    return len(digits) == 4 and digits.isascii() and digits.isdigit() and 1 <= int(digits[:2]) <= 12
+
+
+def test_number_of(brand: str) -> str:
+    """The number of a test card of this brand that is approved, or of the usual one if there is none."""
+    approved = [number for number, does in TEST_CARDS.items() if does is Behaviour.APPROVED]
+    return next((number for number in approved if brand_of(number) == brand), approved[0])
 
 
 def test_card_of(brand: str) -> Card:
     """A test card of this brand that is approved, or the usual one if there is none."""
-    cards = [read_card(number) for number, does in TEST_CARDS.items() if does is Behaviour.APPROVED]
-    return next((card for card in cards if card.brand == brand), cards[0])
+    return read_card(test_number_of(brand))
 
 
 def magic_code(amount: int) -> str | None:
@@ -121,8 +143,13 @@ def decline_code(card: Card | None, amount: int, now: float) -> str | None:
 
 def is_expired(card: Card, now: float) -> bool:
     """Whether the last month of the card is over."""
+    return is_past(card.expiry, now)
+
+
+def is_past(expiry: str, now: float) -> bool:
+    """Whether a month, MMYY, is over."""
     today = datetime.fromtimestamp(now, UTC)
-    return (2000 + int(card.expiry[2:]), int(card.expiry[:2])) < (today.year, today.month)
+    return (2000 + int(expiry[2:]), int(expiry[:2])) < (today.year, today.month)
 
 
 def decline_text(code: str) -> str:
@@ -135,5 +162,6 @@ def _passes_luhn(digits: str) -> bool:
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
-def _brand(digits: str) -> str:
+def brand_of(digits: str) -> str:
+    """The payment method's API name of a card number, e.g. `Visa`."""
     return next((brand for prefix, brand in _BRANDS if digits.startswith(prefix)), "Maestro")

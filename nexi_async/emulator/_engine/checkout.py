@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from nexi_async.emulator._engine import cards, charges, events, shopper
+from nexi_async.emulator._engine import cards, challenges, charges, events, shopper
 from nexi_async.emulator._engine.cards import Card
 from nexi_async.emulator._engine.context import Context
 from nexi_async.emulator._engine.methods import METHODS, Method, methods_of, offered
@@ -17,7 +17,8 @@ class ShopperOutcome:
     """The outcome of what a shopper did on the checkout.
 
     Attributes:
-        result: `completed`, `declined` or `cancelled`.
+        result: `completed`, `declined`, `cancelled`, `challenged` if the card's issuer asks the shopper first (3-D
+            Secure), or `unauthenticated` if the shopper did not approve.
         code: The acquirer's response code of a decline.
         redirect: Where the shopper is redirected, if anywhere.
         delay: Seconds on the emulator's clock that the shopper waits for this.
@@ -52,13 +53,26 @@ def pay(
         raise failed("1021")
     shopper.give_details(payment, context.settings, details)
     events.payment_created(context, payment)
-    delay = cards.magic_delay(payment.amount)
-    code = cards.decline_code(card, payment.amount, context.now)
-    if code is not None:
-        return _declined(context, payment, code, delay)
-    _add_fee(payment, chosen)
-    _complete(context, payment, chosen, card)
-    return ShopperOutcome("completed", redirect=return_url(payment), delay=delay)
+    if card is not None and challenges.is_needed(card, context.settings):
+        challenges.start(context, payment, chosen, card)
+        return ShopperOutcome("challenged")
+    return _authorize(context, payment, chosen, card)
+
+
+def answer_challenge(context: Context, payment: Payment, challenge_id: str | None, result: str) -> ShopperOutcome:
+    """The shopper answers the issuer: an approved payment is authorised, any other stays open.
+
+    Raises:
+        Refusal: The payment is closed, or has no such challenge that is still waiting.
+        ValueError: There is no such result.
+    """
+    _refuse_closed(context, payment)
+    challenge = challenges.answer(context, payment, challenge_id, result)
+    if challenge.result != "approved":
+        return ShopperOutcome("unauthenticated", redirect=failure_url(payment))
+    outcome = _authorize(context, payment, challenge.method, challenge.card)
+    completed = outcome.result == "completed"
+    return evolve(outcome, redirect=success_url(payment) if completed else failure_url(payment))
 
 
 def decline(context: Context, payment: Payment, code: str = "05") -> ShopperOutcome:
@@ -99,8 +113,19 @@ def return_url(payment: Payment) -> str | None:
     url: str | None = payment.checkout.get("returnUrl")
     if url is None:
         return None
-    head, mark, fragment = url.partition("#")
-    return f"{head}{'&' if '?' in head else '?'}paymentid={payment.id}{mark}{fragment}"
+    return _with_query(url, f"paymentid={payment.id}")
+
+
+def success_url(payment: Payment) -> str:
+    """Where an approved 3-D Secure challenge leads: the merchant's page after success, else where the checkout is."""
+    return return_url(payment) or _with_query(payment.checkout_url, f"paymentid={payment.id}")
+
+
+def failure_url(payment: Payment) -> str:
+    """Where a failed 3-D Secure challenge leads: the page of the checkout, which says so."""
+    is_hosted = payment.checkout.get("integrationType") == "HostedPaymentPage"
+    failed = "paymentFailed=true"
+    return _with_query(payment.checkout_url, failed if is_hosted else f"paymentid={payment.id}&{failed}")
 
 
 def complete(context: Context, payment: Payment, method: Method, card: Card | None) -> None:
@@ -118,6 +143,16 @@ def reserve(context: Context, payment: Payment) -> None:
     payment.reserved_at = context.now
     payment.reserve_id = context.new_id()
     payment.reservation_reference = context.random_source.digits(6)
+
+
+def _authorize(context: Context, payment: Payment, method: Method, card: Card | None) -> ShopperOutcome:
+    delay = cards.magic_delay(payment.amount)
+    code = cards.decline_code(card, payment.amount, context.now)
+    if code is not None:
+        return _declined(context, payment, code, delay)
+    _add_fee(payment, method)
+    _complete(context, payment, method, card)
+    return ShopperOutcome("completed", redirect=return_url(payment), delay=delay)
 
 
 def _complete(context: Context, payment: Payment, method: Method, card: Card | None) -> None:
@@ -192,6 +227,11 @@ def _add_fee(payment: Payment, method: Method) -> None:
     fees: list[Mapping[str, object]] = [entry["fee"] for entry in payment.fees if "fee" in entry]
     payment.items = payment.items + [dict(fee) for fee in fees]
     payment.amount = sum(item["grossTotalAmount"] for item in payment.items)
+
+
+def _with_query(url: str, query: str) -> str:
+    head, mark, fragment = url.partition("#")
+    return f"{head}{'&' if '?' in head else '?'}{query}{mark}{fragment}"
 
 
 def _wants_shipping_cost(payment: Payment) -> bool:

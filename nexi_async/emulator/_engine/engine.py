@@ -135,14 +135,22 @@ class Engine:
         payment_id: str,
         *,
         card: str | None = None,
+        expiry: str = cards.DEFAULT_EXPIRY,
         method: str | None = None,
         consumer: Mapping[str, Any] | None = None,
     ) -> ShopperOutcome:
         """Pay as the shopper."""
-        chosen = cards.read_card(card) if card is not None else None
+        chosen = cards.read_card(card, expiry) if card is not None else None
         with self._operation() as context:
             details = None if consumer is None else validation.read(validation.CONSUMER, consumer, self._settings)
             return checkout.pay(context, self._payment(payment_id), card=chosen, method=method, details=details)
+
+    def answer_challenge(
+        self, payment_id: str, result: str = "approved", *, challenge_id: str | None = None
+    ) -> ShopperOutcome:
+        """Answer the issuer's 3-D Secure challenge as the shopper."""
+        with self._operation() as context:
+            return checkout.answer_challenge(context, self._payment(payment_id), challenge_id, result)
 
     def decline(self, payment_id: str, *, code: str = "05") -> ShopperOutcome:
         """Have the shopper's card declined with this acquirer code."""

@@ -125,6 +125,9 @@ class Settings:
         declined_charge_code: The code of a declined subscription charge: the `platform`'s own (1020, 1029) or the
             `issuer`'s (05, 51 ...); events and items of bulk runs always have the issuer's.
         bulk_items_have_ids: An item of a bulk run has a subscription id, all zeros, even if none was found.
+        three_d_secure: Which card payments of the checkout are challenged by the issuer: those with the test card for
+            it, always or never.
+        challenge_seconds: How long a challenge waits for the shopper.
         created_event_at: When `payment.created` is sent: when the shopper presses `pay`, or at `create`.
         interactive_declines_emit: A shopper's declined card emits `payment.reservation.failed`.
         subscription_charges_emit_reservations: A subscription charge emits reservation events too.
@@ -189,6 +192,9 @@ class Settings:
     declined_charge_code: str = _choice("platform", "issuer")
     # Reference: the id is required in every item. What stands there for an unknown reference is an assumption.
     bulk_items_have_ids: bool = _switch(default=True)
+    # The test environment's 3-D Secure page lets the tester choose; which of its cards lead there is not published.
+    three_d_secure: str = _choice("test_card", "always", "never")
+    challenge_seconds: float = _number(300)
     created_event_at: str = _choice("pay", "create")
     interactive_declines_emit: bool = _switch(default=True)
     subscription_charges_emit_reservations: bool = _switch(default=False)

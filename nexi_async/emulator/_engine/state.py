@@ -35,6 +35,18 @@ class WebhookSubscription:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
+@define(eq=False)
+class Challenge:
+    """A 3-D Secure challenge: what the shopper is asked to approve, until when, and how it ended."""
+
+    id: str
+    method: Method
+    card: Card
+    amount: int
+    expires_at: float
+    result: str | None = None
+
+
 WebhookSubscriptions = dict[str, list[WebhookSubscription]]
 
 
@@ -66,6 +78,7 @@ class Payment:
     reconciliation_reference: str | None = None
     method: Method | None = None
     card: Card | None = None
+    challenge: Challenge | None = None
     agreement: "Agreement | None" = None
     surcharge_rate: int = 0
     reserved: int = 0
