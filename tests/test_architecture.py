@@ -46,6 +46,7 @@ ONLY_IN = {
     "typer": ("_cli/",),
     "rich": ("_cli/", "_demo/"),
     "platformdirs": ("_cli/",),
+    "babel": ("emulator/_languages",),
     "uvicorn": ("emulator/", "_cli/"),
     "jinja2": ("emulator/", "batch/_report"),
     "trustme": ("emulator/",),

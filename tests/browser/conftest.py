@@ -128,8 +128,12 @@ def served(portal: BlockingPortal) -> Iterator[tuple[CheckoutEmulator, Shop]]:
     emulator_task, listening = portal.start_task(serve_app, emulator)
     assert isinstance(listening, Listening)
     headers = {"Authorization": emulator.secret_key}
+
+    def emitted() -> list[str]:
+        return [event["event"] for event in portal.call(emulator.state)["events"]]
+
     with httpx.Client(base_url=listening.url, headers=headers, trust_env=False) as api:
-        shop = Shop(listening.url, api)
+        shop = Shop(listening.url, api, emitted)
         shop_task, shop_listening = portal.start_task(serve_app, shop.app())
         shop.url = shop_listening.url
         yield emulator, shop

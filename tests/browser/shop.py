@@ -1,5 +1,7 @@
 """A shop on an origin of its own: it creates payments, embeds the checkout, and receives shoppers and webhooks."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -12,6 +14,9 @@ from starlette.routing import Route
 from nexi_async import embed
 from nexi_async.emulator._engine.validation import EVENT_NAMES
 from tests.emulator.raw import order
+
+LONGEST_WAIT = 5
+"""Seconds until a webhook that did not come is missing."""
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Shop</title>
@@ -26,6 +31,7 @@ class Shop:
     Attributes:
         emulator: The base address of the emulator.
         api: A client of the emulated API.
+        emitted: Returns the names of the events that the emulator has emitted, in order.
         url: The shop's base address.
         script: What the shop's own page adds to the snippet; it may use `checkout` and `seen`, a list.
         options: More options of the snippet.
@@ -35,6 +41,7 @@ class Shop:
 
     emulator: str
     api: httpx.Client
+    emitted: Callable[[], list[str]]
     url: str = ""
     script: str = ""
     options: dict[str, Any] = field(factory=dict)
@@ -84,6 +91,18 @@ class Shop:
         """The money of a payment."""
         found: dict[str, int] = self.payment(payment_id)["summary"]
         return found
+
+    def received(self, count: int) -> list[str]:
+        """The names of the events that came, once they are this many, in the order in which they were emitted.
+
+        Deliveries run side by side, as those of the real API, so the order in which they arrive says nothing.
+        """
+        ends = time.monotonic() + LONGEST_WAIT
+        while len(self.events) < count and time.monotonic() < ends:
+            time.sleep(0.01)
+        emitted = self.emitted()
+        assert sorted(self.events) == sorted(emitted)
+        return emitted
 
     def app(self) -> Starlette:
         """The shop's server."""

@@ -51,9 +51,7 @@ def from_form(form: Mapping[str, str]) -> Document | None:
     """The shopper's data as typed into the form; None if the form had no such fields."""
     if "email" not in form:
         return None
-    typed = {name: form[name] for name in FORM_FIELDS if form.get(name)}
-    if form.get("countryCode"):
-        typed["country"] = form["countryCode"]  # as the embedded page calls it
+    typed = {name: form[name].strip() for name in FORM_FIELDS if form.get(name, "").strip()}
     person = {name: typed.pop(name) for name in ("firstName", "lastName") if name in typed}
     email = {"email": typed.pop("email")} if "email" in typed else {}
     document: Document = email | ({"privatePerson": person} if person else {})

@@ -1,92 +1,198 @@
-// Inside the iframe: asks the embedding page before paying, pays, and posts the outcome to it.
+// Inside the iframe: asks the shop's page before paying, pays, and posts the outcome to it. It speaks to the shop's
+// origin alone, which the server knows from the payment's checkout.url, and listens to no other.
 (function () {
   "use strict";
-  const form = document.querySelector("form");
-  const problem = document.getElementById("problem");
-  const fields = form ? form.querySelector("fieldset") : null;
-  let pressed = null;
+  const { shop } = document.body.dataset;
+  const variables = {
+    textColor: "--text", primaryColor: "--accent", linkColor: "--link", backgroundColor: "--page", fontFamily: "--font",
+    placeholderColor: "--placeholder", outlineColor: "--outline", primaryOutlineColor: "--focus", panelColor: "--panel",
+    panelTextColor: "--panel-text", panelLinkColor: "--panel-link", buttonRadius: "--button-radius",
+    buttonTextColor: "--button-text", buttonFontWeight: "--button-weight", buttonFontStyle: "--button-style",
+    buttonTextTransform: "--button-transform", buttonbackgroundColor: "--button",
+  };
+  let pressed = null;  // the form as it was when Pay was pressed, while the shop's page decides
+  let isFrozen = false;
+  let isBusy = false;
+
+  const root = document.documentElement;
+  const form = () => document.querySelector("form");
+  const texts = () => document.getElementById("texts").dataset;
+
+  if (new URLSearchParams(window.location.search).get("colorScheme") === "light") root.dataset.light = "";
 
   function post(eventType, data) {
-    window.parent.postMessage(JSON.stringify({ eventType, data }), "*");
+    if (window.parent !== window) window.parent.postMessage(JSON.stringify({ eventType, data }), shop);
   }
 
-  function resize() {
-    post("resize", document.documentElement.scrollHeight);
+  function lock() {
+    for (const fields of document.querySelectorAll("fieldset.all")) fields.disabled = isFrozen || isBusy;
   }
 
-  function show(text, isGood) {
-    problem.textContent = text;
-    problem.hidden = !text;
-    problem.className = isGood ? "" : "problem";
-    resize();
+  function setBusy(busy) {
+    isBusy = busy;
+    lock();
   }
 
-  function act(action) {
-    fields.disabled = false;  // disabled fields have no values
-    const body = new URLSearchParams(new FormData(form));
+  function notify(text, isGood) {
+    const notice = document.getElementById("notice");
+    notice.textContent = text || "";
+    notice.hidden = !text;
+    notice.classList.toggle("good", Boolean(isGood));
+    return notice;
+  }
+
+  function mark(problems) {
+    for (const place of document.querySelectorAll("p.problem")) {
+      const name = place.id.replace(/-problem$/, "");
+      place.textContent = problems[name] || "";
+      place.hidden = !problems[name];
+      const input = document.getElementById(name);
+      if (input && problems[name]) input.setAttribute("aria-invalid", "true");
+      else if (input) input.removeAttribute("aria-invalid");
+    }
+  }
+
+  function show(answer) {
+    const problems = answer.problems || {};
+    mark(problems);
+    const notice = notify([answer.message, problems.form].filter(Boolean).join(" "), answer.result === "completed");
+    const first = document.querySelector('[aria-invalid="true"]');
+    if (first) first.focus();
+    else if (!notice.hidden) notice.focus();
+  }
+
+  function read(action) {
+    const body = new URLSearchParams(values());
     body.set("action", action);
-    fields.disabled = true;
-    return fetch(window.location.href, { method: "POST", body, headers: { Accept: "application/json" } })
-      .then((answer) => answer.json())
-      .then((outcome) => {
-        fields.disabled = outcome.result === "completed";
-        if (outcome.result === "completed") post("paymentSuccess");
-        else if (outcome.result === "cancelled") post("paymentCancelled");
-        show(outcome.message, outcome.result === "completed");
-      });
+    return body;
+  }
+
+  // What the form holds, even while it is locked: disabled fields have no values.
+  function values() {
+    for (const fields of document.querySelectorAll("fieldset.all")) fields.disabled = false;
+    const data = form() ? new FormData(form()) : [];
+    lock();
+    return data;
+  }
+
+  async function submit(body) {
+    setBusy(true);
+    try {
+      const response = await fetch(window.location.href, { method: "POST", body });
+      return await response.json();
+    } catch {
+      return { result: "unreachable", message: texts().unreachable };
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  async function act(body) {
+    const answer = await submit(body);
+    show(answer);
+    if (answer.result === "challenged") post("goto3DS", answer.redirect);
+    else if (answer.result === "completed") post("paymentSuccess");
+    else if (answer.result === "cancelled") post("paymentCancelled");
+    if (["challenged", "completed"].includes(answer.result)) setBusy(true);  // there is nothing left to press
+  }
+
+  async function pay(action) {
+    const body = read(action);
+    const check = new URLSearchParams(body);
+    check.set("action", "check");
+    const answer = await submit(check);
+    if (answer.result !== "checked") {
+      show(answer);
+      return;
+    }
+    pressed = body;
+    setBusy(true);
+    if (body.get("method") === "ApplePay") post("applePayClicked", address());
+    else post("payInitialized");
+  }
+
+  function address() {
+    const { country, postalCode } = form().elements;
+    return { countryCode: country ? country.value : "", postalCode: postalCode ? postalCode.value : "" };
+  }
+
+  // Fetches the page again, for the order or the language has changed, and keeps what was typed.
+  async function refresh(url) {
+    const response = await fetch(url);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const typed = [...values()];
+    document.querySelector("main").replaceWith(page.querySelector("main"));
+    document.querySelector(".emulated").replaceWith(page.querySelector(".emulated"));
+    root.lang = page.documentElement.lang;
+    document.title = page.title;
+    for (const [name, value] of typed) if (form() && form().elements[name]) form().elements[name].value = value;
+    document.dispatchEvent(new Event("checkout-refreshed"));
+    lock();
   }
 
   const orders = {
-    paymentOrderFinalized(goOn) {
-      if (goOn && pressed) act(pressed);
-      else fields.disabled = false;
+    paymentOrderFinalized(goesOn) {
+      const body = pressed;
       pressed = null;
+      if (!body) return;
+      if (goesOn) {
+        act(body);
+        return;
+      }
+      setBusy(false);
+      show({ message: texts().stopped });
     },
     freezeCheckout() {
-      fields.disabled = true;
+      isFrozen = true;
+      lock();
     },
-    thawCheckout() {
-      window.location.reload();
+    async thawCheckout() {
+      isFrozen = false;
+      await refresh(window.location.href);
     },
     cancelPayment() {
-      act("cancel");
+      if (form()) act(read("cancel"));
     },
-    setLanguage(language) {
-      document.documentElement.lang = language;
+    async setLanguage(language) {
+      const url = new URL(window.location.href);
+      url.searchParams.set("language", language);
+      url.searchParams.delete("paymentFailed");
+      window.history.replaceState(null, "", url);
+      await refresh(url);
     },
     setTheme(theme) {
-      if (theme.backgroundColor) document.body.style.background = theme.backgroundColor;
-      if (theme.textColor) document.body.style.color = theme.textColor;
-      if (theme.primaryColor) document.documentElement.style.setProperty("--accent", theme.primaryColor);
+      root.dataset.light = "";  // a theme names some colours; the others must go with them
+      for (const [key, variable] of Object.entries(variables)) {
+        const value = typeof theme[key] === "number" && key === "buttonRadius" ? theme[key] + "px" : theme[key];
+        if (value === undefined) root.style.removeProperty(variable);
+        else root.style.setProperty(variable, String(value));
+      }
+    },
+    async updateApplePayOrderAmount() {
+      await refresh(window.location.href);
+      post("payInitialized");
     },
   };
 
-  post("checkoutInitialized");
-  resize();
-  if (!form) return;
-
   window.addEventListener("message", (message) => {
-    if (message.source !== window.parent) return;
+    if (message.source !== window.parent || message.origin !== shop) return;
     const { eventType, data } = JSON.parse(message.data);
-    if (orders[eventType]) orders[eventType](data);
+    if (Object.hasOwn(orders, eventType)) orders[eventType](data);
   });
 
-  form.addEventListener("submit", (event) => {
+  document.addEventListener("submit", (event) => {
     event.preventDefault();
-    const action = event.submitter.value;
-    if (action === "cancel") {
-      act(action);
-      return;
-    }
-    pressed = action;
-    fields.disabled = true;
-    post("payInitialized");
+    const action = event.submitter ? event.submitter.value : "pay";
+    if (action === "pay") pay(action);
+    else act(read(action));
   });
 
-  for (const name of ["countryCode", "postalCode"]) {
-    form.elements[name].addEventListener("change", () => {
-      const address = { countryCode: form.elements.countryCode.value, postalCode: form.elements.postalCode.value };
-      post("addressChanged", address);
-    });
-  }
+  document.addEventListener("change", (event) => {
+    if (["country", "postalCode"].includes(event.target.name)) post("addressChanged", address());
+  });
+
+  new ResizeObserver(() => post("resize", Math.ceil(document.body.getBoundingClientRect().height))).observe(document.body);
+  post("checkoutInitialized");
+  if ("completed" in document.body.dataset) post("paymentSuccess");
+  if ("failed" in document.body.dataset) post("removePaymentFailedQueryParameter");
 })();
