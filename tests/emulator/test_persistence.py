@@ -74,6 +74,19 @@ def test_pending_deliveries_come_again_when_due(store: MemoryStore) -> None:
     assert (delivery.body, delivery.webhook) == (sent.body, sent.webhook)
 
 
+def test_a_challenge_still_waits(store: MemoryStore) -> None:
+    """3-D Secure that was asked for can be answered after a restart, and its time is over when it would have been."""
+    engine = start(store)
+    ids = [call(engine, "POST", "/v1/payments", hosted()).body["paymentId"] for _ in range(2)]
+    for payment_id in ids:
+        engine.pay(payment_id, card="4925000000000095")
+    engine = start(store)
+    assert engine.answer_challenge(ids[0]).result == "completed"
+    engine.advance(300)
+    failed = [event["data"]["paymentId"] for event in start(store).state()["events"] if "failed" in event["event"]]
+    assert failed == [ids[1]]
+
+
 def test_the_clock_goes_on(store: MemoryStore) -> None:
     """Moved time stays moved; while nothing ran, real time passed."""
     start(store).advance(1000)

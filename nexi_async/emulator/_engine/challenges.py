@@ -8,7 +8,7 @@ from nexi_async.emulator._engine.context import Context
 from nexi_async.emulator._engine.methods import Method
 from nexi_async.emulator._engine.responses import conflict
 from nexi_async.emulator._engine.settings import Settings
-from nexi_async.emulator._engine.state import Challenge, Payment
+from nexi_async.emulator._engine.state import Challenge, Payment, State
 
 RESULTS = ("approved", "refused", "cancelled", "timed_out")
 """How a challenge ends: the shopper approves, fails to, goes back to the shop, or does nothing in time."""
@@ -31,8 +31,13 @@ def start(context: Context, payment: Payment, method: Method, card: Card) -> Cha
     expires_at = context.now + context.settings.challenge_seconds
     challenge = Challenge(context.new_id(), method, card, payment.amount, expires_at)
     payment.challenge = challenge
-    context.state.schedule.add(expires_at, partial(_expire, payment=payment, challenge=challenge))
+    plan_expiry(context.state, payment, challenge)
     return challenge
+
+
+def plan_expiry(state: State, payment: Payment, challenge: Challenge) -> None:
+    """Put the end of a challenge that waits into the schedule."""
+    state.schedule.add(challenge.expires_at, partial(_expire, payment=payment, challenge=challenge))
 
 
 def answer(context: Context, payment: Payment, challenge_id: str | None, result: str) -> Challenge:
@@ -60,6 +65,7 @@ def _expire(context: Context, *, payment: Payment, challenge: Challenge) -> None
 
 
 def _finish(context: Context, payment: Payment, challenge: Challenge, result: str) -> None:
+    context.state.changed.add(payment)
     challenge.result = result
     if result in _FAILURES and context.settings.interactive_declines_emit:
         events.reservation_failed(context, payment, events.error("99", _FAILURES[result], "Internal"))

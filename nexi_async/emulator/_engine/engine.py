@@ -10,6 +10,7 @@ from attrs import evolve
 from nexi_async.emulator._engine import (
     bulk,
     cards,
+    challenges,
     checkout,
     idempotency,
     refunds,
@@ -211,8 +212,15 @@ class Engine:
         self._starts = session.starts + 1
         self.clock.resume(session.clock, time.time() - session.wall)
         context = Context(self._state, self._settings, RandomSource(), session.clock)
+        self._plan(context)
+
+    def _plan(self, context: Context) -> None:
+        """Put everything that waits for its time into the schedule."""
         for refund in (each for each in self._state.refunds.values() if each.state == "Pending"):
             refunds.plan_settlement(self._state, refund)
+        for payment in self._state.payments.values():
+            if payment.challenge is not None and payment.challenge.result is None:
+                challenges.plan_expiry(self._state, payment, payment.challenge)
         for run in self._state.bulk_runs.values():
             bulk.plan_next(context, run)
 
