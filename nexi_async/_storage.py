@@ -1,6 +1,6 @@
-"""A SQL database, worked on in threads: SQLite in a file, or PostgreSQL for several machines.
+"""A SQL database, used in threads: SQLite in a file, or PostgreSQL for several machines.
 
-Everything that this package keeps goes through here. One call is one transaction; when it returns, the data is on disk
+Everything that this package stores goes through here. One call is one transaction; when it returns, the data is on disk
 and survives a crash of the process and of the machine. SQL itself is written where it belongs, with SQLAlchemy Core.
 """
 
@@ -82,7 +82,7 @@ class Database:
         A cancellation takes effect before it begins or after it has ended, never in between.
 
         Raises:
-            StorageUnavailable: the database is away; the same may succeed later.
+            StorageUnavailable: the database is unavailable; a retry may succeed.
             StorageReplaced: the file of the database is no longer the one that was opened.
             StorageError: the database refused.
             Exception: what `work` raised.
@@ -104,9 +104,9 @@ class Database:
             with self._engine.begin() as connection:
                 result = work(connection, *args, **kwargs)
         except (DBAPIError, PoolTimeoutError, self._engine.dialect.loaded_dbapi.Error) as error:
-            raise _storage_error(error) from None  # what the driver says may repeat what was written
+            raise _storage_error(error) from None  # the driver's message may repeat values that were written
         if self._file is not None:
-            self._file.check()  # else what was committed is in a file that nobody will ever find
+            self._file.check()  # else the commit is in a file that is lost
         return result
 
 
@@ -117,9 +117,9 @@ def lock(connection: Connection, name: str) -> None:
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Writes what many tasks have at the same time in one transaction, so that they share the wait for the disk.
+    """Writes the items of many tasks in one transaction, so that they share the wait for the disk.
 
-    While one group is being committed the next one gathers; nobody waits for a timer.
+    While one group is being committed the next one is collected; there is no timer.
 
     Args:
         database: where to write.
@@ -180,7 +180,7 @@ class _Group(Generic[Item, Result]):
         return len(self.items) - 1
 
     def result(self, place: int) -> Result:
-        """What became of the item at that place."""
+        """The result for the item at that place."""
         if self.error is not None:
             raise self.error
         return self.results[place]
@@ -203,7 +203,7 @@ _PERMANENT_CAUSES = ("authentication failed", "does not exist", "no pg_hba.conf 
 
 
 def _storage_error(error: Exception) -> StorageError:
-    """The error for what a driver raised; of what it says only what can't hold a value that was written."""
+    """The error for a driver's exception; of its message only what can't contain a value that was written."""
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
     if code is None:  # no response from a server, mostly
@@ -214,7 +214,9 @@ def _storage_error(error: Exception) -> StorageError:
     else:
         text, is_unavailable = f"{type(cause).__name__}, SQLSTATE {code}", code.startswith(_UNAVAILABLE_ON_POSTGRES)
     return (
-        StorageUnavailable(f"the database is away: {text}") if is_unavailable else StorageError(f"the database: {text}")
+        StorageUnavailable(f"the database is unavailable: {text}")
+        if is_unavailable
+        else StorageError(f"the database: {text}")
     )
 
 
@@ -222,7 +224,7 @@ def _storage_error(error: Exception) -> StorageError:
 
 
 class _File:
-    """The file of an SQLite database: for its owner's eyes only when it is made, and the same one from then on."""
+    """The file of an SQLite database: created for its owner only, and checked to stay the same file."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path).absolute()
@@ -248,7 +250,7 @@ class _File:
 
         Raises:
             StorageReplaced: it was deleted or replaced.
-            StorageUnavailable: nobody can say.
+            StorageUnavailable: its state can't be read.
         """
         try:
             found = self._current_identity()
@@ -283,9 +285,9 @@ def _checked_url(url: str) -> URL:
 def _checked_file_url(url: URL) -> URL:
     path = url.database
     if path in (None, "", ":memory:"):
-        raise _url_error("names no file: a database in memory would forget everything, say sqlite:///file.db")
+        raise _url_error("names no file: a database in memory would lose everything, use sqlite:///file.db")
     if path.startswith("file:"):
-        raise _url_error("is a file: URI of SQLite, say sqlite:///file.db")
+        raise _url_error("is a file: URI of SQLite, use sqlite:///file.db")
     return url.set(drivername="sqlite+pysqlite", database=str(Path(path).absolute()))
 
 
@@ -302,7 +304,7 @@ def _sqlite(url: URL, file: _File) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # sqlite3 shall not begin transactions of its own accord
+        connection.isolation_level = None  # so that sqlite3 begins no transactions by itself
         _execute(connection, _SQLITE_PRAGMAS)
 
     @event.listens_for(engine, "begin")

@@ -28,7 +28,7 @@ def every_kind() -> list[NexiError]:
     return [
         InvalidRequest([("order.amount", "is wrong")]),
         ConfigurationError([("ledger", "is wrong")]),
-        StorageUnavailable("the database is away"),
+        StorageUnavailable("the database is unavailable"),
         APIError("GET /x answered 405", status=405),
         BadRequest("POST /x answered 400", status=400, errors={"amount": ("wrong",)}),
         BadRequest("POST /x answered 400", status=400),

@@ -98,6 +98,24 @@ def test_every_name_is_loaded_when_it_is_asked_for(module: str) -> None:
         _ = importlib.import_module(module).Ordr
 
 
+def test_a_star_import_of_batch_works_without_any_extra() -> None:
+    """It brings what needs no extra; a class that needs one names it when it is imported by name."""
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({EXTRAS!r}))
+from nexi_async.batch import *
+print("ChargeJob" in globals(), "Ledger" in globals(), "ShardWorker" in globals())
+try:
+    from nexi_async.batch import Ledger
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert run(program).splitlines() == [
+        "True False False",
+        "SQL storage needs SQLAlchemy: pip install 'nexi-async[storage]'",
+    ]
+
+
 @pytest.mark.slow
 def test_importing_takes_no_longer_than_a_peer() -> None:
     """In the same environment `import nexi_async` costs no more processor time than `import stripe`."""

@@ -173,7 +173,7 @@ async def test_an_error_does_not_show_what_was_written(database: Database) -> No
 async def test_a_refused_connection_is_an_outage() -> None:
     """Nobody listens there: the error is short, and says neither user nor password."""
     database = Database("postgresql://shop:geheim@127.0.0.1:1/shop")
-    with pytest.raises(StorageUnavailable, match=r"^the database is away: .*refused") as error:
+    with pytest.raises(StorageUnavailable, match=r"^the database is unavailable: .*refused") as error:
         await database.run(count)
     assert "geheim" not in "".join(traceback.format_exception(error.value))
     await database.close()
@@ -183,7 +183,7 @@ async def test_a_connection_that_breaks_is_an_outage(postgres_url: str) -> None:
     """A server that shuts down in the middle of a transaction; the next call connects again."""
     database = Database(postgres_url)
     await database.create(TABLES)
-    with pytest.raises(StorageUnavailable, match="the database is away"):
+    with pytest.raises(StorageUnavailable, match="the database is unavailable"):
         await database.run(lambda connection: connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())")))
     assert await database.run(count) == 0
     await database.close()
@@ -205,7 +205,7 @@ async def test_a_file_that_is_locked_for_too_long_is_an_outage(tmp_path: Path, m
     await database.create(TABLES)
     other = sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StorageUnavailable, match="the database is away: database is locked"):
+    with pytest.raises(StorageUnavailable, match="the database is unavailable: database is locked"):
         await database.run(write, [1])
     other.close()
     await database.run(write, [1])

@@ -1,4 +1,4 @@
-"""`nexi-async batch`: plan a run, charge it, look at it, report it, and try again what was declined."""
+"""`nexi-async batch`: plan a run, charge it, report it, retry declined charges, resolve unknown ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from nexi_async._cli import batch_work
 from nexi_async._cli.secrets import secret_key, without_password
-from nexi_async._cli.usage_errors import telling_faults
+from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._errors import StorageUnavailable
 from nexi_async.batch import KEY_LIFETIME
 
@@ -40,7 +40,7 @@ KeyFile = Annotated[
         "--secret-key-file",
         metavar="FILE",
         envvar="NEXI_SECRET_KEY_FILE",
-        help="Holds the secret key; else it is in NEXI_SECRET_KEY, or is asked for.",
+        help="Holds the secret key; else it is read from NEXI_SECRET_KEY, or prompted for.",
     ),
 ]
 KeyLifetime = Annotated[
@@ -57,13 +57,13 @@ EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT"
 
 
 @contextlib.contextmanager
-def _reporting_errors() -> Iterator[None]:
-    """Report what can't be used, with status 2; a database that stayed away has a status of its own."""
-    with telling_faults():
+def _with_outages() -> Iterator[None]:
+    """Report what can't be used, with status 2; a database that stays unavailable has a status of its own."""
+    with reporting_errors():
         try:
             yield
         except StorageUnavailable as error:
-            typer.echo(f"{error}, and did not come back. Begin again later to go on.", err=True)
+            typer.echo(f"{error}, for too long. Start the command again later to continue.", err=True)
             raise typer.Exit(UNAVAILABLE) from None
 
 
@@ -87,7 +87,7 @@ def plan(
 
     Exit status: 0 if every line is planned, 1 if some are bad, 2 if the file or the ledger can't be used.
     """
-    with _reporting_errors():
+    with _with_outages():
         raise typer.Exit(anyio.run(batch_work.plan, file, run, ledger, strict))
 
 
@@ -104,26 +104,26 @@ def charge(
     base_url: Address = None,
     environment: EnvironmentOption = None,
 ) -> None:
-    """Charge every job of the run that is still open; begin it again whenever it was broken off.
+    """Charge every job of the run that is still open; start it again after an interruption.
 
-    Ctrl-C (or SIGTERM) finishes what is under way and stops; a second one breaks off. Either way the run can be gone
-    on with: nobody is charged twice, nobody is forgotten.
+    Ctrl-C (or SIGTERM) finishes the charges under way and stops; a second one cancels them. Either way the run can be
+    continued: no job is charged twice, none is lost.
 
     Exit status: 0 if every job is charged, 1 if some are declined, refused or not due yet, 2 if the ledger, the run or
-    the key can't be used, 3 if it was stopped before its end, 4 if the ledger's database was away for two minutes.
+    the key can't be used, 3 if it was stopped before its end, 4 if the database was unavailable for two minutes.
     """
-    with _reporting_errors():
+    with _with_outages():
         access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
         raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate, strategy))
 
 
 @batch.command()
 def status(run: RunName, ledger: LedgerURL) -> None:
-    """Show where the run stands.
+    """Show the figures of the run.
 
     Exit status: 0 if every job is charged, 1 if not, 2 if the ledger or the run can't be used.
     """
-    with _reporting_errors():
+    with _with_outages():
         raise typer.Exit(anyio.run(batch_work.status, run, ledger))
 
 
@@ -143,7 +143,7 @@ def report(
     """
     if csv is None and html is None:
         raise typer.BadParameter("give --csv FILE, --html FILE or both")
-    with _reporting_errors():
+    with _with_outages():
         anyio.run(batch_work.report, run, ledger, csv, html)
 
 
@@ -159,18 +159,18 @@ def review(
     base_url: Address = None,
     environment: EnvironmentOption = None,
 ) -> None:
-    """List what may have been charged and can't be asked for any more, with what to look for at Nexi.
+    """List charges that may have happened and can't be looked up by their key any more, with their data.
 
     The API has no search for payments. With --look-up the payouts since the first of the jobs was sent, 62 days at
     most, are read for charges of the same subscription, order reference, amount and currency. A charge is in a payout
     only some days after it was made: one that is not found may have happened all the same. Then look in the Checkout
     Portal, under payments, for the order reference or the amount on the days from when the job was sent.
 
-    Say with `batch resolve` what you have found.
+    Resolve each with `batch resolve`.
 
     Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger, the run or the key can't be used.
     """
-    with _reporting_errors():
+    with _with_outages():
         access = _access(secret_key_file, base_url, environment) if look_up else None
         raise typer.Exit(anyio.run(batch_work.review, run, ledger, access))
 
@@ -188,18 +188,18 @@ def resolve(
     payment: Annotated[str | None, typer.Option("--payment", metavar="ID", help="The payment that was found.")] = None,
     charge: Annotated[str | None, typer.Option("--charge", metavar="ID", help="The charge in it.")] = None,
     not_charged: Annotated[
-        bool, typer.Option("--not-charged", help="It surely was not charged: plan it again, with a new key.")
+        bool, typer.Option("--not-charged", help="It certainly was not charged: plan it again, with a new key.")
     ] = False,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Believe the ids without asking the API for the payment.")
+        bool, typer.Option("--unchecked", help="Accept the ids without retrieving the payment from the API.")
     ] = False,
     secret_key_file: KeyFile = None,
     base_url: Address = None,
     environment: EnvironmentOption = None,
 ) -> None:
-    """Say what became of a job in review: give --payment and --charge, or --not-charged.
+    """Resolve a job in review: give --payment and --charge, or --not-charged.
 
-    The payment is asked for first, which needs the secret key: the charge has to be in it, of the job's amount,
+    The payment is retrieved first, which needs the secret key: the charge has to be in it, of the job's amount,
     currency, subscription and references, and not from before the job was sent.
 
     Exit status: 0, or 2 if the job is not in review, the payment is not the job's, or the ledger, the run or the key
@@ -208,7 +208,7 @@ def resolve(
     if not_charged == (payment is not None and charge is not None) or (payment is None) != (charge is None):
         raise typer.BadParameter("give --payment ID and --charge ID, or --not-charged")
     found = None if payment is None or charge is None else (payment, charge)
-    with _reporting_errors():
+    with _with_outages():
         is_checked = found is not None and not unchecked
         access = _access(secret_key_file, base_url, environment) if is_checked else None
         anyio.run(batch_work.resolve, run, ledger, reference, found, access)
@@ -221,13 +221,13 @@ def dunning(
     *,
     attempt: Annotated[int, typer.Option(min=2, help="The attempt to plan; 2 follows the first.")],
 ) -> None:
-    """Plan another attempt for what was declined and may be tried again, on the dates that the schemes allow.
+    """Plan another attempt at declined charges that may be retried, on the dates that the card schemes allow.
 
     Charge it with `batch run` once the dates have come.
 
     Exit status: 0, or 2 if the ledger or the run can't be used.
     """
-    with _reporting_errors():
+    with _with_outages():
         anyio.run(batch_work.dunning, run, ledger, attempt)
 
 
@@ -247,12 +247,12 @@ def worker(
 ) -> None:
     """Charge a run together with other machines: start one on each, with the same options and a ledger on PostgreSQL.
 
-    Each charges shards of the run until none is left, and takes over those of machines that have died. Ctrl-C (or
-    SIGTERM) finishes what is under way and leaves the rest to the others.
+    Each charges shards of the run until none is left, and those of machines that have died. Ctrl-C (or SIGTERM)
+    finishes the charges under way and leaves the rest to the others.
 
     Exit status: as of `batch run`, for the whole run.
     """
-    with _reporting_errors():
+    with _with_outages():
         from nexi_async._cli import batch_worker
 
         access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))

@@ -21,7 +21,7 @@ SECONDS_BETWEEN_LINES = 5.0
 def showing_progress(
     console: Console, *, now: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[Progress], None]]:
-    """Show what the function that this gives is told."""
+    """Show the progress that the given function is called with."""
     if not console.is_terminal:
         yield _Lines(console, now)
         return
@@ -55,7 +55,7 @@ class _Lines:
 
 
 def _pace(progress: Progress) -> str:
-    """Rate, time left, and what went otherwise than charged."""
+    """Rate, time left, and the number of jobs in each state."""
     words = [f"{progress.per_second:,.0f}/s"]
     if progress.seconds_left is not None:
         words.append(f"{_duration(progress.seconds_left)} left")

@@ -1,4 +1,4 @@
-"""What the commands of `nexi-async batch` do, and the status that they leave with."""
+"""What the commands of `nexi-async batch` do, and their exit status."""
 
 from __future__ import annotations
 
@@ -34,21 +34,22 @@ from nexi_async.batch import (
 from nexi_async.batch._job_files import read_jobs
 from nexi_async.batch._payment_search import PaymentSearch, check_payment
 from nexi_async.batch._report import CSVReport, html_report
+from nexi_async.batch._times import format_time
 from nexi_async.reference.currencies import format_amount
 
 __all__ = [
     "Access",
     "Status",
-    "broken_off",
     "charge",
     "dunning",
     "opened_ledger",
     "plan",
     "report",
+    "report_end",
+    "report_interrupted",
     "resolve",
     "review",
     "status",
-    "tell_end",
     "until_signalled",
 ]
 
@@ -78,7 +79,7 @@ class Access:
 
 
 def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractAsyncContextManager[Ledger]:
-    """A ledger that is waited for while its database is away, which is told in a line each time."""
+    """A ledger whose calls wait while its database is unavailable; each outage is reported in a line."""
     outage = Outage(on_begin=lambda error: typer.echo(f"{error}; waiting for it.", err=True))
     return Ledger.open(url, key_lifetime=key_lifetime, outage=outage)
 
@@ -86,12 +87,12 @@ def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractA
 async def plan(file: Path, run: str, url: str, strict: bool) -> Status:  # noqa: FBT001 - from the command line
     """Plan the jobs of a file."""
     async with opened_ledger(url) as ledger:
-        planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_tell_bad_line)
+        planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_print_bad_line)
     typer.echo(f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad.")
     return NOT_ALL if planned.bad else DONE
 
 
-def _tell_bad_line(line: JobLine) -> None:
+def _print_bad_line(line: JobLine) -> None:
     for fault in line.faults:
         typer.echo(f"line {line.number}: {fault}", err=True)
 
@@ -117,37 +118,37 @@ async def charge(run: str, url: str, access: Access, concurrency: int, rate: flo
                         pass
 
             is_at_end = await until_signalled(work, charger.stop)
-        return await tell_end(ledger, run, charger.stop_reason, console) if is_at_end else broken_off()
+        return await report_end(ledger, run, charger.stop_reason, console) if is_at_end else report_interrupted()
 
 
-def broken_off() -> Status:
-    """Say that it was, and how to go on."""
-    typer.echo("Broken off; begin again to go on.", err=True)
+def report_interrupted() -> Status:
+    """Report that charges were cancelled, and how to continue."""
+    typer.echo("Interrupted; start the command again to continue.", err=True)
     return STOPPED
 
 
-async def tell_end(ledger: Ledger, run: str, stop_reason: str | None, console: Console) -> Status:
-    """Show where the run stands now."""
+async def report_end(ledger: Ledger, run: str, stop_reason: str | None, console: Console) -> Status:
+    """Show the figures of the run, and why it stopped."""
     summary = await ledger.summary(run)
     _print(summary, console)
     if in_review := summary.count(JobState.REVIEW):
         typer.echo(f"{in_review:,} may have been charged: see `nexi-async batch review --run {run}`.", err=True)
     if stop_reason is not None:
-        typer.echo(f"Stopped before the end: {stop_reason}. Begin again to go on.", err=True)
+        typer.echo(f"Stopped before the end: {stop_reason}. Start the command again to continue.", err=True)
         return STOPPED
     left = summary.count(JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN) - summary.waiting
     if left:
-        typer.echo(f"{left:,} jobs could not be charged now; begin again later to go on.", err=True)
+        typer.echo(f"{left:,} jobs could not be charged now; start the command again later to continue.", err=True)
     return _status_of(summary)
 
 
 async def until_signalled(work: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> bool:
-    """Work; the first signal stops gracefully, the second breaks off, and then this is False."""
+    """Work; the first signal stops gracefully, the second cancels, and then this is False."""
     failures: list[NexiError] = []
     is_at_end = False
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_obey, signals, stop, tasks.cancel_scope)
+            tasks.start_soon(_on_signals, signals, stop, tasks.cancel_scope)
             try:
                 await work()
             except NexiError as error:  # a task group would wrap it
@@ -159,18 +160,20 @@ async def until_signalled(work: Callable[[], Awaitable[None]], stop: Callable[[]
     return is_at_end
 
 
-async def _obey(signals: AsyncIterable[signal.Signals], stop: Callable[[], None], scope: anyio.CancelScope) -> None:
+async def _on_signals(
+    signals: AsyncIterable[signal.Signals], stop: Callable[[], None], scope: anyio.CancelScope
+) -> None:
     is_stopping = False
     async for _ in signals:
         if is_stopping:
             scope.cancel()
         is_stopping = True
         stop()
-        typer.echo("Finishing what is under way; again to break off.", err=True)
+        typer.echo("Finishing the charges under way; repeat the signal to cancel them.", err=True)
 
 
 async def status(run: str, url: str) -> Status:
-    """Show where a run stands."""
+    """Show the figures of a run."""
     async with opened_ledger(url) as ledger:
         summary = await ledger.summary(run)
     _print(summary, Console())
@@ -189,7 +192,7 @@ def _print(summary: Summary, console: Console) -> None:
         table.add_row(f"  {reason.code or '–'} {reason.meaning}: {reason.advice}", f"{reason.jobs:,}", "")
     console.print(table)
     if summary.next_due is not None:
-        console.print(f"{summary.waiting:,} are planned for later, the first for {_moment(summary.next_due)}.")
+        console.print(f"{summary.waiting:,} are planned for later, the first for {format_time(summary.next_due)}.")
 
 
 async def report(run: str, url: str, csv: Path | None, html: Path | None) -> None:
@@ -204,7 +207,7 @@ async def report(run: str, url: str, csv: Path | None, html: Path | None) -> Non
 
 
 async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
-    await ledger.summary(run)  # a run that is not there leaves no file
+    await ledger.summary(run)  # an unknown run leaves no file
     with replacing(path) as file:
         written = CSVReport(file)
         async for result in ledger.results(run):
@@ -212,29 +215,29 @@ async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
 
 
 async def review(run: str, url: str, access: Access | None) -> Status:
-    """List what a person has to look at, with the charges that fit if there is access to the API."""
+    """List the jobs in review, with the charges that match if there is access to the API."""
     count = 0
     async with opened_ledger(url) as ledger:
-        search = None if access is None else await _searched(ledger, run, access)
+        search = None if access is None else await _search_payouts(ledger, run, access)
         async for item in ledger.in_review(run):
             count += 1
-            _tell_item(item)
+            _print_item(item)
             if search is not None:
-                _tell_found(search, item)
+                _print_found(search, item)
     typer.echo(f"{count:,} jobs are in review.")
     if search is not None and not search.is_whole:
-        typer.echo("The payouts hold too many charges; not all of them were read.", err=True)
+        typer.echo("The payouts have too many charges; not all of them were read.", err=True)
     return NOT_ALL if count else DONE
 
 
-async def _searched(ledger: Ledger, run: str, access: Access) -> PaymentSearch:
+async def _search_payouts(ledger: Ledger, run: str, access: Access) -> PaymentSearch:
     items = [item async for item in ledger.in_review(run)]
     async with access.client(1) as checkout:
         return await PaymentSearch.run(checkout, items, today=datetime.now(UTC).date())
 
 
-def _tell_item(item: ReviewItem) -> None:
-    sent = "long ago" if item.sent_at is None else _moment(item.sent_at)
+def _print_item(item: ReviewItem) -> None:
+    sent = "an unknown time" if item.sent_at is None else format_time(item.sent_at)
     typer.echo(
         f"{item.reference}: {format_amount(item.amount, item.currency)} from subscription {item.subscription_id}"
     )
@@ -242,17 +245,17 @@ def _tell_item(item: ReviewItem) -> None:
     typer.echo(f" my reference {item.my_reference or '-'}, idempotency key {item.idempotency_key}")
 
 
-def _tell_found(search: PaymentSearch, item: ReviewItem) -> None:
+def _print_found(search: PaymentSearch, item: ReviewItem) -> None:
     found = search.found.get(item.reference, [])
     for charge in found:
-        made = "" if charge.made_at is None else f" of {_moment(charge.made_at.timestamp())}"
-        typer.echo(f"    fits: --payment {charge.payment_id} --charge {charge.charge_id}{made}")
+        made = "" if charge.made_at is None else f" of {format_time(charge.made_at.timestamp())}"
+        typer.echo(f"    matches: --payment {charge.payment_id} --charge {charge.charge_id}{made}")
     if not found:
         typer.echo(f"    in no payout since {search.first_day}; it may not be paid out yet, so look in the portal")
 
 
 async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] | None, access: Access | None) -> None:
-    """Take what a person has found, checked if there is access to the API."""
+    """Resolve a job in review; the payment is checked if there is access to the API."""
     async with opened_ledger(url) as ledger:
         if charged is None:
             await ledger.resolve_not_charged(run, reference)
@@ -277,8 +280,4 @@ async def dunning(run: str, url: str, attempt: int) -> None:
         planned = await ledger.dunning(run, attempt=attempt)
     typer.echo(f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt.")
     if planned.first_due is not None and planned.last_due is not None:
-        typer.echo(f"They are due from {_moment(planned.first_due)} to {_moment(planned.last_due)}.")
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        typer.echo(f"They are due from {format_time(planned.first_due)} to {format_time(planned.last_due)}.")

@@ -6,18 +6,18 @@ import logging
 
 from rich.console import Console
 
-from nexi_async._cli.batch_work import Access, Status, broken_off, opened_ledger, tell_end, until_signalled
+from nexi_async._cli.batch_work import Access, Status, opened_ledger, report_end, report_interrupted, until_signalled
 from nexi_async.batch import JobResult, ShardWorker
 
 __all__ = ["work"]
 
 LINE_EVERY = 1000
-"""How many jobs a line tells of."""
+"""How many jobs pass between two lines of progress."""
 
 
 async def work(run: str, url: str, access: Access, concurrency: int, rate: float | None) -> Status:
     """Charge shards of a run, until there are none or a signal comes."""
-    for library in ("procrastinate", "psycopg.pool"):  # an outage is told in one line, and ridden out
+    for library in ("procrastinate", "psycopg.pool"):  # an outage is reported in one line, and retried
         logging.getLogger(library).addHandler(logging.NullHandler())
     console = Console()
     charged = 0
@@ -31,4 +31,4 @@ async def work(run: str, url: str, access: Access, concurrency: int, rate: float
     async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
         worker = ShardWorker(checkout, ledger, url, run=run, concurrency=concurrency, rate=rate, on_result=count)
         is_at_end = await until_signalled(worker.work, worker.stop)
-        return await tell_end(ledger, run, worker.stop_reason, console) if is_at_end else broken_off()
+        return await report_end(ledger, run, worker.stop_reason, console) if is_at_end else report_interrupted()

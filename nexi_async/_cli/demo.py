@@ -58,7 +58,7 @@ def demo(
 
 @contextmanager
 def _logging_errors_only() -> Iterator[None]:
-    """Declines and a lost response are part of the demo: the timeline shows them, so the log need not."""
+    """Declines and a lost response are part of the demo, and shown on its timeline."""
     logger = logging.getLogger("nexi_async")
     level = logger.level
     logger.setLevel(logging.ERROR)

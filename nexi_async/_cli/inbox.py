@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from nexi_async._cli.secrets import without_password
-from nexi_async._cli.usage_errors import telling_faults
+from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._codec import read_json
 from nexi_async._errors import ConfigurationError
 from nexi_async.webhooks import SQLInbox, StoredEvent
@@ -116,5 +116,5 @@ def _ask(url: str, method: str, *arguments: Any, **options: Any) -> Any:
         async with inbox:
             return await getattr(inbox, method)(*arguments, **options)
 
-    with telling_faults():
+    with reporting_errors():
         return anyio.run(ask)

@@ -1,4 +1,4 @@
-"""What can't be used is told in a line on standard error, with status 2, and without a traceback."""
+"""Usage errors: a line each on standard error, status 2, no traceback."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import typer
 from nexi_async._errors import NexiError
 from nexi_async.webhooks import InvalidEvent
 
-__all__ = ["UNUSABLE", "telling_faults"]
+__all__ = ["UNUSABLE", "reporting_errors"]
 
 UNUSABLE = 2
 
 _OF_OTHERS = ("sqlalchemy", "httpx")
-"""Whose errors say that a database or a server can't be used."""
+"""Libraries whose errors mean that a database or a server can't be used."""
 
 
 @contextlib.contextmanager
-def telling_faults() -> Iterator[None]:
-    """Tell what can't be used, each fault on its line, and leave with status 2."""
+def reporting_errors() -> Iterator[None]:
+    """Report what can't be used, each fault on its line, and exit with status 2."""
     try:
         yield
     except (NexiError, InvalidEvent) as error:
-        _leave(*getattr(error, "faults", [error]))
+        _exit(*getattr(error, "faults", [error]))
     except ModuleNotFoundError as missing:
         if missing.name is not None:  # else it was raised on purpose, with the command that installs it
             raise
-        _leave(missing)
+        _exit(missing)
     except OSError as error:
-        _leave(f"{error.filename} can't be used: {error.strerror}" if error.filename else error.strerror or error)
+        _exit(f"{error.filename} can't be used: {error.strerror}" if error.filename else error.strerror or error)
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in _OF_OTHERS:
             raise
-        _leave(str(getattr(error, "orig", None) or error).strip() or type(error).__name__)
+        _exit(str(getattr(error, "orig", None) or error).strip() or type(error).__name__)
 
 
-def _leave(*lines: object) -> None:
+def _exit(*lines: object) -> None:
     for line in lines:
         typer.echo(str(line), err=True)
     raise typer.Exit(UNUSABLE)

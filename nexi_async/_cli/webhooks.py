@@ -11,7 +11,7 @@ import typer
 from nexi_async._cli.api_command import JSONOption, ProfileOption, api_command
 from nexi_async._cli.output import Output, cell
 from nexi_async._cli.settings import webhook_authorization
-from nexi_async._cli.usage_errors import telling_faults
+from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._cli.webhook_listener import EventPrinter, bind, serve_receiver, url_of
 from nexi_async._cli.webhook_trigger import trigger
 from nexi_async._codec import Malformed, read_json
@@ -58,7 +58,7 @@ def listen(
     Example: `nexi-async webhooks listen --forward-to http://127.0.0.1:8000/nexi/webhooks`
     """
     output = Output(as_json)
-    with telling_faults():
+    with reporting_errors():
         configured = webhook_authorization(profile)
         secret = configured or new_authorization()
         receiver = WebhookReceiver(
@@ -116,7 +116,7 @@ def send(
         meant = f"; did you mean {nearest}?" if nearest else ""
         output.note(f"{event} is not one of the 15 known events, it goes as an unknown one{meant}")
     changes = dict(map(_change, change or ()))
-    with telling_faults():
+    with reporting_errors():
         body = _sample(event, changes)
         answer = anyio.run(_send, to, body, webhook_authorization(profile) or _prompt_for_authorization())
     output.show(answer._asdict(), cell(f"{answer.status} {answer.text}"))

@@ -13,6 +13,7 @@ How long the API remembers a key is not documented.
 """
 
 import importlib
+import importlib.util
 import typing
 
 from nexi_async._idempotency import KEY_LIFETIME
@@ -25,31 +26,29 @@ from nexi_async.batch._summary import Reason, Summary, Total
 
 __all__ = [
     "KEY_LIFETIME",
-    "BatchCharger",
     "ChargeJob",
     "Dunning",
     "JobLine",
     "JobResult",
     "JobState",
-    "Ledger",
-    "Outage",
-    "Planned",
     "Progress",
     "Reason",
-    "ReviewItem",
-    "Scope",
-    "ShardWorker",
     "Strategy",
     "Summary",
     "Total",
 ]
+# a star import takes what the installed extras can load; by its own name each class names the extra that it needs
+if importlib.util.find_spec("sqlalchemy"):
+    __all__ += ["BatchCharger", "Ledger", "Outage", "Planned", "ReviewItem", "Scope"]
+if importlib.util.find_spec("procrastinate"):
+    __all__ += ["ShardWorker"]
 
 if typing.TYPE_CHECKING:
     from nexi_async.batch._charger import BatchCharger
     from nexi_async.batch._distributed import ShardWorker
-    from nexi_async.batch._ledger.claims import Scope
     from nexi_async.batch._ledger.ledger import Ledger, Planned
     from nexi_async.batch._ledger.review import ReviewItem
+    from nexi_async.batch._ledger.runs import Scope
     from nexi_async.batch._outage import Outage
 else:
     _ON_DEMAND = {
@@ -58,14 +57,15 @@ else:
         "Planned": "_ledger.ledger",
         "Outage": "_outage",
         "ReviewItem": "_ledger.review",
-        "Scope": "_ledger.claims",
+        "Scope": "_ledger.runs",
         "ShardWorker": "_distributed",
     }
 
     def __getattr__(name: str) -> object:
-        """Load what needs a database when it is asked for: SQLAlchemy takes longer to load than all else together."""
+        """Load the names that need SQLAlchemy on demand: it takes longer to import than all else together."""
         if name not in _ON_DEMAND:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        importlib.import_module("nexi_async._storage")  # names the extra if SQLAlchemy is missing
         found = globals()[name] = getattr(importlib.import_module(f"nexi_async.batch.{_ON_DEMAND[name]}"), name)
         return found
 

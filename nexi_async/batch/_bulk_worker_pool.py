@@ -18,8 +18,9 @@ from nexi_async._resources.pages import Poll
 from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._flow_control import CircuitBreaker
 from nexi_async.batch._ledger.bulks import Bulk
-from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName
 from nexi_async.batch._ledger.job_queue import JobQueue
+from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 from nexi_async.batch._single_charge import TAKEN_OVER, Group, find_subscription, unfound
@@ -36,7 +37,7 @@ MAX_JOBS_UNDER_WAY = BULK_SIZE * CONCURRENT_BULKS
 LEASE_SECONDS = 15.0
 """How long the lease on the bulks of a run lasts unless its holder renews it, in seconds."""
 MAX_LEASE_CHECKS = 20
-"""How often at most an expired lease is waited for."""
+"""How often the pool tries to get the lease, before it gives up."""
 
 
 class BulkWorkerPool:
@@ -58,11 +59,11 @@ class BulkWorkerPool:
         self._breaker = breaker
         self._stop_signal = stop_signal
         self._poll = poll
-        self._turn = anyio.Lock()
+        self._claim_lock = anyio.Lock()
         self._bulks: deque[Bulk] = deque()
 
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
-        """Begin a pass: first over the bulks that were left, then over jobs that are in none."""
+        """Begin a pass: first over the open bulks, then over jobs that are in none."""
         self._run, self._scope, self._owner = run, scope, owner
         self._after_bulk: int | None = 0
         self._after_job: int | None = 0
@@ -70,7 +71,7 @@ class BulkWorkerPool:
     async def work(self, result_writer: ResultWriter) -> bool:
         """Continue the pass until its end or until the stop signal is set; returns whether it is at its end.
 
-        What was claimed and not begun is released, whatever happens.
+        Claims on jobs that were not begun are released in any case.
         """
         self._result_writer = result_writer
         await self._wait_for_lease()
@@ -91,7 +92,7 @@ class BulkWorkerPool:
                 tasks.start_soon(self._work)
 
     async def _wait_for_lease(self) -> None:
-        """Wait for the end of a lease that its holder may have died with; whoever lives makes it longer meanwhile."""
+        """Wait for the end of the present lease, whose owner may have died; a live owner renews it."""
         for _ in range(MAX_LEASE_CHECKS):
             if await self._queue.lease_bulks(self._run, self._owner, LEASE_SECONDS):
                 return
@@ -107,7 +108,7 @@ class BulkWorkerPool:
                 raise self._in_use()
 
     def _in_use(self) -> InvalidRequest:
-        return InvalidRequest([("run", f"another charger has Nexi charge the bulks of {self._run.name}; let it end")])
+        return InvalidRequest([("run", f"another charger has the bulks of {self._run.name}; wait until it ends")])
 
     async def _release(self) -> None:
         """Release what was not begun; bulks are claimed again when the pass continues."""
@@ -121,26 +122,26 @@ class BulkWorkerPool:
             await self._charge(bulk)
 
     async def _next(self) -> Bulk | None:
-        async with self._turn:
+        async with self._claim_lock:
             while not self._stop_signal.is_set:
                 await self._queue.outage.wait_until_over()
                 if self._bulks:
                     return self._bulks.popleft()
                 if self._after_bulk is not None:
-                    await self._take_left()
+                    await self._claim_open_bulk()
                 elif self._after_job is not None:
-                    await self._take_new()
+                    await self._create_bulks()
                 else:
                     break
         return None
 
-    async def _take_left(self) -> None:
+    async def _claim_open_bulk(self) -> None:
         bulk = await self._queue.claim_open_bulk(self._run, after=self._after_bulk or 0, owner=self._owner)
         self._after_bulk = None if bulk is None else bulk.number
         if bulk is not None:
             self._bulks.append(bulk)
 
-    async def _take_new(self) -> None:
+    async def _create_bulks(self) -> None:
         await self._result_writer.wait_for_room()
         jobs = await self._queue.claim(
             self._run,
@@ -160,7 +161,7 @@ class BulkWorkerPool:
         try:
             return await find_subscription(self._checkout, self._queue, job)
         except NexiError as error:
-            # it is in no bulk, so nothing of it was ever sent
+            # it is in no bulk, so it was never sent
             self._put(job, unfound(attrs.evolve(job, previous_state=JobState.PLANNED), error))
             return None
 
@@ -178,7 +179,7 @@ class BulkWorkerPool:
             bulk_id = bulk.bulk_id or await self._send(bulk)
         except NexiError as error:
             outcome = outcome_of(error)
-            if outcome.state is not JobState.FAILED:  # its name finds it again, whether Nexi has it or not
+            if outcome.state is not JobState.FAILED:  # its external id finds it again if Nexi has accepted it
                 outcome = attrs.evolve(outcome, state=JobState.UNKNOWN)
         else:
             outcome = await self._wait(bulk, bulk_id, waiting)
@@ -193,10 +194,10 @@ class BulkWorkerPool:
         if all(map(self._queue.may_send, claimed)):
             return None
         oldest = min(claimed, key=lambda job: job.sent_at)
-        return self._queue.outcome_if_unsent(oldest, f"in the bulk run {bulk.external_id}")
+        return self._queue.outcome_if_unsent(oldest, f"in the bulk {bulk.external_id}")
 
     async def _wait(self, bulk: Bulk, bulk_id: str, waiting: dict[str, ClaimedJob]) -> JobOutcome:
-        """Take each job out of those that wait, once it is done; returns what to say of the rest."""
+        """Record each job that is done, and remove it from `waiting`; returns the outcome of the rest."""
         try:
             async with aclosing(self._group(bulk.kind).bulk_charges(bulk_id, poll=self._poll)) as items:
                 async for item in items:
@@ -205,10 +206,10 @@ class BulkWorkerPool:
                         self._put(job, _item_outcome(item))
         except NexiError as error:
             return attrs.evolve(outcome_of(error), state=JobState.UNKNOWN)
-        return JobOutcome(state=JobState.UNKNOWN, error="the bulk run is done, but says nothing of this job")
+        return JobOutcome(state=JobState.UNKNOWN, error="the bulk is done, but has no outcome for this job")
 
     async def _send(self, bulk: Bulk) -> str:
-        """Start the bulk run, or find the one that has the same name."""
+        """Start the bulk charge, or find the one that has the same external id."""
         requests = [(job.subscription_id, job.request) for job in bulk.jobs]
         receipt = await self._group(bulk.kind).charge_bulk(
             subscriptions=[
@@ -230,7 +231,7 @@ class BulkWorkerPool:
 
 
 def _bulks(jobs: Iterable[ClaimedJob]) -> list[tuple[KindName, list[ClaimedJob]]]:
-    """Jobs that one request can hold: of one kind, with the same notifications, and every subscription once."""
+    """Groups for one request each: of one kind, with the same notifications, and every subscription once."""
     bulks: dict[Any, list[ClaimedJob]] = {}
     times: Counter[str] = Counter()
     for job in jobs:
@@ -245,4 +246,4 @@ def _item_outcome(item: BulkCharge) -> JobOutcome:
         return JobOutcome(state=JobState.CHARGED, payment_id=item.payment_id, charge_id=item.charge_id)
     if item.status is BulkItemStatus.FAILED:
         return JobOutcome(state=JobState.DECLINED, payment_id=item.payment_id, code=item.code, error=item.message)
-    return JobOutcome(state=JobState.UNKNOWN, error=f"the bulk run says {item.status}")
+    return JobOutcome(state=JobState.UNKNOWN, error=f"its status in the bulk is {item.status}")

@@ -1,10 +1,10 @@
-"""`BatchCharger`: works through a run, many charges at once, and can be stopped, left or killed at any moment.
+"""`BatchCharger`: charges the open jobs of a run concurrently, and can be stopped, left or killed at any time.
 
-Two ways to iterate, one rule: no task outlives what awaits it. In the block of `async with` charging goes on beside the
-loop, in a task group that the block owns. A plain `async for` has no end that anybody is told of, since Python does not
-tell an iterator that its loop was left; so it charges in rounds, each within one step of the iteration: while the
-body of the loop runs, nothing is under way and every result is on disk. https://peps.python.org/pep-0789/ says why a
-generator may not do that by a task group around its `yield`.
+Of the two ways to iterate, neither leaves a task behind. In the block of `async with`, charges run beside
+the loop, in a task group that the block owns. Python does not notify an iterator when its loop is left, so a plain
+`async for` charges in rounds, each within one step of the iteration: while the body of the loop runs, nothing is under
+way and every result is on disk. https://peps.python.org/pep-0789/ explains why a generator may not do that by a task
+group around its `yield`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from nexi_async._resources.pages import Poll
 from nexi_async.batch._bulk_worker_pool import MAX_JOBS_UNDER_WAY, BulkWorkerPool
 from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
 from nexi_async.batch._job import Strategy
-from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import Ledger, job_queue_of
+from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._progress import Progress
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._run_execution import MAX_PASSES, RunExecution
@@ -41,36 +41,36 @@ from nexi_async.batch._worker_pool import WorkerPool
 __all__ = ["BatchCharger"]
 
 EXIT_TIMEOUT_SECONDS = 30.0
-"""How long the end of a block that was left early waits for what is under way before it breaks it off."""
+"""How many seconds a block that is left early waits for charges under way before it cancels them."""
 MIN_ROUND_SECONDS, MAX_ROUND_SECONDS = 1.0, 60.0
 """For how many seconds a round of a plain `async for` begins charges."""
 ROUND_TO_DRAIN_RATIO = 10
-"""A round begins charges for so many times as long as the last one waited for its last charges."""
+"""A round lasts so many times as long as the last one waited for its last charges."""
 
 
 class BatchCharger:
     """Charges every job of a run that is still open.
 
-    For long runs, where charging goes on while the results are looked at:
+    For long runs, where charges continue while results are processed:
 
         async with BatchCharger(checkout, ledger, run="2026-10") as results:
             async for result in results: ...
 
-    Leaving that block early, by `break` or an exception, waits up to 30 seconds for what is under way, and gives back
-    what was not begun; a cancellation breaks off what is under way. No charge begins once it is left.
+    Leaving that block early, by `break` or an exception, waits up to 30 seconds for charges under way, and releases
+    the other jobs; a cancellation cancels charges under way. No charge begins once it is left.
 
     A plain `async for result in BatchCharger(...):` charges in rounds of one to sixty seconds, about ten times as long
-    as charges take, and hands out their results in between. It may be left in any way: while the body of the loop runs,
-    nothing is under way. It is a few percent slower, and stands still while the body works.
+    as charges take, and yields their results in between. It may be left in any way: while the body of the loop runs,
+    nothing is under way. It is a few percent slower, and no charge runs while the body does.
 
-    Either may be killed at any moment and begun again, here or elsewhere: whatever may have been sent is asked for
-    first and then sent with the same key, so nobody is charged twice and nobody is forgotten. A result is handed out
-    once it is on disk; what is on disk and was not handed out is read with `Ledger.results`.
+    Either may be killed at any time and started again, here or elsewhere: a charge that may have been sent is looked up
+    first and then sent with the same key, so no job is charged twice and none is lost. A result is yielded once it is
+    on disk; results on disk that were not yielded are read with `Ledger.results`.
 
-    Raises, where results are read, once those are handed out that came before:
+    Raises, where results are read, after the results before it:
 
     - `InvalidRequest`: the run is not planned.
-    - `NexiError`: the API refuses the key; what was begun is finished, and the run can be gone on with.
+    - `NexiError`: the API refuses the secret key; charges under way are finished, and the run can be continued.
     """
 
     def __init__(
@@ -88,22 +88,22 @@ class BatchCharger:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        """Get ready; nothing is sent.
+        """Prepare to charge; nothing is sent.
 
         Args:
             checkout: the client; have its `max_connections` at least as large as `concurrency`.
             ledger: where the run was planned.
             run: the run's name.
             concurrency: how many charges are under way at once, at most; fewer while the API is slow or overloaded.
-            rate: how many charges may begin in a second, at most: never more than rate x seconds + 1 in any stretch
-                of time. It is kept by this charger, however often it is iterated; others have rates of their own.
-            strategy: "individual" charges one by one, "bulk" has Nexi charge bulks. A run keeps the one it was
-                begun with. With "bulk" concurrency and rate do not count, a stop waits for the bulks under way, and
-                whatever the API refuses of a bulk it refuses for all its jobs.
+            rate: how many charges may begin in a second, at most: never more than rate x seconds + 1 in any
+                interval. It holds for this charger, however often it is iterated; others have rates of their own.
+            strategy: "individual" charges by one call a job, "bulk" by Nexi's bulk charges. A run keeps the one it was
+                begun with. With "bulk", concurrency and rate have no effect, a stop waits for the bulks under way, and
+                an error of a bulk is the outcome of all its jobs.
             poll: intervals and timeout of polling a bulk.
             scope: a part of the run, with strategy "individual"; all of it when left out.
-            on_progress: told where the run stands, whenever results were written.
-            now: seconds from any fixed point.
+            on_progress: called with the progress, whenever results were written.
+            now: seconds since any fixed point.
             sleep: waits so many seconds.
 
         Raises:
@@ -138,7 +138,7 @@ class BatchCharger:
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the run was ended before its end."""
+        """Why the run was stopped before its end; None if it was not."""
         return self._breaker.reason
 
     def set_rate(self, rate: float | None) -> None:
@@ -146,8 +146,8 @@ class BatchCharger:
         self._rate.per_second = rate
 
     def stop(self) -> None:
-        """End gracefully: what is under way is finished and written, nothing more is begun."""
-        self._breaker.open("it was asked to stop")
+        """Stop gracefully: charges under way are finished and recorded, no more begin."""
+        self._breaker.open("it was stopped by request")
 
     def part(self, scope: Scope) -> AbstractAsyncContextManager[AsyncIterator[JobResult]]:
         """Charge another part of the run in one pass, with this charger's limits and circuit breaker: `async with`.
@@ -163,7 +163,7 @@ class BatchCharger:
     async def __aenter__(self) -> AsyncIterator[JobResult]:
         """Charge beside the loop that reads the results, until the end of the block."""
         if self._block is not None:
-            raise RuntimeError("this charger is charging already")
+            raise RuntimeError("this charger is in use already")
         self._block = _charging(self._begin(self._scope, passes=MAX_PASSES), self._stop_signal, self._breaker)
         return await self._block.__aenter__()
 
@@ -193,7 +193,7 @@ class BatchCharger:
 
 
 class _Rounds:
-    """Results of a charging that goes on only while the next result is awaited."""
+    """The results of charges that are made only while the next result is awaited."""
 
     def __init__(self, passes: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
         self._passes = passes
@@ -217,7 +217,7 @@ class _Rounds:
         raise error or StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Begin no more; nothing is under way."""
+        """Begin no more charges; none is under way."""
         self._is_over = True
         self._results.clear()
 
@@ -233,7 +233,7 @@ class _Rounds:
             self._error = self._breaker.error
 
     async def _work(self) -> bool:
-        """Charge until the round is over, and see how long the next shall be."""
+        """Charge until the round is over, and set the length of the next."""
         ends = anyio.current_time() + self._seconds
         async with create_task_group() as tasks:
             tasks.start_soon(self._stop_after, self._seconds)
@@ -255,7 +255,7 @@ class _Rounds:
 
 
 class _Results:
-    """Results of a charging that goes on beside who reads them."""
+    """The results of charges that run beside their reader."""
 
     def __init__(self, received: MemoryObjectReceiveStream[list[JobResult]]) -> None:
         self._received = received
@@ -274,7 +274,7 @@ class _Results:
         return self._results.popleft()
 
     def take_error(self) -> Exception | None:
-        """What ended the charging; told once."""
+        """The error that ended the charges; returned once."""
         error, self.error = self.error, None
         return error
 
@@ -283,7 +283,7 @@ class _Results:
 async def _charging(
     passes: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker
 ) -> AsyncGenerator[AsyncIterator[JobResult], None]:
-    """Charge until the end of the block. What is raised in it is raised as it is, not in a group."""
+    """Charge until the end of the block. An exception of the block is raised as it is, not in a group."""
     sent, received = create_memory_object_stream[list[JobResult]](0)
     results, is_over = _Results(received), anyio.Event()
     raised: BaseException | None = None
@@ -337,7 +337,7 @@ def _reopen(stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
 
 
 def _first_of(error: Exception) -> Exception:
-    """What was raised first, out of the groups that task groups put it in."""
+    """The first exception in the groups that task groups have wrapped it in."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error

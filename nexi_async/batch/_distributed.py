@@ -1,8 +1,8 @@
-"""Many machines on one run: procrastinate hands out its shards, and takes over those of machines that have died.
+"""Several machines on one run: procrastinate queues its shards, and requeues those of machines that have died.
 
-The ledger is on PostgreSQL, and so is the queue. A queue like this may hand out a shard twice; that is safe, since a
-shard is charged like any run: whatever may have been sent is asked for, and its key keeps the charge single.
-It runs on asyncio, as procrastinate does.
+The ledger and the queue are on PostgreSQL. Such a queue may deliver a shard twice; that is safe, since a shard is
+charged like any run: a charge that may have been sent is looked up first, and its key keeps it single. It runs on
+asyncio, as procrastinate does.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from anyio import create_task_group
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError, StorageUnavailable
 from nexi_async.batch._charger import BatchCharger
-from nexi_async.batch._ledger.claims import Run, Scope
 from nexi_async.batch._ledger.ledger import Ledger, job_queue_of
+from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._run_execution import MAX_PASSES
 
@@ -41,10 +41,10 @@ HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 10.0
 """A worker without a heartbeat for so long is considered dead."""
 POLL_SECONDS = 2.0
-"""How often a worker looks for shards that nobody works on, and for its share of the rate."""
+"""How many seconds pass before a worker looks again for unclaimed shards, and for its share of the rate."""
 
 MAX_RECONNECTS = 20
-"""How often the queue is connected anew, when the database was away."""
+"""How often a worker reconnects to the queue after outages of the database."""
 
 _LIVE = (
     "SELECT count(*) AS live FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(age)s)"
@@ -61,8 +61,8 @@ class ShardWorker:
         run: the run's name.
         concurrency: how many charges this machine has under way at once, at most.
         rate: how many charges all machines together may begin in a second. Each keeps an equal share of it, so in
-            any stretch of time at most rate x seconds + 1 for each machine begin.
-        on_result: told of each result once it is on disk.
+            any interval at most rate x seconds + 1 begin on each machine.
+        on_result: called with each result once it is on disk.
 
     Raises:
         InvalidRequest: the ledger is not on PostgreSQL.
@@ -95,22 +95,22 @@ class ShardWorker:
 
     @property
     def stop_reason(self) -> str | None:
-        """Why it ended before the end of the run."""
+        """Why it stopped before the end of the run; None if it did not."""
         return self._charger.stop_reason
 
     def stop(self) -> None:
-        """End gracefully: what is under way is finished and written; the rest of the shard is left to others."""
+        """Stop gracefully: charges under way are finished and recorded; the rest of the shard is left to others."""
         self._charger.stop()
         self._end()
 
     async def work(self) -> None:
-        """Charge shards until the run has none left that can be charged now, whoever of the others dies.
+        """Charge shards until the run has none left that can be charged now, also if other machines die.
 
-        It also ends when nobody got any further with what is left, several times in a row.
+        It also ends when no machine has made progress with the rest, several times in a row.
 
         Raises:
             InvalidRequest: the run is not planned.
-            StorageUnavailable: the database went away and did not come back.
+            StorageUnavailable: the database is unavailable for too long.
             NexiError: the API refuses the key.
         """
         run = await self._job_queue.bind(self._run_name, "individual")
@@ -155,7 +155,7 @@ class ShardWorker:
             yield app
 
     async def _enqueue_shards(self, app: App, run: Run) -> bool:
-        """Queue the shards that nobody has; returns whether there are any to be charged at all."""
+        """Queue the shards that are not queued or claimed; returns whether any is to be charged at all."""
         shards = await self._job_queue.open_shards(run, SHARD_SIZE)
         taken = {job.lock for status in ("todo", "doing") for job in await self._shards_in_queue(app, status)}
         for shard in shards:
@@ -167,14 +167,14 @@ class ShardWorker:
         return bool(shards)
 
     async def _others_are_working(self, app: App) -> bool:
-        """Whether another machine has a shard; this one has none at hand."""
+        """Whether another machine has a shard; this one has none now."""
         return bool(await self._shards_in_queue(app, "doing"))
 
     async def _shards_in_queue(self, app: App, status: str) -> list[Job]:
         return [*await app.job_manager.list_jobs_async(queue=self._queue, status=status)]
 
     async def _drain_queue(self, app: App) -> None:
-        """Charge queued shards until none is left in the queue; others may still be at theirs."""
+        """Charge queued shards until none is left in the queue; other machines may still have some."""
         worker = app.run_worker_async(
             queues=[self._queue],
             concurrency=1,
@@ -184,7 +184,7 @@ class ShardWorker:
             stalled_worker_timeout=STALLED_SECONDS,
         )
         working = self._working = asyncio.create_task(worker)
-        with suppress(asyncio.CancelledError):  # by `_end`, once the shard at hand is left
+        with suppress(asyncio.CancelledError):  # by `_end`, once the present shard is left
             await working
         self._working = None
 
@@ -201,7 +201,7 @@ class ShardWorker:
             self._end()
 
     async def _join(self, app: App) -> None:
-        """Take a share of the rate; the others are given time to notice before the first charge begins."""
+        """Count as one more machine that shares the rate; the others get time to notice before the first charge."""
         await self.count_live_workers(app)
         if self._rate is not None and self._live > 1 and not self._has_joined:
             await asyncio.sleep(POLL_SECONDS)
@@ -212,7 +212,7 @@ class ShardWorker:
 
     def _end(self) -> None:
         if self._working is not None:
-            self._working.cancel()  # takes no more, and waits for the shard at hand; a second time would break it off
+            self._working.cancel()  # claims no more, and waits for the present shard; a second call would cancel it
             self._working = None
 
     # --- other workers ----------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ class ShardWorker:
             await asyncio.sleep(POLL_SECONDS)
 
     async def count_live_workers(self, app: App) -> None:
-        """See how many machines share the rate."""
+        """Count the machines that share the rate."""
         row = await app.connector.execute_query_one_async(_LIVE, age=STALLED_SECONDS)
         self._live = max(1, row["live"])
         self._charger.set_rate(self.share)

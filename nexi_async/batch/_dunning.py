@@ -1,4 +1,4 @@
-"""Dunning: when a declined charge may be tried again, as the card schemes allow it."""
+"""Dunning dates: when a declined charge may be retried, by the rules of the card schemes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Dunning", "next_attempt"]
 
 @attrs.frozen
 class Dunning:
-    """What planning the next attempt came to.
+    """The result of planning the next attempt.
 
     Attributes:
-        planned: how many jobs will be tried again.
-        given_up: how many will not, since the issuer will not approve.
+        planned: how many jobs will be charged again.
+        given_up: how many will not, since another attempt can't succeed.
         first_due: when the first of them may be charged, seconds since 1970; None if there is none.
         last_due: when the last may be.
     """
@@ -29,16 +29,16 @@ class Dunning:
 
 
 def next_attempt(code: str | None, attempts: Sequence[float]) -> float | None:
-    """When a declined charge may be tried again, in seconds since 1970; None if it should not be.
+    """When a declined charge may be retried, in seconds since 1970; None if it should not be.
 
     Args:
         code: why it was declined.
-        attempts: when the attempts so far ended, in their order.
+        attempts: when the attempts so far ended, oldest first.
     """
     limit = acquirer_codes.look_up(code or "").limit
     if limit is None:
         return None
     due = attempts[-1] + limit.spacing.total_seconds()
-    if len(attempts) >= limit.attempts:  # as many as one window may hold: the oldest of them has to leave it
+    if len(attempts) >= limit.attempts:  # the limit of one window: the oldest attempt has to leave it
         due = max(due, attempts[-limit.attempts] + limit.window.total_seconds())
     return due

@@ -1,9 +1,9 @@
 """Flow control: concurrency limit, rate limit and circuit breaker. No clock of its own, no tasks.
 
-The API is overloaded if it says so (429, 503) or doesn't answer in time. That answers are slow is a sign of it only if
-most of them are, beside those of the same kind: a question is always quicker than a charge, and a few late answers
-among many quick ones say nothing about load. If fewer charges at once don't make them quicker, load is not the cause,
-and the limit recovers.
+The API is overloaded if it responds with 429 or 503, or not in time. Slow responses indicate overload only if most
+responses to the same kind of call are slow: a look-up is always faster than a charge, and a few slow responses among
+many fast ones indicate nothing. If a lower limit does not make them faster, load is not the cause, and the limit
+recovers.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ __all__ = ["CircuitBreaker", "ConcurrencyLimiter", "RateLimiter"]
 INITIAL_LIMIT = 16
 """How many are under way at first."""
 MIN_WINDOW = 10
-"""How many answers it takes at least to judge."""
+"""How many responses a decision needs at least."""
 MAX_OVERLOADED_SHARE = 0.05
-"""The share of answers that tell of overload, above which the limit shrinks."""
+"""The share of responses that indicate overload, above which the limit decreases."""
 DECREASE_FACTOR = 0.7
 
 MIN_SAMPLE = 50
-"""How many answers of a kind it takes at least to judge how long they take."""
+"""How many responses to a kind of call their median latency needs at least."""
 TIMES_SLOWER = 3.0
 SECONDS_SLOWER = 0.25
 """Slow is both three times as long and a quarter of a second longer than usual."""
 MIN_IMPROVEMENT = 0.9
-"""What has to come of a smaller limit for it to go on shrinking."""
+"""The factor by which a decreased limit has to lower the latency to decrease further."""
 
 MIN_FAILURES = 50
 """How many charges in a row have to fail at least before a run is stopped."""
 FAILURE_SECONDS = 30.0
-"""For how long they have to fail, unless they are very many."""
+"""For how many seconds they have to fail, unless there are many more."""
 FAILURES_PER_SLOT = 10
-"""So many failures for each charge that may be under way are very many, however fast they came."""
+"""How many failures for each charge that may be under way stop a run at once."""
 
 
 class LatencyMonitor:
-    """Whether the answers of one kind have become slow, by the median of a sample."""
+    """Whether the responses to one kind of call have become slow, by the median of a sample."""
 
     def __init__(self) -> None:
         self._sample: list[float] = []
@@ -49,15 +49,15 @@ class LatencyMonitor:
         self._slow: float | None = None
 
     def record(self, seconds: float) -> None:
-        """Take in one answer."""
+        """Record the latency of one response."""
         self._sample.append(seconds)
 
     def forget_sample(self) -> None:
-        """Begin the sample anew, since the limit has changed."""
+        """Restart the sample, since the limit has changed."""
         self._sample.clear()
 
     def is_slow(self) -> bool:
-        """Judge the sample, if it is large enough, and begin another; the first says what is usual, however small."""
+        """Evaluate and restart the sample if it is large enough; the first one sets the usual latency."""
         if not self._sample or (self._usual is not None and len(self._sample) < MIN_SAMPLE):
             return False
         median = statistics.median(self._sample)
@@ -65,19 +65,20 @@ class LatencyMonitor:
         usual = median if self._usual is None else min(median, self._usual)
         is_slow = median > usual * TIMES_SLOWER and median > usual + SECONDS_SLOWER
         if is_slow and self._slow is not None and median > self._slow * MIN_IMPROVEMENT:
-            usual, is_slow = median, False  # a smaller limit did not help: this is how long it takes now
+            usual, is_slow = median, False  # a lower limit did not help: this is the usual latency now
         self._usual, self._slow = usual, median if is_slow else None
         return is_slow
 
 
 class ConcurrencyLimiter:
-    """How many charges may be under way at once: more while all is well, fewer at once when it is not.
+    """How many charges may be under way at once: additive increase, multiplicative decrease (AIMD).
 
-    Answers are judged by the window, as many as may be under way. The limit doubles until the first overload, then
-    grows by a twentieth and shrinks by three tenths. After a time of overload it doubles up to where that began.
+    It decides after each window, which is as many responses as may be under way. The limit doubles until the first
+    overload, then increases by a twentieth and decreases by three tenths. After an overload it doubles up to the limit
+    at which that began.
 
     Args:
-        most: never more than this.
+        most: the upper bound.
     """
 
     def __init__(self, most: int) -> None:
@@ -90,14 +91,14 @@ class ConcurrencyLimiter:
         self._begin_window()
 
     def record(self, seconds: float, *, kind: str | None, is_overloaded: bool) -> None:
-        """Take in how a charge went.
+        """Record the latency and the outcome of a charge.
 
         Args:
             seconds: how long it took.
-            kind: which calls it took; None if that can't be compared.
+            kind: which calls it needed; None if its latency can't be compared.
             is_overloaded: whether it ended by 429, 503 or a time-out.
         """
-        if self._begun_before:  # it says nothing of the limit as it is now
+        if self._begun_before:  # it began under the limit before
             self._begun_before -= 1
             return
         self._calls += 1
@@ -136,12 +137,12 @@ class ConcurrencyLimiter:
 
 
 class RateLimiter:
-    """Spreads starts evenly: between any two is at least the time that the rate gives to one.
+    """Spaces starts evenly, at least 1 / rate seconds apart.
 
-    So at most rate x seconds + 1 charges begin in any stretch of time, however long or short.
+    So at most rate x seconds + 1 charges begin in any interval, however long or short.
 
     Args:
-        per_second: the cap, which may be changed; None for none.
+        per_second: the rate, which may be changed; None for no limit.
     """
 
     def __init__(self, per_second: float | None) -> None:
@@ -155,20 +156,20 @@ class RateLimiter:
         return max(0.0, self._last + 1 / self.per_second - now)
 
     def record_start(self, now: float) -> None:
-        """One begins now."""
+        """Record that a charge begins now."""
         self._last = now
 
 
 class CircuitBreaker:
-    """Stops a run: the API refuses the key, nothing but failures comes back, or it was asked to stop.
+    """Stops a run: the API refuses the key, all charges fail, or `stop` was called.
 
-    A short failure of the network or the API hits all charges under way at once, and perhaps those that take their
-    places. So it takes 50 failures in a row that last 30 seconds, or ten times as many as may be under way.
+    A short failure of the network or the API hits all charges under way at once, and perhaps those that follow
+    at once. So it takes 50 failures in a row that last 30 seconds, or ten times as many as may be under way.
 
     Args:
         on_open: called when it opens.
         concurrency: how many charges may be under way.
-        now: seconds from any fixed point.
+        now: seconds since any fixed point.
     """
 
     def __init__(self, on_open: Callable[[], None], *, concurrency: int, now: Callable[[], float]) -> None:
@@ -181,7 +182,7 @@ class CircuitBreaker:
         self.error: NexiError | None = None
 
     def record(self, outcome: JobOutcome) -> None:
-        """Take in how a charge ended."""
+        """Record the outcome of a charge."""
         if outcome.refused_for_all is not None:
             self.error = outcome.refused_for_all
             self.open(f"the API refuses the key: {outcome.refused_for_all}")
@@ -203,5 +204,5 @@ class CircuitBreaker:
         self._on_open()
 
     def is_open(self) -> bool:
-        """Whether to begin no more."""
+        """Whether no more charges may begin."""
         return self.reason is not None

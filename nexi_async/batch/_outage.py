@@ -1,4 +1,4 @@
-"""Riding out an outage of the ledger's database: calls wait until it is back, and no charge begins meanwhile."""
+"""Outages of the ledger's database: transactions are retried until it is back, and no charge begins meanwhile."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ logger = logging.getLogger("nexi_async.batch")
 
 
 class Outage:
-    """Whether the database is away, as the last call found it.
+    """Whether the database is unavailable, by the last call to it.
 
     Args:
-        on_begin: told once when it goes away; a warning is logged when left out.
-        longest: how many seconds a call waits for it, in all.
+        on_begin: called once when an outage begins; a warning is logged when left out.
+        longest: how many seconds a call waits between its attempts, in all.
         sleep: waits so many seconds.
     """
 
@@ -50,7 +50,7 @@ class Outage:
 
     @property
     def is_active(self) -> bool:
-        """Whether the database is away."""
+        """Whether the database is unavailable."""
         return not self._is_back.is_set()
 
     async def wait_until_over(self) -> None:
@@ -58,10 +58,10 @@ class Outage:
         await self._is_back.wait()
 
     async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call, again and again while the database is away.
+        """Call, and retry while the database is unavailable.
 
         Raises:
-            StorageUnavailable: it does not come back in time.
+            StorageUnavailable: it is unavailable for longer.
             Exception: what the call raised otherwise.
         """
         delay, waited = INITIAL_DELAY, 0.0
@@ -89,9 +89,9 @@ class Outage:
 
 
 class RetryingDatabase:
-    """A database whose transactions ride out its outages.
+    """A database whose transactions are retried during an outage.
 
-    A transaction whose commit was not confirmed may be done twice, so it has to bear that.
+    A transaction whose commit was not confirmed may be repeated, so it has to be idempotent.
     """
 
     def __init__(self, database: Database, outage: Outage) -> None:

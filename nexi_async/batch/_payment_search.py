@@ -1,4 +1,4 @@
-"""Payments for jobs in review: looked for in the payouts, and checked before a job is said to be charged.
+"""Payments for jobs in review: looked for in the payouts, and checked before a job is resolved as charged.
 
 The API cannot search payments, neither by a reference nor by a subscription. The charges within payouts name both, so
 a charge can be found once it is paid out, some days after it was made. One that is not found may still have happened.
@@ -41,11 +41,11 @@ class FoundCharge:
 
 @attrs.frozen
 class PaymentSearch:
-    """What a search has come to: the charges that fit, by the job's reference.
+    """The result of a search: the charges that match, by the job's reference.
 
     Attributes:
-        found: none for a job means nothing: its charge may not be paid out yet.
-        first_day: where the search began; what was paid out before was not looked at.
+        found: a job without a match may be charged all the same: its charge may not be paid out yet.
+        first_day: where the search began; earlier payouts were not read.
         is_whole: whether it reached today.
     """
 
@@ -78,7 +78,7 @@ class PaymentSearch:
         return search
 
     def note(self, action: PayoutAction, items: Iterable[ReviewItem]) -> None:
-        """Keep a charge for each of the jobs that it may belong to."""
+        """Record a charge for each of the jobs that it may belong to."""
         if action.payment_action != PaymentAction.CHARGE or action.payment_id is None:
             return
         charge = FoundCharge(payment_id=action.payment_id, charge_id=action.id, made_at=action.timestamp)
@@ -88,10 +88,10 @@ class PaymentSearch:
 
 
 def check_payment(item: ReviewItem, payment: Payment, charge_id: str) -> None:
-    """See that a charge of a payment can be the one of a job.
+    """Check that a charge of a payment can be the one of a job.
 
     Raises:
-        InvalidRequest: it can't; says everything that differs.
+        InvalidRequest: it can't; lists everything that differs.
     """
     faults = list(_differences(item, payment, charge_id))
     if faults:

@@ -1,4 +1,4 @@
-"""How far a run has come, how fast it goes, and when it will be done."""
+"""The progress of a run: jobs done, their rate, and the time left."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SECONDS_LOOKED_BACK = 10.0
 
 @attrs.frozen
 class Progress:
-    """Where a run stands.
+    """The progress of a run.
 
     Attributes:
         total: how many jobs are charged in all.
         done: how many are charged, declined, failed or in review, those of earlier starts included.
-        counts: how many ended how since this start.
+        counts: how many ended in each state since this start.
         per_second: jobs a second, over the last ten seconds.
-        seconds_left: None while nothing can be said.
+        seconds_left: None while no job has ended.
     """
 
     total: int
@@ -39,7 +39,7 @@ class ProgressMeter:
     Args:
         total: how many jobs there are.
         done: how many are done already.
-        now: seconds from any fixed point.
+        now: seconds since any fixed point.
     """
 
     def __init__(self, total: int, done: int, now: float) -> None:
@@ -48,8 +48,8 @@ class ProgressMeter:
         self._counts: Counter[JobState] = Counter()
         self._marks = deque([(now, done)])
 
-    def note(self, states: Iterable[JobState], now: float) -> Progress:
-        """Take in what became of some jobs; returns where the run stands."""
+    def record(self, states: Iterable[JobState], now: float) -> Progress:
+        """Record the states in which jobs ended; returns the progress."""
         for state in states:
             self._counts[state] += 1
             self._done += not state.is_open

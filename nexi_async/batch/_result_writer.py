@@ -1,4 +1,4 @@
-"""Results on their way to the ledger: written together, and handed out once they are on disk."""
+"""Writes outcomes to the ledger in groups, and hands them out once they are on disk."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Done: TypeAlias = tuple[ClaimedJob, JobOutcome]
 Write: TypeAlias = Callable[[list[Done]], Awaitable[None]]
 
 WRITE_INTERVAL_SECONDS = 0.05
-"""How long results wait for others, so that a commit is shared; after a crash what waited is asked for."""
+"""How many seconds outcomes wait for others, to share a commit; after a crash those jobs are looked up."""
 MAX_PENDING = 2000
-"""How many may wait before no more jobs are taken."""
+"""How many may be pending before no more jobs are claimed."""
 
 
 class ResultWriter:
-    """Gathers results; workers leave them here and go on.
+    """Collects outcomes, so that workers need not wait for the disk.
 
     Args:
-        write: writes a group of results; writing one twice does no harm.
+        write: writes a group; it has to be idempotent.
         hand_out: hands out a group that is written.
         sleep: waits so many seconds.
     """
@@ -34,28 +34,28 @@ class ResultWriter:
         self._write = write
         self._hand_out = hand_out
         self._sleep = sleep
-        self._waiting: list[Done] = []
+        self._pending: list[Done] = []
         self._arrived = anyio.Event()
         self._is_closed = False
 
     def add(self, job: ClaimedJob, outcome: JobOutcome) -> None:
-        """Leave a result."""
-        self._waiting.append((job, outcome))
+        """Add an outcome."""
+        self._pending.append((job, outcome))
         self._arrived.set()
 
     async def wait_for_room(self) -> None:
-        """Wait while more results wait than the ledger keeps up with."""
-        while len(self._waiting) > MAX_PENDING:
+        """Wait while too many outcomes are pending."""
+        while len(self._pending) > MAX_PENDING:
             await self._sleep(WRITE_INTERVAL_SECONDS)
 
     def close(self) -> None:
-        """No more will come."""
+        """No more will be added."""
         self._is_closed = True
         self._arrived.set()
 
     async def run(self) -> None:
-        """Write what comes and hand it out, until the last has come."""
-        while self._waiting or not self._is_closed:
+        """Write and hand out what is added, until it is closed and all is written."""
+        while self._pending or not self._is_closed:
             await self._arrived.wait()
             if not self._is_closed:
                 await self._sleep(WRITE_INTERVAL_SECONDS)
@@ -64,9 +64,9 @@ class ResultWriter:
             await self._hand_out(await self.flush())
 
     async def flush(self) -> list[Done]:
-        """Write what is here; until it is on disk it stays here, should this be cancelled."""
-        group = self._waiting.copy()
+        """Write what is pending; after a cancellation it is still pending."""
+        group = self._pending.copy()
         if group:
             await self._write(group)
-            del self._waiting[: len(group)]
+            del self._pending[: len(group)]
         return group

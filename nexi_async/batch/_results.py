@@ -2,17 +2,16 @@
 
     planned --> sending --> charged | declined | failed
        ^           |
-       |           +--> unknown   asked for and sent again with the same key, until it is one of the three
+       |           +--> unknown   looked up and sent again with the same key, until it is one of the three
        |           |       |
-       |           |       +--> review   the API may have forgotten the key: a person looks what has happened
-       +-----------+                     nothing was done with the request (not sent, or refused unread): sent later
+       |           |       +--> review   the API may have forgotten the key: resolved by hand
+       +-----------+                     the request had no effect (not sent, or refused unread): sent later
 
 A job is `sending` on disk before its first byte leaves, so after a crash every charge that may have happened is known.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 
 import attrs
@@ -29,6 +28,7 @@ from nexi_async._errors import (
     TransportError,
 )
 from nexi_async._models.subscription import ChargeStatus, SubscriptionChargeReceipt
+from nexi_async.batch._times import format_time
 from nexi_async.reference import acquirer_codes
 from nexi_async.reference.retry_advice import RetryAdvice
 
@@ -36,31 +36,31 @@ __all__ = ["JobOutcome", "JobResult", "JobState", "outcome_of"]
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     PLANNED = "planned"
-    """Nothing has been sent, or nothing of it was done."""
+    """Nothing has been sent, or it had no effect."""
     SENDING = "sending"
-    """It may be on its way right now; after a crash it is asked for first."""
+    """It may be under way; after a crash it is looked up first."""
     CHARGED = "charged"
-    """The money was taken, once."""
+    """The money was charged, once."""
     DECLINED = "declined"
-    """The issuer said no; the code tells whether a later attempt makes sense."""
+    """The issuer declined; the code decides whether a later attempt can succeed."""
     FAILED = "failed"
     """The API refused it for a reason that trying again does not change."""
     UNKNOWN = "unknown"
-    """It may have happened; the next run asks for it first."""
+    """It may have happened; the next execution looks it up first."""
     REVIEW = "review"
-    """It may have happened, and its key is too old to ask or to send again: a person has to look, and resolve it."""
+    """It may have happened, and its key is too old to look it up or to send it again: it is resolved by hand."""
 
     @property
     def is_final(self) -> bool:
-        """Whether this attempt was decided by an answer of the API."""
+        """Whether this attempt was decided by a response of the API."""
         return self in (JobState.CHARGED, JobState.DECLINED, JobState.FAILED)
 
     @property
     def is_open(self) -> bool:
-        """Whether the next run goes on with it."""
+        """Whether the next execution of the run continues with it."""
         return self in (JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN)
 
 
@@ -75,15 +75,15 @@ class JobOutcome:
     """Why it was declined or refused: an acquirer's code, or one of the API."""
     error: str | None = None
     is_api_failure: bool = False
-    """Whether the API or the way to it is overloaded or broken."""
+    """Whether the API or the network failed."""
     is_overloaded: bool = False
-    """Whether fewer charges at once may help: the API said so, or did not answer in time."""
+    """Whether fewer concurrent charges may help: the API reported it, or did not respond in time."""
     refused_for_all: NexiError | None = None
-    """Set if the API refuses the key itself, so that no other job can fare better."""
+    """Set if the API refuses the secret key, and so every other job too."""
 
     @classmethod
     def charged(cls, receipt: SubscriptionChargeReceipt | ChargeStatus) -> JobOutcome:
-        """The money was taken."""
+        """The money was charged."""
         return cls(state=JobState.CHARGED, payment_id=receipt.payment_id, charge_id=receipt.charge_id)
 
     @classmethod
@@ -92,22 +92,22 @@ class JobOutcome:
 
         Args:
             sent_at: when it may have been sent first, seconds since 1970.
-            now: what the worker's clock says, seconds since 1970.
+            now: the time by the worker's clock, seconds since 1970.
         """
         behind = f"the clock of this machine is {sent_at - now:,.0f} s behind the time at which it was sent first"
         return cls(state=JobState.UNKNOWN, error=f"{behind}: set the clock, then charge the run again")
 
     @classmethod
-    def for_review(cls, what: str, sent_at: float) -> JobOutcome:
-        """Nobody but a person can find out any more.
+    def for_review(cls, status: str, sent_at: float) -> JobOutcome:
+        """The outcome can only be found by hand.
 
         Args:
-            what: what the API says now.
+            status: what the API reports now.
             sent_at: when it may have been sent first, seconds since 1970.
         """
-        since = datetime.fromtimestamp(sent_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if sent_at else "long ago"
+        since = format_time(sent_at) if sent_at else "an unknown time"
         text = (
-            f"it may have been sent since {since}, {what}, and the API may have forgotten its key: look for its payment"
+            f"may have been sent since {since}, {status}, and the API may have forgotten its key: look for its payment"
         )
         return cls(state=JobState.REVIEW, error=text)
 
@@ -118,7 +118,7 @@ class JobResult:
 
     Attributes:
         reference: the job's own name.
-        state: charged, declined, failed; unknown or planned if it is still open; review if a person has to look.
+        state: charged, declined, failed; unknown or planned if still open; review if it has to be resolved by hand.
         subscription_id: the subscription, of either kind; None if it could not be found.
         payment_id: the payment that the charge made.
         charge_id: the charge within it.
@@ -126,7 +126,7 @@ class JobResult:
         currency: ISO 4217.
         attempts: which attempt at collecting the money this was, from 1; more come from dunning.
         code: why it was declined or refused.
-        error: the same in words, for logs.
+        error: the error message, for logs.
         idempotency_key: the key it was sent with.
     """
 
@@ -144,7 +144,7 @@ class JobResult:
 
     @property
     def advice(self) -> RetryAdvice | None:
-        """Whether a declined job should be tried again; None if it was not declined."""
+        """Whether a declined job should be retried; None if it was not declined."""
         return acquirer_codes.look_up(self.code or "").retry if self.state is JobState.DECLINED else None
 
 
@@ -168,7 +168,7 @@ def outcome_of(error: NexiError) -> JobOutcome:
 
 def _state_after(error: NexiError, status: int | None) -> JobState:
     if error.outcome in (Outcome.UNKNOWN, Outcome.ACCEPTED):
-        return JobState.UNKNOWN  # accepted too: asking brings the ids that could not be read
+        return JobState.UNKNOWN  # accepted too: the look-up brings the ids that could not be read
     if isinstance(error, ChargeDeclined):
         return JobState.DECLINED
     is_put_off = error.outcome is Outcome.NOT_SENT and not isinstance(error, InvalidRequest)

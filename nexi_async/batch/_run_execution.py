@@ -8,9 +8,9 @@ from typing import Protocol, TypeAlias
 import anyio
 from anyio import create_task_group
 
-from nexi_async.batch._ledger.claims import Run, Scope
 from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._ledger.reading import job_result
+from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._progress import Progress, ProgressMeter
 from nexi_async.batch._result_writer import Done, ResultWriter
 from nexi_async.batch._results import JobResult
@@ -22,9 +22,9 @@ __all__ = ["MAX_PASSES", "RunExecution"]
 HandOut: TypeAlias = Callable[[list[JobResult]], Awaitable[None]]
 
 MAX_PASSES = 3
-"""How often a run is gone through for what was left open."""
+"""How many passes over the open jobs an execution makes at most."""
 PAUSE_SECONDS = 2.0
-"""Before the second pass; twice as long before the next."""
+"""Seconds before the second pass; twice as long before the next."""
 
 
 class Workers(Protocol):
@@ -44,13 +44,13 @@ class RunExecution:
         queue: where jobs are claimed and recorded.
         workers: the pool that charges.
         stop_signal: set while no charge may begin.
-        owner: in whose name jobs are taken.
+        owner: the worker that claims jobs.
         run: the run's name.
-        strategy: which strategy the run is held to.
+        strategy: the strategy of the run.
         scope: the part of it.
-        passes: how often it is gone through at most.
-        on_progress: told where it stands, whenever results were written.
-        now: seconds from any fixed point.
+        passes: how many passes it makes at most.
+        on_progress: called with the progress, whenever results were written.
+        now: seconds since any fixed point.
         sleep: waits so many seconds.
     """
 
@@ -87,16 +87,16 @@ class RunExecution:
         self._is_over = False
 
     async def work(self, hand_out: HandOut) -> bool:
-        """Go on until a pass is at its end or the stop signal is set; returns whether there is more to do.
+        """Continue until a pass is at its end or the stop signal is set; returns whether there is more to do.
 
-        When it returns or raises, nothing is under way, what was begun is written, and the rest is given back. After a
-        cancellation charges that were under way stay as they are marked, so that they are asked for before anything.
+        When it returns or raises, nothing is under way, the outcomes are written, and other claims are released. After
+        a cancellation, charges that were under way stay marked as sending, so that they are looked up first.
 
         Raises:
             InvalidRequest: the run is not planned.
         """
         run = self._run or await self._begin()
-        if not self._stop_signal.is_set and not self._is_over and await self._go_on(hand_out):
+        if not self._stop_signal.is_set and not self._is_over and await self._continue_pass(hand_out):
             self._passes_ended += 1
             self._is_over = not self._left_open or self._passes_ended == self._passes
             self._is_pause_due = not self._is_over
@@ -105,7 +105,7 @@ class RunExecution:
         return not self._is_over
 
     async def pause(self) -> None:
-        """Give the API time before another pass."""
+        """Wait before another pass."""
         if self._is_pause_due:
             self._is_pause_due = False
             await self._stop_signal.sleep(PAUSE_SECONDS * 2 ** (self._passes_ended - 1))
@@ -119,7 +119,7 @@ class RunExecution:
         self._run = run
         return run
 
-    async def _go_on(self, hand_out: HandOut) -> bool:
+    async def _continue_pass(self, hand_out: HandOut) -> bool:
         async def hand_out_results(group: list[Done]) -> None:
             await hand_out([job_result(job, outcome, job.key) for job, outcome in group])
 
@@ -132,7 +132,7 @@ class RunExecution:
                     is_at_end = await self._workers.work(result_writer)
                 finally:
                     result_writer.close()
-        finally:  # after a cancellation some may wait still
+        finally:  # after a cancellation some may still be pending
             with anyio.move_on_after(RELEASE_TIMEOUT_SECONDS, shield=True):
                 await result_writer.flush()
         return is_at_end
@@ -141,4 +141,4 @@ class RunExecution:
         await self._queue.record(group, self._owner)
         self._left_open += sum(outcome.state.is_open for _, outcome in group)
         if self._on_progress is not None:
-            self._on_progress(self._meter.note([outcome.state for _, outcome in group], self._now()))
+            self._on_progress(self._meter.record([outcome.state for _, outcome in group], self._now()))

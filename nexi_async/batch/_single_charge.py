@@ -1,4 +1,4 @@
-"""Charging one job by a call of its own: found, asked for if it may have been sent, and sent with its key."""
+"""Charging one job by a call of its own: look it up by its key if it may have been sent, then send it with its key."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 
 __all__ = ["TAKEN_OVER", "Group", "charge_one", "find_subscription", "group_of", "unfound"]
 
-TAKEN_OVER = JobOutcome(state=JobState.UNKNOWN, error="somebody else has taken the job over")
+TAKEN_OVER = JobOutcome(state=JobState.UNKNOWN, error="another worker has claimed the job")
 
 Group: TypeAlias = Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]
 
 
 async def charge_one(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) -> tuple[ClaimedJob, JobOutcome]:
-    """Charge a job; returns it, with its subscription if that had to be found, and what became of it. Never raises."""
+    """Charge a job; returns it, with its subscription if that had to be found, and the outcome. Never raises."""
     try:
         job = await find_subscription(checkout, queue, job)
     except NexiError as error:
@@ -40,7 +40,7 @@ async def charge_one(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) 
     if unsent is not None:
         return job, unsent
     try:
-        # also if it was declined, is being worked on or has got lost: by its key it is the same charge
+        # also if it was declined, is in progress or was lost: with the same key it is the same charge
         return job, await _send(group, job)
     except NexiError as error:
         return job, _left_open(job, outcome_of(error))
@@ -49,7 +49,7 @@ async def charge_one(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) 
 async def _checked(
     queue: JobQueue, job: ClaimedJob, status: ChargeStatus | None
 ) -> tuple[ClaimedJob, JobOutcome | None]:
-    """The job right before it is sent, and what becomes of it if it must not be."""
+    """The job with its confirmed claim, and its outcome if it must not be sent."""
     try:
         claimed = await queue.confirm_claims([job])
     except StorageError as error:
@@ -59,12 +59,12 @@ async def _checked(
     (job,) = claimed
     if queue.may_send(job):
         return job, None
-    says = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
-    return job, queue.outcome_if_unsent(job, says)
+    status_text = "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
+    return job, queue.outcome_if_unsent(job, status_text)
 
 
 async def find_subscription(checkout: AsyncCheckout, queue: JobQueue, job: ClaimedJob) -> ClaimedJob:
-    """Look up the subscription that an external reference stands for, and keep it in the ledger before it is charged.
+    """Look up the subscription that an external reference stands for, and save it before the charge.
 
     Raises:
         NexiError: it could not be found; nothing was charged.
@@ -88,7 +88,7 @@ def group_of(checkout: AsyncCheckout, job: ClaimedJob) -> Group:
 
 
 async def _status(group: Group, job: ClaimedJob) -> ChargeStatus | None:
-    """What became of an earlier attempt; None if the API has not heard of it."""
+    """The status of the charge by its key; None if the API does not know the key."""
     try:
         return await group.charge_status(job.subscription_id or "", idempotency_key=job.key)
     except NotFound:
@@ -101,11 +101,11 @@ async def _send(group: Group, job: ClaimedJob) -> JobOutcome:
 
 
 def unfound(job: ClaimedJob, error: NexiError) -> JobOutcome:
-    """Without its subscription nothing is sent; only a refusal, as of an unknown reference, is a reason to give up."""
+    """The outcome of a job whose subscription was not found: only a refusal, as of an unknown reference, is final."""
     outcome = outcome_of(error)
     return outcome if outcome.state is JobState.FAILED else attrs.evolve(outcome, state=job.state_if_not_sent)
 
 
 def _left_open(job: ClaimedJob, outcome: JobOutcome) -> JobOutcome:
-    """What is put off stands where it stood: once it may have been sent, it will always be asked for."""
+    """A job that was not sent keeps its state: once it may have been sent, it is looked up before every attempt."""
     return attrs.evolve(outcome, state=job.state_if_not_sent) if outcome.state is JobState.PLANNED else outcome

@@ -1,4 +1,4 @@
-"""Whether to begin no more charges, and waits that end when that is so."""
+"""The signal that no more charges may begin, and waits that it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["StopSignal"]
 
 
 class StopSignal:
-    """Set while no charge may begin: the run was stopped, or a round of it is over.
+    """Set while no charge may begin: the run was stopped, or a round is over.
 
     Args:
         sleep: waits so many seconds.
@@ -27,7 +27,7 @@ class StopSignal:
         return self._event.is_set()
 
     def set(self) -> None:
-        """Begin no more charges; whoever sleeps until then continues at once."""
+        """Begin no more charges; every wait of `sleep` ends at once."""
         self._event.set()
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run has come to, in figures."""
+"""The figures of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Total:
     """The jobs in one state and one currency.
 
     Attributes:
-        state: where they stand.
+        state: their state.
         currency: ISO 4217.
         jobs: how many.
         amount: their sum in minor units.
@@ -43,12 +43,12 @@ class Reason:
 
     @property
     def meaning(self) -> str:
-        """The code in words."""
+        """The meaning of the code."""
         return acquirer_codes.look_up(self.code or "").meaning
 
     @property
     def advice(self) -> str:
-        """Whether to try again."""
+        """Whether to retry."""
         return acquirer_codes.look_up(self.code or "").retry.value
 
 

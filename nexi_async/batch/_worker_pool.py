@@ -11,8 +11,9 @@ from anyio.abc import TaskGroup
 
 from nexi_async._client import AsyncCheckout
 from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
-from nexi_async.batch._ledger.claims import ClaimedJob, Run, Scope
+from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._ledger.job_queue import JobQueue
+from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._single_charge import charge_one
 from nexi_async.batch._stop_signal import StopSignal
@@ -20,9 +21,9 @@ from nexi_async.batch._stop_signal import StopSignal
 __all__ = ["RELEASE_TIMEOUT_SECONDS", "WorkerPool"]
 
 MAX_CLAIM = 500
-"""How many jobs are taken at once; after a crash at most so many are looked up that were never sent."""
+"""How many jobs are claimed at once; after a crash at most so many are looked up that were never sent."""
 RELEASE_TIMEOUT_SECONDS = 10.0
-"""How long giving back what was taken may take, also after a cancellation; what is not released is looked up later."""
+"""How many seconds releasing claims may take, also after a cancellation; jobs not released are looked up later."""
 
 
 class WorkerPool:
@@ -35,7 +36,7 @@ class WorkerPool:
         stop_signal: set when no more charges may begin.
         limiter: how many work at once.
         rate: how fast they begin.
-        now: seconds from any fixed point.
+        now: seconds since any fixed point.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class WorkerPool:
         self._now = now
         self._claiming = anyio.Lock()
         self._next_start = anyio.Lock()
-        self._taken: deque[ClaimedJob] = deque()
+        self._claimed: deque[ClaimedJob] = deque()
         self._workers = 0
 
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
@@ -67,7 +68,7 @@ class WorkerPool:
         Args:
             run: the run.
             scope: the part of it.
-            owner: in whose name jobs are taken.
+            owner: the worker that claims jobs.
         """
         self._run, self._scope, self._owner = run, scope, owner
         self._after, self._is_at_end = scope.first - 1, False
@@ -75,7 +76,7 @@ class WorkerPool:
     async def work(self, result_writer: ResultWriter) -> bool:
         """Continue the pass until its end or until the stop signal is set; returns whether it is at its end.
 
-        What was claimed and not begun is released, whatever happens.
+        Claims on jobs that were not begun are released in any case.
         """
         self._result_writer = result_writer
         try:
@@ -89,10 +90,10 @@ class WorkerPool:
 
     async def _release(self) -> None:
         """Release what was claimed and not begun; it is claimed again when the pass continues."""
-        if self._taken:
-            taken, self._taken = self._taken, deque()
-            self._after, self._is_at_end = taken[0].number - 1, False
-            await self._queue.release(taken, self._owner)
+        if self._claimed:
+            claimed, self._claimed = self._claimed, deque()
+            self._after, self._is_at_end = claimed[0].number - 1, False
+            await self._queue.release(claimed, self._owner)
 
     def _start_workers(self, tasks: TaskGroup) -> None:
         """Start as many as the limiter allows, while there is work."""
@@ -102,7 +103,7 @@ class WorkerPool:
 
     @property
     def _is_exhausted(self) -> bool:
-        return self._is_at_end and not self._taken
+        return self._is_at_end and not self._claimed
 
     async def _work(self, tasks: TaskGroup) -> None:
         while self._workers <= self._limiter.limit:
@@ -114,37 +115,37 @@ class WorkerPool:
         self._workers -= 1
 
     async def _next(self) -> ClaimedJob | None:
-        """The next job, when its turn has come; None if there is none or no more are to be begun."""
+        """The next job, as soon as the rate allows it; None if there is none or no more may begin."""
         while not self._stop_signal.is_set and not self._is_exhausted:
-            if not self._taken:
-                await self._take()
-            elif self._queue.outage.is_active:  # what became of a charge could not be written
+            if not self._claimed:
+                await self._claim()
+            elif self._queue.outage.is_active:  # outcomes can't be written
                 await self._queue.outage.wait_until_over()
             elif self._rate.delay(self._now()):
-                await self._wait_for_turn()
-            else:  # the turn and the job are taken in one step, so that none is counted that is not used
+                await self._wait_for_rate()
+            else:  # the start is counted in the same step, so that none is counted that is not used
                 self._rate.record_start(self._now())
-                return self._taken.popleft()
+                return self._claimed.popleft()
         return None
 
-    async def _wait_for_turn(self) -> None:
-        """Keep the rate; one worker waits for the clock, the others for it."""
+    async def _wait_for_rate(self) -> None:
+        """Wait until the rate allows a start; one worker waits for the clock, the others for it."""
         async with self._next_start:
             delay = self._rate.delay(self._now())
             if delay and not self._stop_signal.is_set:
                 await self._stop_signal.sleep(delay)
 
-    async def _take(self) -> None:
-        """Take more from the queue, where they are marked as sending from now on."""
+    async def _claim(self) -> None:
+        """Claim more jobs; they are marked as sending from now on."""
         async with self._claiming:
-            if self._taken or self._is_at_end or self._stop_signal.is_set:
+            if self._claimed or self._is_at_end or self._stop_signal.is_set:
                 return
             await self._result_writer.wait_for_room()
             most = min(MAX_CLAIM, 10 * self._limiter.limit)
             chunk = await self._queue.claim(
                 self._run, scope=self._scope, after=self._after, limit=most, owner=self._owner
             )
-            self._taken.extend(chunk)
+            self._claimed.extend(chunk)
             self._after = chunk[-1].number if chunk else self._after
             self._is_at_end = not chunk
 
@@ -158,7 +159,7 @@ class WorkerPool:
 
 
 def _kind_of(job: ClaimedJob) -> str | None:
-    """Jobs of one kind take the same calls; None if the calls depend on the answers."""
+    """Jobs of one kind need the same calls; None if the calls depend on the responses."""
     if job.may_have_been_sent:
         return None
     return "charge" if job.subscription_id is not None else "find and charge"

@@ -24,8 +24,8 @@ from nexi_async import (
     _codec as codec,
 )
 from nexi_async.batch import BatchCharger, ChargeJob, JobState, Ledger, Progress
-from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import job_queue_of
+from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._results import JobOutcome
 from nexi_async.emulator import InjectedFault, Settings
 from tests.batch.support import Shop, job, no_time, open_shop, order
@@ -286,7 +286,7 @@ async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
             charger.stop()
 
     assert len(results) == shop.charged().total() < 400
-    assert charger.stop_reason == "it was asked to stop"
+    assert charger.stop_reason == "it was stopped by request"
     queue = job_queue_of(shop.ledger)
     run = await queue.bind("r", "individual")
     left = await queue.claim(run, scope=Scope(), after=0, limit=500, owner="x")

@@ -12,8 +12,8 @@ import pytest
 from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
 from nexi_async.batch._distributed import SHARD_SIZE, ShardWorker
-from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import job_queue_of
+from nexi_async.batch._ledger.runs import Scope
 from nexi_async.emulator import InjectedFault
 from tests.batch.support import Shop, job, no_time, open_shop
 

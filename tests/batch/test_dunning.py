@@ -10,9 +10,9 @@ from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import BatchCharger, Dunning, JobResult, JobState, Ledger
 from nexi_async.batch._dunning import next_attempt
-from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.dunning import AT_ONCE
 from nexi_async.batch._ledger.ledger import job_queue_of
+from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._results import JobOutcome
 from tests.batch.support import START, Shop, job, no_time
 

@@ -221,7 +221,7 @@ def test_an_old_failure_among_good_answers_does_not_open_it() -> None:
 def test_it_tells_that_it_opened() -> None:
     """Whoever waits for the run is woken."""
     told: list[bool] = []
-    CircuitBreaker(lambda: told.append(True), concurrency=1, now=lambda: 0.0).open("it was asked to stop")
+    CircuitBreaker(lambda: told.append(True), concurrency=1, now=lambda: 0.0).open("it was stopped by request")
 
     assert told == [True]
 
@@ -229,7 +229,7 @@ def test_it_tells_that_it_opened() -> None:
 def test_the_first_reason_is_kept() -> None:
     """What follows from it would only distract."""
     breaker = circuit_breaker()
-    breaker.open("it was asked to stop")
+    breaker.open("it was stopped by request")
     breaker.open("something else")
 
-    assert breaker.reason == "it was asked to stop"
+    assert breaker.reason == "it was stopped by request"

@@ -15,8 +15,8 @@ import pytest
 from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest
 from nexi_async._idempotency import is_remembered
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger, Strategy
-from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import job_queue_of
+from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._results import JobOutcome
 from nexi_async.emulator import CheckoutEmulator, Clock, InjectedFault
 from tests.batch.support import START, SWIFT, Shop, charges_in, job, no_time

@@ -206,7 +206,7 @@ async def test_a_charger_does_one_thing_at_a_time(shop: Shop) -> None:
     await shop.ledger.plan("r", shop.jobs(1))
     charger = shop.charger()
     async with charger:
-        with pytest.raises(RuntimeError, match="is charging already"):
+        with pytest.raises(RuntimeError, match="is in use already"):
             await charger.__aenter__()
 
 

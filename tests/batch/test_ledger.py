@@ -28,8 +28,9 @@ from nexi_async._storage import Database
 from nexi_async.batch import ChargeJob, Ledger
 from nexi_async.batch._job_files import JobLine
 from nexi_async.batch._ledger import planning
-from nexi_async.batch._ledger.claims import ClaimedJob, Run, Scope
+from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._ledger.ledger import Planned, job_queue_of
+from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._ledger.tables import SCHEMA
 from nexi_async.batch._outage import Outage
 from nexi_async.batch._results import JobOutcome, JobState
@@ -383,7 +384,7 @@ async def test_a_ledger_that_cannot_be_opened_is_refused(url: str, text: str) ->
 
 async def test_a_ledger_that_is_away_may_come_back() -> None:
     """Opening it says that waiting may help."""
-    with pytest.raises(StorageUnavailable, match=r"^the database is away: "):
+    with pytest.raises(StorageUnavailable, match=r"^the database is unavailable: "):
         async with Ledger.open("postgresql://nobody@/x?host=/nowhere", outage=Outage(longest=0)):
             pass
 

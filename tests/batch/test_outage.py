@@ -30,7 +30,7 @@ class Failing:
     async def __call__(self) -> str:
         self.failures -= 1
         if self.failures >= 0:
-            raise StorageUnavailable("the database is away: x")
+            raise StorageUnavailable("the database is unavailable: x")
         return "done"
 
 
@@ -81,7 +81,7 @@ async def test_no_charge_begins_while_the_database_is_away(shop: Shop, monkeypat
         if failures:
             failures -= 1
             counts.append(shop.charged().total())
-            raise StorageUnavailable("the database is away: x")
+            raise StorageUnavailable("the database is unavailable: x")
         return await run(self, work, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Database, "run", fail_after_a_while)
@@ -140,7 +140,9 @@ def test_restarts_of_the_database_lose_nothing(
 
     assert emulator.charged() == Counter({f"job-{n}": 1 for n in range(JOBS)})
     assert len(lines) == 3, lines
-    assert all(line.startswith("the database is away: ") and line.endswith("; waiting for it.") for line in lines)
+    assert all(
+        line.startswith("the database is unavailable: ") and line.endswith("; waiting for it.") for line in lines
+    )
 
 
 @pytest.mark.slow
@@ -160,7 +162,7 @@ def test_a_run_that_starts_during_an_outage_waits(
     _, rest = charging.communicate(timeout=60)
 
     assert (charging.returncode, rest) == (0, "")
-    assert line.startswith("the database is away: ")
+    assert line.startswith("the database is unavailable: ")
     assert emulator.charged().total() == JOBS
 
 

@@ -12,9 +12,9 @@ import pytest
 from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
-from nexi_async.batch._ledger.claims import Scope
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.reading import AT_ONCE
+from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._report import CSVReport, html_report
 from nexi_async.batch._results import JobOutcome
 from nexi_async.reference.currencies import format_amount

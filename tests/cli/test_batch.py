@@ -156,7 +156,7 @@ def test_sigterm_finishes_what_is_under_way_and_can_be_gone_on_with(at: Path, em
     output, complaints = charging.communicate(timeout=30)
 
     assert charging.returncode == 3, complaints
-    assert "Finishing what is under way" in complaints
+    assert "Finishing the charges under way" in complaints
     assert "sending" not in output
     assert 0 < emulator.charged().total() < 100
     assert run("run", "--run", "r").exit_code == 0
@@ -175,7 +175,7 @@ def test_a_second_signal_breaks_off(at: Path, emulator: EmulatorProcess) -> None
     assert "Finishing" in charging.stderr.readline()
     charging.send_signal(signal.SIGINT)
     _, complaints = charging.communicate(timeout=30)
-    assert (charging.returncode, "Broken off" in complaints) == (3, True)
+    assert (charging.returncode, "Interrupted" in complaints) == (3, True)
 
     emulator.control("PUT", "faults", [])
     emulator.control("POST", "clock", {"advance": 120})
@@ -319,7 +319,7 @@ def test_what_is_paid_out_is_found_and_checked(
     run("plan", jobs(at, punctual, 2), "--run", "r")
     lose_responses_of_old(at, punctual)
     lines = run("review", "--run", "r", "--look-up").stdout.splitlines()
-    first, second = (line.split()[1:5] for line in lines if line.startswith("    fits: "))
+    first, second = (line.split()[1:5] for line in lines if line.startswith("    matches: "))
 
     swapped = run("resolve", "job-0", "--run", "r", *second)
     assert (swapped.exit_code, swapped.stderr.splitlines()) == (

@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from nexi_async._cli.app import app
-from nexi_async._cli.usage_errors import telling_faults
+from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async.webhooks import Event, SQLInbox, StoredEvent, deliveries, parse_event
 from tests.cli.test_main import COMMAND, run
 
@@ -162,11 +162,11 @@ def test_a_value_that_is_too_short_is_refused() -> None:
 
 def test_a_missing_driver_is_told() -> None:
     """Which package to install is the whole message; trouble that is nobody's fault but ours is not hidden."""
-    with pytest.raises(typer.Exit) as left, telling_faults():
+    with pytest.raises(typer.Exit) as left, reporting_errors():
         raise ModuleNotFoundError("PostgreSQL needs psycopg: pip install 'nexi-async[postgres]'")
     assert left.value.exit_code == 2
     for fault in (ModuleNotFoundError("gone", name="gone"), KeyError("ours")):
-        with pytest.raises(type(fault)), telling_faults():
+        with pytest.raises(type(fault)), reporting_errors():
             raise fault
 
 

@@ -64,11 +64,11 @@ class InlineThreads:
         """A transaction, which is not interrupted by a cancellation."""
         await self._wait(DELAY)
         if self.faults.is_away or self._happens(self.faults.busy):
-            raise StorageUnavailable("the database is away: simulated before the transaction")
+            raise StorageUnavailable("the database is unavailable: simulated before the transaction")
         result = work()
         await self._wait(SLOW_DELAY if self._happens(self.faults.slow_commit) else DELAY)
         if self._happens(self.faults.lost_commit):
-            raise StorageUnavailable("the database is away: simulated after the commit")
+            raise StorageUnavailable("the database is unavailable: simulated after the commit")
         return result
 
     async def _wait(self, longest: float) -> None:

@@ -66,7 +66,7 @@ MUTANTS: dict[str, Mutant] = {
         "ours = JOBS.c.number == job.number",
     ),
     "let an old owner overwrite what is final": Mutant(
-        "nexi_async.batch._ledger.claims",
+        "nexi_async.batch._ledger.outcomes",
         'ours = write.where(IS_OPEN, JOBS.c.fence == done["fence"], JOBS.c.owner == bindparam("worker"))',
         'ours = write.where(bindparam("worker") != "")',
     ),
@@ -92,8 +92,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "hand out results that are not on disk": Mutant(
         "nexi_async.batch._result_writer",
-        "            await self._write(group)\n            del self._waiting[: len(group)]",
-        "            del self._waiting[: len(group)]\n            await self._write(group[1:] or group)",
+        "            await self._write(group)\n            del self._pending[: len(group)]",
+        "            del self._pending[: len(group)]\n            await self._write(group[1:] or group)",
     ),
     # --- the transport
     "mint a new key for a retry": Mutant(
@@ -133,7 +133,7 @@ MUTANTS: dict[str, Mutant] = {
         "            await inbox.put(event)\n",
         '            __import__("asyncio").ensure_future(inbox.put(event))\n',
     ),
-    "answer 200 when the database is away": Mutant(
+    "answer 200 when the database is unavailable": Mutant(
         "nexi_async.webhooks._receiver",
         'self._counters.count_error("inbox", "not stored", error)\n            return False',
         'self._counters.count_error("inbox", "not stored", error)\n            return True',

@@ -65,7 +65,9 @@ def test_planted_faults_fit_the_code(mutant: Mutant) -> None:
     assert Path(spec.origin).read_text().count(mutant.old) == 1
 
 
-@pytest.mark.parametrize("name", ["begin charges twice as fast as allowed", "answer 200 when the database is away"])
+@pytest.mark.parametrize(
+    "name", ["begin charges twice as fast as allowed", "answer 200 when the database is unavailable"]
+)
 def test_planted_faults_are_found(name: str) -> None:
     """With a fault planted, the command ends with 1 and names the seed; `--mutants` shows it of all of them."""
     command = [sys.executable, "-m", "tests.simulation", "--mutant", name, "--no-simplify", "--processes", "1"]

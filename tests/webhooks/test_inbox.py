@@ -673,7 +673,7 @@ class Away:
         """Answer, or be away."""
         self.asked += 1
         if self.is_away:
-            raise StorageUnavailable("the database is away: nobody there")
+            raise StorageUnavailable("the database is unavailable: nobody there")
         return await self._run(*args, **kwargs)
 
 
@@ -716,7 +716,7 @@ async def test_a_start_waits_for_the_database(
 
 
 async def test_a_start_does_not_wait_for_ever(url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it says that the database is away."""
+    """Then it says that the database is unavailable."""
     monkeypatch.setattr(inbox_module, "STARTUP_RETRY_INTERVAL", 0.01)
     inbox = SQLInbox(url, startup_timeout=0.05)
     Away(inbox, monkeypatch)

@@ -1,6 +1,6 @@
-"""Bulk runs in the ledger: which jobs are charged by which one, under which name, and its id at Nexi.
+"""Bulk charges in the ledger: their jobs, their external id, and their id at Nexi.
 
-A job is in one bulk for an attempt, never in a second one: its outcome is read from that bulk alone.
+For each attempt a job is in one bulk at most: its outcome is read from that bulk alone.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Sequence
 
 import attrs
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from nexi_async._storage import lock
-from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, reclaim
-from nexi_async.batch._ledger.tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName, reclaim
+from nexi_async.batch._ledger.runs import Run
+from nexi_async.batch._ledger.tables import BULKS, IS_OPEN, JOBS, MEMBERS
 
-__all__ = ["Bulk", "claim_open", "create", "end_lease", "lease", "save_id"]
+__all__ = ["Bulk", "claim_open", "create", "save_id"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Bulk:
         number: its row.
         kind: of which kind the subscriptions are.
         external_id: our id of it, the same whenever the same jobs are grouped.
-        bulk_id: Nexi's id of it; None until Nexi has accepted it, as far as is known.
+        bulk_id: Nexi's id of it; None until its acceptance is known.
         jobs: its jobs that are still open.
     """
 
@@ -37,32 +37,13 @@ class Bulk:
     jobs: tuple[ClaimedJob, ...]
 
 
-def lease(connection: Connection, run: Run, owner: str, now: float, seconds: float) -> bool:
-    """Lease the bulks of a run for so many seconds; False if another owner holds the lease."""
-    lock(connection, f"nexi_async.bulk.{run.id}")
-    held = connection.execute(select(BULK_LEASES).where(BULK_LEASES.c.run == run.id)).first()
-    if held is None:
-        connection.execute(insert(BULK_LEASES).values(run=run.id, owner=owner, until=now + seconds))
-    elif held.owner == owner or held.until <= now:
-        ours = update(BULK_LEASES).where(BULK_LEASES.c.run == run.id)
-        connection.execute(ours.values(owner=owner, until=now + seconds))
-    else:
-        return False
-    return True
-
-
-def end_lease(connection: Connection, run: Run, owner: str) -> None:
-    """End the lease on the bulks of a run."""
-    connection.execute(delete(BULK_LEASES).where(BULK_LEASES.c.run == run.id, BULK_LEASES.c.owner == owner))
-
-
 def create(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk:
-    """Group jobs, before anything of it is sent."""
+    """Put jobs in a new bulk, before it is sent."""
     jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
     connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
     name = hashlib.sha256("".join(job.key for job in jobs).encode()).hexdigest()[:63]
     known = connection.execute(select(BULKS).where(BULKS.c.external_id == name)).first()
-    if known is not None:  # this transaction was done before, and its commit not confirmed
+    if known is not None:  # the transaction is repeated, since its commit was not confirmed
         return Bulk(number=known.number, kind=kind, external_id=name, bulk_id=known.bulk_id, jobs=tuple(jobs))
     made = insert(BULKS).values(run=run.id, kind=kind, external_id=name).returning(BULKS.c.number)
     number = connection.execute(made).scalar_one()
@@ -76,7 +57,7 @@ def save_id(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
 
 
 def claim_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
-    """Take over the next bulk that has jobs whose outcome is not known."""
+    """Claim the next bulk that has open jobs."""
     is_member = (MEMBERS.c.job == JOBS.c.number) & (MEMBERS.c.attempt == JOBS.c.attempt)
     open_jobs = select(MEMBERS.c.job).join(JOBS, is_member).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
     statement = select(BULKS).where(BULKS.c.run == run.id, BULKS.c.number > after, open_jobs.exists())

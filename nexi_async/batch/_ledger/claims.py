@@ -1,9 +1,9 @@
-"""Working in the ledger: jobs are taken, marked as sending before anything leaves, and what became of them is written.
+"""Claims on jobs in the ledger: they begin by `claim` or `reclaim`, are renewed, and end by `release` or an outcome.
 
-Whoever claims a job owns it until it is written back. A job may be claimed from somebody who has died, or seems to
-have; should both work on it, the key keeps the charge single, and both write the same. Each claim has a fencing number
-and an age by the wall clock: whoever was suspended for a while finds out that the job was claimed by others meanwhile,
-and sends nothing.
+A claimed job is marked as sending on disk before anything is sent. A job may be claimed from a worker that has died, or
+seems to have: should both work on it, the idempotency key keeps the charge single, and both record the same. Each claim
+has a fencing number and an age by the wall clock, so that a worker that was suspended notices that the job was claimed
+by another one meanwhile, and sends nothing. `outcomes` records what a claimed job has come to.
 """
 
 from __future__ import annotations
@@ -23,63 +23,29 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
-    null,
-    or_,
     select,
     update,
 )
 
 from nexi_async import _codec as codec
-from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async._models.subscription import ChargeSubscription
-from nexi_async.batch._ledger.json_rows import as_one_value, numbers_in, rows_in, text_of
-from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS, RUNS
-from nexi_async.batch._results import JobOutcome, JobState
+from nexi_async.batch._ledger.json_rows import as_one_value, numbers_in, text_of
+from nexi_async.batch._ledger.runs import Run, Scope
+from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS
+from nexi_async.batch._results import JobState
 
-__all__ = [
-    "ClaimedJob",
-    "KindName",
-    "Run",
-    "Scope",
-    "bind",
-    "claim",
-    "count_open",
-    "reclaim",
-    "record",
-    "release",
-    "renew",
-    "save_subscription",
-]
+__all__ = ["ClaimedJob", "KindName", "claim", "reclaim", "release", "renew", "save_subscription"]
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
 
 CLAIM_SECONDS = 60.0
-"""How long a claim is good for sending, by the wall clock; an older one has to be renewed first."""
-
-
-@attrs.frozen
-class Run:
-    """A run as the ledger knows it."""
-
-    id: int
-    name: str
-    jobs: int
-    """How many were planned."""
-
-
-@attrs.frozen
-class Scope:
-    """Which jobs of a run are meant: those whose numbers are from first to last."""
-
-    first: int = 0
-    last: int = 2**62
+"""How many seconds a claim is valid for sending, by the wall clock; an older one has to be renewed first."""
 
 
 @attrs.frozen(kw_only=True)
 class ClaimedJob:
-    """A job that was taken to be worked on."""
+    """A job that a worker has claimed."""
 
     number: int
     reference: str
@@ -93,26 +59,26 @@ class ClaimedJob:
     currency: str
     attempt: int
     previous_state: JobState
-    """Where it stood before; unless it was planned, it may have been sent."""
+    """Its state before the claim; unless that is planned, it may have been sent."""
     fence: int
     """The number of the claim; a later one of the same job has a higher number."""
     claimed_at: float
     """When it was claimed, or the claim renewed, seconds since 1970."""
     sent_at: float
-    """When its key may have been sent first, seconds since 1970; 0 if nobody knows."""
+    """When its key may have been sent first, seconds since 1970; 0 if not known."""
 
     def is_claim_fresh(self, now: float) -> bool:
-        """Whether the claim is good for sending; not if the clock was set back either."""
+        """Whether the claim is valid for sending; not if the clock was set back either."""
         return 0 <= now - self.claimed_at < CLAIM_SECONDS
 
     @property
     def may_have_been_sent(self) -> bool:
-        """Whether to ask before sending."""
+        """Whether its charge has to be looked up before it is sent."""
         return self.previous_state is not JobState.PLANNED
 
     @property
     def state_if_not_sent(self) -> JobState:
-        """Where it stands when nothing has been done with it."""
+        """Its state if this claim ends without sending anything."""
         return JobState.UNKNOWN if self.may_have_been_sent else JobState.PLANNED
 
     @property
@@ -121,45 +87,19 @@ class ClaimedJob:
         return codec.decode(self.body, ChargeSubscription)
 
 
-def bind(connection: Connection, name: str, strategy: str) -> Run:
-    """Find a run, and hold it to one strategy: what one has sent, the other would not recognise.
-
-    Raises:
-        InvalidRequest: there is no such run, or it was begun with another strategy.
-    """
-    row = connection.execute(select(RUNS).where(RUNS.c.name == name).with_for_update()).mappings().first()
-    jobs = _planned(connection, row["id"]) if row else 0
-    if row is None or not jobs:
-        raise InvalidRequest([("run", f"{name} is not planned in this ledger")])
-    if row["strategy"] not in (None, strategy):
-        raise InvalidRequest([("strategy", f"the run was begun with {row['strategy']} and has to go on with it")])
-    if row["strategy"] is None:
-        connection.execute(update(RUNS).where(RUNS.c.id == row["id"]).values(strategy=strategy))
-    return Run(row["id"], name, jobs)
-
-
-def _planned(connection: Connection, run_id: int) -> int:
-    return connection.execute(select(func.sum(PLANS.c.jobs)).where(PLANS.c.run == run_id)).scalar() or 0
-
-
-def count_open(connection: Connection, run: Run, scope: Scope) -> int:
-    """How many jobs are neither charged nor declined nor failed."""
-    return connection.execute(select(func.count()).where(*_open_in(run, scope))).scalar_one()
-
-
 def claim(
     connection: Connection, run: Run, *, scope: Scope, after: int, limit: int, owner: str, now: float, in_bulk: bool
 ) -> list[ClaimedJob]:
-    """Take the next open jobs after a number, and mark them as sending; those that are in a bulk run only if wanted."""
+    """Claim the next open jobs after a number: mark them as sending; jobs of a bulk charge only if `in_bulk`."""
     chosen = _next_open(connection.dialect.name, in_bulk=in_bulk)
     bounds = {"after": max(after, scope.first - 1), "last": scope.last}
-    return _taken(connection, run, chosen, {"run": run.id, "limit": limit, **bounds}, owner, now)
+    return _claimed(connection, run, chosen, {"run": run.id, "limit": limit, **bounds}, owner, now)
 
 
 def reclaim(connection: Connection, run: Run, numbers: Sequence[int], owner: str, now: float) -> list[ClaimedJob]:
-    """Take these jobs over."""
+    """Claim these jobs, of which another worker may have a claim."""
     chosen = _these(connection.dialect.name)
-    return _taken(connection, run, chosen, {"numbers": codec.as_json(list(numbers)).decode()}, owner, now)
+    return _claimed(connection, run, chosen, {"numbers": codec.as_json(list(numbers)).decode()}, owner, now)
 
 
 # Statements are built once: building one costs more than the database takes to find the jobs.
@@ -189,7 +129,7 @@ def _locked(dialect: str, statement: Select[Any]) -> Select[Any]:
     return as_one_value(dialect, statement.add_columns(body).with_for_update(skip_locked=True, of=JOBS))
 
 
-def _taken(
+def _claimed(
     connection: Connection, run: Run, chosen: Select[Any], values: dict[str, Any], owner: str, now: float
 ) -> list[ClaimedJob]:
     dialect = connection.dialect.name
@@ -204,7 +144,7 @@ def _taken(
 
 @functools.cache
 def _marking(dialect: str) -> Update:
-    """Jobs are marked as sending."""
+    """Marks jobs as sending."""
     sent_at = case((JOBS.c.state == "planned", bindparam("now", type_=Double)), else_=JOBS.c.sent_at)
     claimed = update(JOBS).where(JOBS.c.number.in_(numbers_in(dialect, "numbers")))
     worker = bindparam("worker", type_=Text)
@@ -212,7 +152,7 @@ def _marking(dialect: str) -> Update:
 
 
 def renew(connection: Connection, jobs: Iterable[ClaimedJob], now: float) -> list[ClaimedJob] | None:
-    """The claims made fresh, if nobody has claimed one of the jobs since; what was never sent is sent from now on."""
+    """The renewed claims; None if another worker has claimed one of the jobs. A job never sent is sent from now on."""
     renewed = []
     for job in jobs:
         sent_at = job.sent_at if job.may_have_been_sent else now
@@ -264,19 +204,14 @@ def _claimed_job(run: Run, row: Sequence[Any], now: float) -> ClaimedJob:
     )
 
 
-def _open_in(run: Run, scope: Scope) -> tuple[Any, ...]:
-    bounds = () if scope == Scope() else (JOBS.c.number.between(scope.first, scope.last),)
-    return (JOBS.c.run == run.id, IS_OPEN, *bounds)
-
-
 def save_subscription(connection: Connection, job: ClaimedJob) -> None:
-    """Keep which subscription an external reference stands for, so that no later attempt takes another."""
+    """Save which subscription an external reference stands for, so that no later attempt charges another."""
     found = {"kind": job.kind, "subscription_id": job.subscription_id}
     connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(**found))
 
 
 def release(connection: Connection, jobs: Iterable[ClaimedJob], owner: str) -> None:
-    """Give back what was taken and not touched."""
+    """End the claims on jobs that were not sent."""
     by_state: dict[JobState, list[int]] = {}
     for job in jobs:
         by_state.setdefault(job.previous_state, []).append(job.number)
@@ -284,63 +219,3 @@ def release(connection: Connection, jobs: Iterable[ClaimedJob], owner: str) -> N
         ours = and_(JOBS.c.number.in_(numbers), JOBS.c.owner == owner, JOBS.c.state == "sending")
         not_sent: dict[str, Any] = {"sent_at": None} if state is JobState.PLANNED else {}
         connection.execute(update(JOBS).where(ours).values(state=state.value, **not_sent))
-
-
-def record(
-    connection: Connection, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], *, owner: str, now: float
-) -> None:
-    """Write what became of jobs; what is final stays as it is.
-
-    What is final holds whoever says it, also after the job was put up for review; all else is said by the last who
-    claimed the job.
-    """
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for job, outcome in outcomes:
-        rows.setdefault(_way_of(outcome.state), []).append(_row(job, outcome))
-    statements = _statements(connection.dialect.name)
-    for way, written in rows.items():
-        values: dict[str, Any] = {"rows": codec.as_json(written).decode()}
-        values |= {} if way == "leave open" else {"now": now}
-        values |= {} if way == "end" else {"worker": owner}
-        connection.execute(statements[way], values)
-
-
-def _way_of(state: JobState) -> str:
-    """How a state is written."""
-    if state.is_final:
-        return "end"
-    return "leave open" if state.is_open else "review"
-
-
-_MEMBERS = ("payment_id", "charge_id", "code", "error", "state")
-
-
-def _row(job: ClaimedJob, outcome: JobOutcome) -> dict[str, Any]:
-    return {
-        "number": job.number,
-        "attempt": job.attempt,
-        "fence": job.fence,
-        "state": outcome.state.value,
-        "payment_id": outcome.payment_id,
-        "charge_id": outcome.charge_id,
-        "code": outcome.code,
-        "error": outcome.error,
-    }
-
-
-@functools.cache
-def _statements(dialect: str) -> dict[str, Update]:
-    """How jobs end, go to review, and are left open, as the database reads JSON."""
-    done = rows_in(dialect, "rows", integers=("number", "attempt", "fence"), texts=_MEMBERS)
-    write = (
-        update(JOBS)
-        .where(JOBS.c.number == done["number"], JOBS.c.attempt == done["attempt"])
-        .values({name: done[name] for name in _MEMBERS})
-    )
-    ours = write.where(IS_OPEN, JOBS.c.fence == done["fence"], JOBS.c.owner == bindparam("worker"))
-    sent_at = case((done["state"] == "planned", null()), else_=JOBS.c.sent_at)
-    return {
-        "end": write.where(or_(IS_OPEN, JOBS.c.state == "review")).values(ended=bindparam("now")),
-        "review": ours.values(ended=bindparam("now")),
-        "leave open": ours.values(sent_at=sent_at),
-    }

@@ -7,33 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from nexi_async._errors import InvalidRequest
 from nexi_async.batch._dunning import next_attempt
-from nexi_async.batch._ledger.tables import ATTEMPTS, JOBS, RUNS
+from nexi_async.batch._ledger.tables import ATTEMPTS, JOBS
 
-__all__ = ["AT_ONCE", "begin_attempt", "find_run", "plan_again"]
+__all__ = ["AT_ONCE", "begin_attempt", "plan_again"]
 
 AT_ONCE = 1000
 """How many jobs one transaction plans again, so that it stays short."""
-
-
-def find_run(connection: Connection, name: str) -> int:
-    """The run of that name.
-
-    Raises:
-        InvalidRequest: there is none.
-    """
-    run_id: int | None = connection.execute(select(RUNS.c.id).where(RUNS.c.name == name)).scalar()
-    if run_id is None:
-        raise InvalidRequest([("run", f"{name} is not planned in this ledger")])
-    return run_id
 
 
 def plan_again(connection: Connection, run_id: int, attempt: int, after: int) -> tuple[int | None, int, list[float]]:
     """Plan the attempt for some of the jobs whose last one was declined.
 
     Returns:
-        The number to go on after, None at the end; how many were given up; and when each of the others is due.
+        The number to continue after, None at the end; how many are not retried; and when each of the others is due.
     """
     declined = (
         select(*JOBS.c["number", "attempt", "payment_id", "code", "error", "ended"])
@@ -56,7 +43,7 @@ def plan_again(connection: Connection, run_id: int, attempt: int, after: int) ->
 
 
 def begin_attempt(connection: Connection, attempt: int, jobs: Sequence[tuple[Any, float]]) -> None:
-    """Keep the last attempt of each job, and plan the next for its date; it has a key of its own."""
+    """Archive the last attempt of each job, and plan the next for its date; it has a key of its own."""
     connection.execute(insert(ATTEMPTS), [_past(job) for job, _ in jobs])
     connection.execute(_AGAIN, [{"_number": job["number"], "_attempt": attempt, "_due": due} for job, due in jobs])
 
@@ -80,7 +67,7 @@ _AGAIN = (
 
 
 def _past(job: Any) -> dict[str, Any]:
-    """An attempt that is over, as it is kept."""
+    """An attempt that is over, as a row."""
     names = ("attempt", "payment_id", "code", "error", "ended")
     return {"job": job["number"], **{name: job[name] for name in names}}
 

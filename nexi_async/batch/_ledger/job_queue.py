@@ -1,4 +1,4 @@
-"""The ledger as workers use it: jobs are claimed, marked as sending, and released or recorded. Not public."""
+"""The ledger as workers use it: jobs are claimed, and released or recorded. Not public."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from nexi_async._idempotency import is_of_the_future, is_remembered, seconds_of
-from nexi_async.batch._ledger import bulks, claims, shards
+from nexi_async.batch._ledger import bulk_leases, bulks, claims, outcomes, runs, shards
 from nexi_async.batch._ledger.bulks import Bulk
-from nexi_async.batch._ledger.claims import ClaimedJob, KindName, Run, Scope
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName
+from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._outage import Outage, RetryingDatabase
 from nexi_async.batch._results import JobOutcome
 
@@ -22,7 +23,7 @@ class JobQueue:
         database: the ledger's.
         key_lifetime: how long the API remembers an idempotency key.
         now: seconds since 1970.
-        outage: whether the database is away.
+        outage: whether the database is unavailable.
     """
 
     def __init__(
@@ -34,29 +35,29 @@ class JobQueue:
         self.outage = outage
 
     async def bind(self, run: str, strategy: str) -> Run:
-        """Find a run, and hold it to one strategy from now on.
+        """Find a run, and fix its strategy from now on.
 
         Raises:
             InvalidRequest: there is no such run, or it was begun with another strategy.
         """
-        return await self._database.run(claims.bind, run, strategy)
+        return await self._database.run(runs.bind, run, strategy)
 
     async def count_open(self, run: Run, scope: Scope) -> int:
         """How many jobs are neither charged nor declined nor failed."""
-        return await self._database.run(claims.count_open, run, scope)
+        return await self._database.run(runs.count_open, run, scope)
 
     async def claim(
         self, run: Run, *, scope: Scope, after: int, limit: int, owner: str, in_bulk: bool = True
     ) -> list[ClaimedJob]:
-        """Take the next open jobs after a number; when this returns they are marked as sending on disk.
+        """Claim the next open jobs after a number; when this returns they are marked as sending on disk.
 
         Args:
             run: the run.
             scope: the part of it.
             after: a job's number.
             limit: how many at most.
-            owner: in whose name.
-            in_bulk: also those that are in a bulk run already.
+            owner: the worker.
+            in_bulk: whether jobs that are in a bulk are claimed too.
         """
         return await self._database.run(
             claims.claim, run, scope=scope, after=after, limit=limit, owner=owner, now=self._now(), in_bulk=in_bulk
@@ -64,11 +65,11 @@ class JobQueue:
 
     async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
         """Lease the bulks of a run for so many seconds from now; False if another owner holds the lease."""
-        return await self._database.run(bulks.lease, run, owner, self._now(), seconds)
+        return await self._database.run(bulk_leases.lease, run, owner, self._now(), seconds)
 
     async def end_bulk_lease(self, run: Run, owner: str) -> None:
         """End the lease on the bulks of a run."""
-        await self._database.run(bulks.end_lease, run, owner)
+        await self._database.run(bulk_leases.end_lease, run, owner)
 
     async def create_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk:
         """Group jobs for a bulk charge; when this returns the bulk is on disk."""
@@ -79,25 +80,25 @@ class JobQueue:
         await self._database.run(bulks.save_id, bulk, bulk_id)
 
     async def claim_open_bulk(self, run: Run, *, after: int, owner: str) -> Bulk | None:
-        """Take over the next bulk run that was left before all its outcomes were known."""
+        """Claim the next bulk that has jobs without an outcome."""
         return await self._database.run(bulks.claim_open, run, after, owner, self._now())
 
     async def confirm_claims(self, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob] | None:
-        """See, right before jobs are sent, that nobody else has claimed them since; None if somebody has.
+        """Confirm the claims right before the jobs are sent; None if another worker has claimed one since.
 
-        A fresh claim is taken at its word; an older one, as of a machine that was suspended, is compared with the
-        ledger and made fresh.
+        A fresh claim is confirmed without the ledger; an older one, as of a machine that was suspended, is compared
+        with the ledger and renewed.
         """
         if all(job.is_claim_fresh(self._now()) for job in jobs):
             return list(jobs)
         return await self._database.run(claims.renew, jobs, self._now())
 
     def may_send(self, job: ClaimedJob) -> bool:
-        """Whether the API surely still knows the key if it ever got it, so that sending cannot charge twice."""
+        """Whether the API surely still remembers the key if it has received it, so that sending cannot charge twice."""
         return is_remembered(job.sent_at, self._now(), self._key_lifetime)
 
     def outcome_if_unsent(self, job: ClaimedJob, status: str) -> JobOutcome:
-        """The outcome of a job whose key may not be sent any more, and of which the API says this.
+        """The outcome of a job whose key may not be sent any more; `status` is what the API reports of it.
 
         A clock that is behind is no reason for a review: another worker may be charging the job right now.
         """
@@ -106,21 +107,21 @@ class JobQueue:
         return JobOutcome.for_review(status, job.sent_at)
 
     async def save_subscription(self, job: ClaimedJob) -> None:
-        """Keep which subscription an external reference stands for."""
+        """Save which subscription an external reference stands for."""
         await self._database.run(claims.save_subscription, job)
 
     async def release(self, jobs: Iterable[ClaimedJob], owner: str) -> None:
-        """Release what was claimed and not sent."""
+        """End the claims on jobs that were not sent."""
         await self._database.run(claims.release, jobs, owner)
 
-    async def record(self, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], owner: str) -> None:
+    async def record(self, ended: Sequence[tuple[ClaimedJob, JobOutcome]], owner: str) -> None:
         """Write the outcomes of jobs; when this returns they are on disk."""
-        await self._database.run(claims.record, outcomes, owner=owner, now=self._now())
+        await self._database.run(outcomes.record, ended, owner=owner, now=self._now())
 
     async def open_shards(self, run: Run, size: int) -> list[Scope]:
         """The parts of so many job numbers that have jobs to be charged now."""
         return await self._database.run(shards.open_shards, run, size, self._now())
 
     async def apply_schema(self, schema: str) -> None:
-        """Make the tables of the queue that hands out shards, in the ledger's own database."""
+        """Create the tables of the queue of shards, in the ledger's database."""
         await self._database.run(shards.apply_schema, schema)

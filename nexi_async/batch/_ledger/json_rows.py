@@ -1,7 +1,7 @@
 """Many rows as one JSON value, on the way in and out, as each database spells it.
 
-Row by row the thread that talks to the database would hand the interpreter's lock to and fro with the event loop, which
-costs more than the database itself.
+Row by row the database thread would pass the interpreter lock to the event loop and back, which costs more than the
+database itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["as_one_value", "numbers_in", "rows_in", "text_of"]
 
 
 def as_one_value(dialect: str, rows: Select[Any]) -> Select[Any]:
-    """What a statement finds, as one array of arrays; of no rows it may be null. The order is not kept for sure."""
+    """The rows of a statement as one array of arrays, in no certain order; null if there are none."""
     columns = rows.subquery("found").c
     if dialect == "postgresql":
         return select(cast(func.json_agg(func.json_build_array(*columns)), Text))
@@ -23,7 +23,7 @@ def as_one_value(dialect: str, rows: Select[Any]) -> Select[Any]:
 
 
 def text_of(dialect: str, utf8: ColumnElement[bytes]) -> ColumnElement[str]:
-    """Bytes that hold UTF-8, as text, since JSON has no bytes."""
+    """UTF-8 bytes as text, since JSON has no bytes."""
     return func.convert_from(utf8, "UTF8") if dialect == "postgresql" else cast(utf8, Text)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: every job of every run on disk, with what became of it, in SQLite or PostgreSQL."""
+"""The ledger: every job of every run with its outcome, on disk in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from nexi_async.batch._ledger import planning, reading, review
 from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._ledger.planning import Plan
 from nexi_async.batch._ledger.review import ReviewItem
+from nexi_async.batch._ledger.runs import find_run
 from nexi_async.batch._ledger.tables import migrate
 from nexi_async.batch._outage import Outage, RetryingDatabase
 from nexi_async.batch._results import JobResult
@@ -32,16 +33,16 @@ __all__ = ["Ledger", "Planned", "job_queue_of"]
 MAX_FAULTS = 100
 """How many an exception lists."""
 CLEANUP_TIMEOUT_SECONDS = 20.0
-"""How long to go on after a cancellation to take back what was half planned."""
+"""How many seconds an incomplete plan may take to be removed after a cancellation."""
 
 
 @attrs.frozen
 class Planned:
-    """What a planning came to.
+    """The result of planning.
 
     Attributes:
-        jobs: how many jobs the run has gained.
-        already: how many it had already, word for word.
+        jobs: how many jobs were added to the run.
+        already: how many it had already, with the same content.
         bad: how many can't be planned.
     """
 
@@ -51,9 +52,9 @@ class Planned:
 
 
 class Ledger:
-    """Keeps the jobs; use it as `async with Ledger.open("sqlite:///october.db") as ledger:`.
+    """Stores the jobs of batch runs: `async with Ledger.open("sqlite:///october.db") as ledger:`.
 
-    The requests are kept as they are sent, so a ledger holds what its orders and notifications hold.
+    Requests are stored as they are sent, with all personal data of their orders and notifications.
     """
 
     def __init__(
@@ -79,21 +80,21 @@ class Ledger:
         Args:
             url: "sqlite:///file.db" or "postgresql://user:password@host/name".
             key_lifetime: how long the API remembers an idempotency key, which it does not document. A charge whose
-                outcome is still unknown then is not sent again, since that could charge a second time: it waits in the
-                state "review" for somebody to look.
+                outcome is still unknown then is not sent again, since that could charge a second time: it goes to the
+                state "review" and has to be resolved by hand.
             now: seconds since 1970.
-            outage: how to ride out times in which the database is away; calls wait for up to two minutes when left out.
+            outage: how calls wait while the database is unavailable; for up to two minutes when left out.
 
         Raises:
             ConfigurationError: the lifetime is not positive, or the ledger can't be opened, or a newer version of this
                 package made it.
-            StorageUnavailable: the database is away, and does not come back in time.
+            StorageUnavailable: the database is unavailable for longer than `outage` waits.
         """
         database, outage = Database(url), outage or Outage()
-        patient = RetryingDatabase(database, outage)
+        retrying = RetryingDatabase(database, outage)
         try:
-            await _migrated(patient)
-            yield cls(patient, key_lifetime=key_lifetime, now=now, outage=outage)
+            await _migrated(retrying)
+            yield cls(retrying, key_lifetime=key_lifetime, now=now, outage=outage)
         finally:
             await database.close()
 
@@ -102,7 +103,7 @@ class Ledger:
     async def plan(self, run: str, jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> Planned:
         """Add jobs to a run, all or none; in little memory, however many.
 
-        What the run has already is passed over, so a planning that was cut short is simply done again.
+        Jobs that the run has already are skipped, so an interrupted call can be repeated.
 
         Args:
             run: the run's name, e.g. "2026-10"; made if it is new.
@@ -114,11 +115,11 @@ class Ledger:
         """
         faults: list[Fault] = []
 
-        def keep(line: JobLine) -> None:
+        def collect(line: JobLine) -> None:
             if len(faults) < MAX_FAULTS:
                 faults.extend(Fault(f"jobs[{line.number}].{path}", text) for path, text in line.faults)
 
-        planned = await self.plan_lines(run, _lines_of(jobs), strict=True, on_bad=keep)
+        planned = await self.plan_lines(run, _lines_of(jobs), strict=True, on_bad=collect)
         if planned.bad:
             raise InvalidRequest(faults)
         return planned
@@ -137,7 +138,7 @@ class Ledger:
             run: the run's name.
             lines: as `read_jobs` reads them.
             strict: plan nothing if any line is bad.
-            on_bad: told of each bad line.
+            on_bad: called with each bad line.
 
         Raises:
             InvalidRequest: the run's name can't be used.
@@ -167,7 +168,7 @@ class Ledger:
     # --- reading -------------------------------------------------------------------------------------------------
 
     async def summary(self, run: str) -> Summary:
-        """The run in figures.
+        """The figures of a run.
 
         Raises:
             InvalidRequest: there is no such run.
@@ -175,7 +176,7 @@ class Ledger:
         return await self._database.run(reading.summarise, run, self._now())
 
     async def results(self, run: str) -> AsyncGenerator[JobResult, None]:
-        """Every job of the run as it stands, in the order they were planned; in little memory.
+        """Every job of the run in its present state, in the order they were planned; in little memory.
 
         Raises:
             InvalidRequest: there is no such run.
@@ -189,7 +190,7 @@ class Ledger:
     # --- reviewing -----------------------------------------------------------------------------------------------
 
     async def in_review(self, run: str) -> AsyncGenerator[ReviewItem, None]:
-        """The jobs of the run that wait for somebody to look whether they were charged.
+        """The jobs of the run in review: each may have been charged, and has to be resolved by hand.
 
         Raises:
             InvalidRequest: there is no such run.
@@ -201,7 +202,7 @@ class Ledger:
                 yield item
 
     async def review_item(self, run: str, reference: str) -> ReviewItem:
-        """One of the jobs that wait for somebody to look.
+        """One of the jobs in review.
 
         Raises:
             InvalidRequest: no such job is in review.
@@ -209,7 +210,7 @@ class Ledger:
         return await self._database.run(review.find, run, reference)
 
     async def resolve_charged(self, run: str, reference: str, *, payment_id: str, charge_id: str) -> None:
-        """Write that a job in review was charged, as somebody has found out.
+        """Resolve a job in review as charged.
 
         Args:
             run: the run's name.
@@ -224,11 +225,11 @@ class Ledger:
         await self._database.run(review.mark_charged, run, reference, **found, now=self._now())
 
     async def resolve_not_charged(self, run: str, reference: str) -> None:
-        """Plan a job in review again, with a new key, since somebody has made sure that it was not charged.
+        """Resolve a job in review as certainly not charged: plan it again, with a new key.
 
         Raises:
-            InvalidRequest: no such job is in review, or it is there for less than five minutes: until then a request of
-                another worker may still arrive.
+            InvalidRequest: no such job is in review, or it is in review for less than five minutes: until then a
+                request of another worker may still arrive.
         """
         await self._database.run(review.plan_again, run, reference, self._now())
 
@@ -237,31 +238,31 @@ class Ledger:
     async def dunning(self, run: str, *, attempt: int) -> Dunning:
         """Plan the next attempt at what was declined and may be tried again, on the dates that the schemes allow.
 
-        Each job gets a key of its own for the attempt, and is charged once its date has come and the run is gone on
-        with. Doing it twice plans nothing twice.
+        Each job gets a key of its own for the attempt, and is charged by the first execution of the run after its date.
+        A repeated call plans nothing twice.
 
         Args:
             run: the run's name.
-            attempt: the number of the attempt to plan, from 2; jobs whose last attempt was the one before take part.
+            attempt: the number of the attempt to plan, from 2: for jobs whose last attempt was the one before.
 
         Raises:
             InvalidRequest: there is no such run, or the number is less than 2.
         """
         if attempt < 2:
             raise InvalidRequest([("attempt", "must be at least 2; planning the run makes the first")])
-        run_id = await self._database.run(dunning_plans.find_run, run)
-        planned = given_up = 0
+        run_id = (await self._database.run(find_run, run)).id
+        planned = not_retried = 0
         due: list[float] = []
         after: int | None = 0
         while after is not None:
-            after, gone, dates = await self._database.run(dunning_plans.plan_again, run_id, attempt, after)
-            planned, given_up = planned + len(dates), given_up + gone
+            after, refused, dates = await self._database.run(dunning_plans.plan_again, run_id, attempt, after)
+            planned, not_retried = planned + len(dates), not_retried + refused
             due = [min([*due, *dates]), max([*due, *dates])] if due or dates else []
-        return Dunning(planned, given_up, due[0] if due else None, due[-1] if due else None)
+        return Dunning(planned, not_retried, due[0] if due else None, due[-1] if due else None)
 
 
 def job_queue_of(ledger: Ledger) -> JobQueue:
-    """The side of a ledger that workers use; it is not public."""
+    """The part of a ledger that workers use; it is not public."""
     return ledger._job_queue  # noqa: SLF001 - the only access
 
 
@@ -275,7 +276,7 @@ async def _migrated(database: RetryingDatabase) -> None:
 
 
 class _PlanWriter:
-    """Gathers lines into transactions, and counts."""
+    """Writes lines in groups, one transaction each, and counts them."""
 
     def __init__(self, database: RetryingDatabase, plan: Plan, on_bad: Callable[[JobLine], None]) -> None:
         self._database = database
@@ -285,7 +286,7 @@ class _PlanWriter:
         self.jobs = self.already = self.bad = 0
 
     async def add_all(self, lines: Iterable[JobLine] | AsyncIterable[JobLine]) -> None:
-        """Write all jobs there are."""
+        """Write all jobs."""
         if isinstance(lines, AsyncIterable):
             async for line in lines:
                 await self._add(line)

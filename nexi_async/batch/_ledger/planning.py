@@ -1,4 +1,4 @@
-"""Planning in the ledger: a run's jobs come in piece by piece and count all together, once the last is in."""
+"""Planning in the ledger: jobs are added in several transactions, and can be charged once the plan is complete."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from nexi_async.batch._ledger.tables import JOBS, PLANS, RUNS
 __all__ = ["AT_ONCE", "Plan", "add", "begin", "complete", "discard"]
 
 AT_ONCE = 1000
-"""How many jobs one transaction takes, so that it stays short."""
+"""How many jobs one transaction adds, so that it stays short."""
 
 
 @attrs.frozen
 class Plan:
-    """A planning that is under way."""
+    """A plan that is not complete yet."""
 
     run_id: int
     id: int
 
 
 def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan]]:
-    """Begin to plan; also returns plannings that were left incomplete, which are to be discarded."""
+    """Begin a plan; also returns the incomplete ones of earlier calls, which are to be discarded."""
     lock(connection, f"nexi_batch.{run}")
     run_id = connection.execute(select(RUNS.c.id).where(RUNS.c.name == run)).scalar()
     if run_id is None:
@@ -44,17 +44,17 @@ def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan
 def add(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> tuple[int, list[JobLine]]:
     """Write jobs; returns how many are new, and those that can't be planned, with the reason.
 
-    A job that an earlier planning of the run has, word for word, is left as it is.
+    A job that an earlier plan of the run has with the same content is left as it is.
     """
     _require_open(connection, plan)
-    there = _those_there(connection, plan, lines)
+    existing = _existing(connection, plan, lines)
     fresh: dict[str, dict[str, Any]] = {}
     seen: dict[str, dict[str, Any]] = {}
     refused: list[JobLine] = []
     for line in lines:
         row = _row(line.job, plan) if line.job else {}
         reference = row["reference"]
-        before = there.get(reference)
+        before = existing.get(reference)
         if reference in fresh or reference in seen or (before and before["seen"] == plan.id):
             refused.append(_refused(line, "stands in this plan before; a reference can be charged once"))
         elif before is None:
@@ -72,13 +72,13 @@ def add(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> tuple[i
 
 
 def complete(connection: Connection, plan: Plan, jobs: int) -> None:
-    """Let the jobs count from now on."""
+    """Complete the plan: its jobs can be charged from now on."""
     _require_open(connection, plan)
     connection.execute(update(PLANS).where(PLANS.c.id == plan.id).values(jobs=jobs))
 
 
 def discard(connection: Connection, plan: Plan) -> bool:
-    """Take back some of the jobs of an incomplete planning; returns whether that was all."""
+    """Delete some of the jobs of an incomplete plan; returns whether those were all."""
     some = select(JOBS.c.number).where(JOBS.c.run == plan.run_id, JOBS.c.plan == plan.id).limit(10 * AT_ONCE)
     deleted = connection.execute(delete(JOBS).where(JOBS.c.number.in_(some.scalar_subquery()))).rowcount
     if deleted == 10 * AT_ONCE:
@@ -97,7 +97,7 @@ def _differs(before: Any, row: dict[str, Any]) -> bool:
     return any(before[name] != row[name] for name in names)
 
 
-def _those_there(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> dict[str, Any]:
+def _existing(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> dict[str, Any]:
     references = [line.job.reference for line in lines if line.job]
     columns = JOBS.c["number", "reference", "seen", "kind", "subscription_id", "external_reference", "request"]
     statement = select(*columns).where(JOBS.c.run == plan.run_id, JOBS.c.reference.in_(references))
@@ -135,4 +135,4 @@ def _refused(line: JobLine, text: str) -> JobLine:
 def _require_open(connection: Connection, plan: Plan) -> None:
     statement = select(PLANS.c.id).where(PLANS.c.id == plan.id, PLANS.c.jobs.is_(None)).with_for_update()
     if connection.execute(statement).scalar() is None:
-        raise InvalidRequest([("run", "was planned by somebody else at the same time; plan again")])
+        raise InvalidRequest([("run", "was planned by another process at the same time; plan it again")])

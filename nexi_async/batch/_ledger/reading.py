@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, func, select
 
-from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch._ledger.claims import ClaimedJob
-from nexi_async.batch._ledger.tables import JOBS, RUNS
+from nexi_async.batch._ledger.runs import find_run
+from nexi_async.batch._ledger.tables import JOBS
 from nexi_async.batch._results import JobOutcome, JobResult, JobState
 from nexi_async.batch._summary import Reason, Summary, Total
 
@@ -27,7 +27,7 @@ def summarise(connection: Connection, run: str, now: float) -> Summary:
     Raises:
         InvalidRequest: there is no such run.
     """
-    found = _found(connection, run)
+    found = find_run(connection, run)
     in_run = JOBS.c.run == found.id
     size, ended = _throughput(connection, in_run)
     waiting, next_due = connection.execute(
@@ -46,8 +46,8 @@ def summarise(connection: Connection, run: str, now: float) -> Summary:
 
 
 def page(connection: Connection, run: str, after: int) -> tuple[int | None, list[JobResult]]:
-    """Some of the run's jobs in the order they were planned, and the number to go on after; None at the end."""
-    found = _found(connection, run)
+    """Some of the run's jobs in the order they were planned, and the number to continue after; None at the end."""
+    found = find_run(connection, run)
     statement = select(*_COLUMNS).where(JOBS.c.run == found.id, JOBS.c.number > after)
     rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
     return (rows[-1].number if len(rows) == AT_ONCE else None), [
@@ -68,13 +68,6 @@ _COLUMNS = JOBS.c[
     "code",
     "error",
 ]
-
-
-def _found(connection: Connection, run: str) -> Row[Any]:
-    row = connection.execute(select(RUNS).where(RUNS.c.name == run)).first()
-    if row is None:
-        raise InvalidRequest([("run", f"{run} is not planned in this ledger")])
-    return row
 
 
 def job_result(job: ClaimedJob | Row[Any], outcome: JobOutcome | Row[Any], idempotency_key: str) -> JobResult:

@@ -1,4 +1,4 @@
-"""Jobs in review: what a person needs to look at, and what a person has found out."""
+"""Jobs in review: the data that identifies each charge, and how a job is resolved by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import MARGIN, derive_key
 from nexi_async._models.subscription import ChargeSubscription
-from nexi_async.batch._ledger.dunning import begin_attempt, find_run
+from nexi_async.batch._ledger.dunning import begin_attempt
+from nexi_async.batch._ledger.runs import find_run
 from nexi_async.batch._ledger.tables import JOBS
 
 __all__ = ["ReviewItem", "find", "mark_charged", "page", "plan_again"]
@@ -21,7 +22,7 @@ AT_ONCE = 1000
 
 @attrs.frozen(kw_only=True)
 class ReviewItem:
-    """A charge that may have happened, and can't be asked for by its key any more.
+    """A charge that may have happened, and can't be looked up by its key any more.
 
     Attributes:
         reference: the job's own name.
@@ -30,7 +31,7 @@ class ReviewItem:
         currency: ISO 4217.
         order_reference: the order's reference, by which reports name the payment.
         my_reference: the merchant's own text on the payment.
-        sent_at: when it may have been sent first, seconds since 1970; None if nobody knows.
+        sent_at: when it may have been sent first, seconds since 1970; None if not known.
         idempotency_key: the key it was sent with.
         error: why it is here.
     """
@@ -47,12 +48,12 @@ class ReviewItem:
 
 
 def page(connection: Connection, run: str, after: int) -> tuple[int | None, list[ReviewItem]]:
-    """Some of the run's jobs in review, in the order they were planned, and the number to go on after; None at the end.
+    """Some jobs in review in the order they were planned, and the number to continue after; None at the end.
 
     Raises:
         InvalidRequest: there is no such run.
     """
-    statement = _in_review(find_run(connection, run)).where(JOBS.c.number > after)
+    statement = _in_review(find_run(connection, run).id).where(JOBS.c.number > after)
     rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
     return (rows[-1].number if len(rows) == AT_ONCE else None), [_item(run, row) for row in rows]
 
@@ -69,7 +70,7 @@ def find(connection: Connection, run: str, reference: str) -> ReviewItem:
 def mark_charged(
     connection: Connection, run: str, reference: str, *, payment_id: str, charge_id: str, now: float
 ) -> None:
-    """Write that a job was charged.
+    """Resolve a job as charged.
 
     Raises:
         InvalidRequest: no such job is in review, or the payment is another job's.
@@ -101,7 +102,7 @@ def _in_review(run_id: int) -> Select[Any]:
 
 
 def _the_one(connection: Connection, run: str, reference: str) -> Row[Any]:
-    statement = _in_review(find_run(connection, run)).where(JOBS.c.reference == reference).with_for_update()
+    statement = _in_review(find_run(connection, run).id).where(JOBS.c.reference == reference).with_for_update()
     job = connection.execute(statement).first()
     if job is None:
         raise InvalidRequest([("reference", f"{reference} is not in review in the run {run}")])

@@ -50,7 +50,7 @@ PLANS = Table(
     Column("created", Double, nullable=False),
     Column("jobs", Integer),
 )
-"""One row a planning; `jobs` counts them once it is complete, and only then are they charged."""
+"""One row for each call of `plan`; `jobs` is set when it is complete, and only then are its jobs charged."""
 
 JOBS = Table(
     "nexi_batch_jobs",
@@ -82,7 +82,7 @@ JOBS = Table(
 """`sent_at` is when the attempt's key may have been sent first, `fence` how often the job was claimed."""
 
 IS_OPEN = JOBS.c.ended.is_(None)
-"""Planned, sending or unknown: what is charged, declined, failed or waits for a person has ended."""
+"""Planned, sending or unknown; a job that is charged, declined, failed or in review has ended."""
 Index("nexi_batch_jobs_open", JOBS.c.run, JOBS.c.number, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 
 
@@ -96,7 +96,7 @@ ATTEMPTS = Table(
     Column("error", Text),
     Column("ended", Double, nullable=False),
 )
-"""Attempts that another one has followed: declined ones, and those that a person found not to have happened."""
+"""Attempts that another one has followed: declined ones, and those resolved as not charged."""
 
 BULKS = Table(
     "nexi_batch_bulks",
@@ -114,7 +114,7 @@ MEMBERS = Table(
     Column("attempt", Integer, primary_key=True),
     Column("bulk", ForeignKey(BULKS.c.number), nullable=False, index=True),
 )
-"""Which bulk run charges a job in an attempt."""
+"""Which bulk charges a job in an attempt."""
 
 
 BULK_LEASES = Table(
@@ -155,7 +155,7 @@ def _add_bulk_leases(connection: Connection) -> None:
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks, _add_claims, _add_bulk_leases)
-"""Each makes the next version of the one before."""
+"""Each migrates the schema to the next version."""
 
 
 def migrate(connection: Connection) -> None:

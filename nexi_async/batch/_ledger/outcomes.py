@@ -1,0 +1,85 @@
+"""The outcomes of charges in the ledger: each group of them is written by at most three statements.
+
+The outcome of a job ends the claim on it. A final outcome (charged, declined, failed) is an answer of the API, so it is
+written whoever reports it, also if the job was put in review meanwhile. Any other outcome is written only by the worker
+that claimed the job last.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, case, null, or_, update
+
+from nexi_async import _codec as codec
+from nexi_async.batch._ledger.claims import ClaimedJob
+from nexi_async.batch._ledger.json_rows import rows_in
+from nexi_async.batch._ledger.tables import IS_OPEN, JOBS
+from nexi_async.batch._results import JobOutcome, JobState
+
+__all__ = ["record"]
+
+
+def record(
+    connection: Connection, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], *, owner: str, now: float
+) -> None:
+    """Write the outcomes of claimed jobs; a final state is never overwritten.
+
+    Args:
+        connection: the transaction.
+        outcomes: the jobs, each with its outcome.
+        owner: the worker that reports them.
+        now: when they ended, seconds since 1970.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for job, outcome in outcomes:
+        rows.setdefault(_statement_for(outcome.state), []).append(_row(job, outcome))
+    statements = _statements(connection.dialect.name)
+    for name, written in rows.items():
+        values: dict[str, Any] = {"rows": codec.as_json(written).decode()}
+        values |= {} if name == "leave open" else {"now": now}
+        values |= {} if name == "end" else {"worker": owner}
+        connection.execute(statements[name], values)
+
+
+def _statement_for(state: JobState) -> str:
+    """Which statement writes a state."""
+    if state.is_final:
+        return "end"
+    return "leave open" if state.is_open else "review"
+
+
+_MEMBERS = ("payment_id", "charge_id", "code", "error", "state")
+
+
+def _row(job: ClaimedJob, outcome: JobOutcome) -> dict[str, Any]:
+    return {
+        "number": job.number,
+        "attempt": job.attempt,
+        "fence": job.fence,
+        "state": outcome.state.value,
+        "payment_id": outcome.payment_id,
+        "charge_id": outcome.charge_id,
+        "code": outcome.code,
+        "error": outcome.error,
+    }
+
+
+@functools.cache
+def _statements(dialect: str) -> dict[str, Update]:
+    """The updates that end jobs, put them in review, and leave them open."""
+    done = rows_in(dialect, "rows", integers=("number", "attempt", "fence"), texts=_MEMBERS)
+    write = (
+        update(JOBS)
+        .where(JOBS.c.number == done["number"], JOBS.c.attempt == done["attempt"])
+        .values({name: done[name] for name in _MEMBERS})
+    )
+    ours = write.where(IS_OPEN, JOBS.c.fence == done["fence"], JOBS.c.owner == bindparam("worker"))
+    sent_at = case((done["state"] == "planned", null()), else_=JOBS.c.sent_at)
+    return {
+        "end": write.where(or_(IS_OPEN, JOBS.c.state == "review")).values(ended=bindparam("now")),
+        "review": ours.values(ended=bindparam("now")),
+        "leave open": ours.values(sent_at=sent_at),
+    }
