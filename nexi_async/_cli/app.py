@@ -10,6 +10,7 @@ import typer
 from nexi_async._cli import (
     batch,
     demo,
+    doctor,
     emulator,
     inbox,
     methods,
@@ -28,6 +29,7 @@ app.add_typer(reports.reports, name="reports")
 app.add_typer(methods.methods, name="methods")
 app.command("demo")(demo.demo)
 app.command("emulator")(emulator.emulator)
+app.command("doctor")(doctor.doctor)
 app.add_typer(batch.batch, name="batch")
 app.add_typer(webhooks.webhooks, name="webhooks")
 app.add_typer(inbox.inbox, name="inbox")

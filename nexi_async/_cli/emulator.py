@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import anyio
 import typer
 
+from nexi_async._cli.api_command import JSONOption
+from nexi_async._cli.output import Output
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.emulator._server import Listening, serve
 
@@ -41,10 +43,13 @@ def emulator(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name or address to be called by; repeat it for more.")
     ] = None,
+    as_json: JSONOption = False,
 ) -> None:
     """Serve the emulator: the API, the hosted page, webhooks, and controls under /emulator.
 
     Point the SDK at it with NEXI_BASE_URL and NEXI_SECRET_KEY. It stops on Ctrl-C.
+
+    Example: `nexi-async emulator --port 8400`
     """
     try:
         app = CheckoutEmulator(seed=seed, strict=strict, public_url=public_url, hosts=allow_host or (), persist=persist)
@@ -52,13 +57,15 @@ def emulator(
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None
     serving = functools.partial(serve, app, host=host, port=port, tls=tls, beyond_loopback=beyond_loopback)
-    problem = anyio.run(_serve_until_stopped, app, serving)
+    problem = anyio.run(_serve_until_stopped, app, serving, Output(as_json))
     if problem is not None:
         typer.echo(f"The emulator can't listen at {host}, port {port}: {problem}", err=True)
         raise typer.Exit(UNUSABLE)
 
 
-async def _serve_until_stopped(app: CheckoutEmulator, serving: Callable[..., Coroutine[Any, Any, None]]) -> str | None:
+async def _serve_until_stopped(
+    app: CheckoutEmulator, serving: Callable[..., Coroutine[Any, Any, None]], output: Output
+) -> str | None:
     """Serve until Ctrl-C or a request to end; returns why it could not, if so."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with anyio.create_task_group() as group:
@@ -68,16 +75,20 @@ async def _serve_until_stopped(app: CheckoutEmulator, serving: Callable[..., Cor
                 return "it is not a loopback address; add --beyond-loopback if other machines shall reach it"
             except OSError as error:
                 return error.strerror or str(error)
-            _announce(app, listening)
+            _announce(app, listening, output)
             async for _ in signals:
                 group.cancel_scope.cancel()
     return None
 
 
-def _announce(app: CheckoutEmulator, listening: Listening) -> None:
-    typer.echo(f"Emulator at   {listening.url}")
-    typer.echo(f"Secret key    {app.secret_key}")
-    typer.echo(f"Checkout key  {app.checkout_key}")
+def _announce(app: CheckoutEmulator, listening: Listening, output: Output) -> None:
+    facts = {"Emulator at": listening.url, "Secret key": app.secret_key, "Checkout key": app.checkout_key}
     if listening.ca_file is not None:
-        typer.echo(f"Trust         {listening.ca_file}")
-    typer.echo("Ctrl-C stops it.")
+        facts["Trust"] = str(listening.ca_file)
+    if output.as_json:
+        names = {"Emulator at": "url", "Secret key": "secretKey", "Checkout key": "checkoutKey", "Trust": "caFile"}
+        output.json({names[name]: value for name, value in facts.items()})
+        return
+    for name, value in facts.items():
+        output.line(f"{name:<12}  {value}")
+    output.line("Ctrl-C stops it.")

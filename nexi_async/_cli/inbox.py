@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 import anyio
 import typer
-from rich.console import Console
+from rich.console import Group
+from rich.json import JSON
 
+from nexi_async._cli.api_command import JSONOption
+from nexi_async._cli.output import Output, facts_table
 from nexi_async._cli.secrets import without_password
 from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._codec import read_json
@@ -52,19 +55,35 @@ def show_list(
     state: Annotated[State | None, typer.Option(help="Only events of this state.")] = None,
     payment: Annotated[str | None, typer.Option(metavar="ID", help="Only events about this payment.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    as_json: JSONOption = False,
 ) -> None:
-    """List events, newest first."""
+    """List events, newest first; as JSON, one a line.
+
+    Example: `nexi-async inbox list --inbox sqlite:///inbox.db --state dead`
+    """
+    output = Output(as_json)
     events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, limit=limit)
-    typer.echo(LINE.format("number", "received (UTC)", "state", "attempts", "event", "payment", "error"))
+    if not as_json:
+        output.line(LINE.format("number", "received (UTC)", "state", "attempts", "event", "payment", "error"))
     for event in events:
-        typer.echo(LINE.format(*_columns(event)).rstrip())
+        if as_json:
+            output.json(_document(event))
+        else:
+            output.line(LINE.format(*_columns(event)).rstrip())
 
 
 @inbox.command()
-def show(number: Annotated[int, typer.Argument(help="The event's number.")], inbox: InboxURL) -> None:
+def show(
+    number: Annotated[int, typer.Argument(help="The event's number.")],
+    inbox: InboxURL,
+    *,
+    as_json: JSONOption = False,
+) -> None:
     """Show one event and the delivery in it, with all that it says of the shopper.
 
     Exit status: 1 if there is no such event.
+
+    Example: `nexi-async inbox show 17 --inbox sqlite:///inbox.db`
     """
     event = _ask(inbox, "event", number)
     if event is None:
@@ -74,18 +93,23 @@ def show(number: Annotated[int, typer.Argument(help="The event's number.")], inb
     facts = {"number": event.number, "event": event.event, "id": event.id, "payment": event.payment_id or "-"}
     facts |= {"state": event.state, "attempts": event.attempts, "received": event.received_at, ends: event.due_at}
     facts |= {"error": event.error} if event.error else {}
-    for name, value in facts.items():
-        typer.echo(f"{name:<12} {value}")
-    Console(soft_wrap=True).print_json(data=read_json(event.body))
+    body = read_json(event.body)
+    table = Group(facts_table(facts.items()), JSON(event.body.decode()))
+    Output(as_json).show(_document(event) | {"body": body}, table)
 
 
 @inbox.command()
 def replay(
     inbox: InboxURL,
     numbers: Annotated[list[int] | None, typer.Argument(help="Events to requeue; all dead ones when left out.")] = None,
+    *,
+    as_json: JSONOption = False,
 ) -> None:
-    """Requeue events, as if they had just come in: dead ones, or those of these numbers, handled ones too."""
-    typer.echo(f"{_ask(inbox, 'replay', *(numbers or ()))} requeued")
+    """Requeue events, as if they had just come in: dead ones, or those of these numbers, handled ones too.
+
+    Example: `nexi-async inbox replay 17 18 --inbox sqlite:///inbox.db`
+    """
+    _show_count(as_json, "requeued", _ask(inbox, "replay", *(numbers or ())))
 
 
 @inbox.command()
@@ -94,10 +118,34 @@ def purge(
     *,
     older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="How long ago they ended.")] = 30.0,
     dead: Annotated[bool, typer.Option("--dead", help="Delete dead events, instead of handled ones.")] = False,
+    as_json: JSONOption = False,
 ) -> None:
-    """Delete events that were handled; a duplicate delivery that comes later would be handled again."""
+    """Delete events that were handled; a duplicate delivery that comes later would be handled again.
+
+    Example: `nexi-async inbox purge --older-than 90 --inbox sqlite:///inbox.db`
+    """
     deleted = _ask(inbox, "purge", "dead" if dead else "done", older_than=older_than * DAY)
-    typer.echo(f"{deleted} deleted")
+    _show_count(as_json, "deleted", deleted)
+
+
+def _show_count(as_json: bool, what: str, count: int) -> None:  # noqa: FBT001 - from the command line
+    Output(as_json).show({what: count}, f"{count} {what}")
+
+
+def _document(event: StoredEvent) -> dict[str, Any]:
+    """An event without its body, which may tell of the shopper."""
+    members = {
+        "number": event.number,
+        "event": event.event,
+        "id": event.id,
+        "paymentId": event.payment_id,
+        "state": event.state,
+        "attempts": event.attempts,
+        "receivedAt": event.received_at,
+        "dueAt": event.due_at,
+        "error": event.error,
+    }
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _columns(event: StoredEvent) -> tuple[str, ...]:

@@ -9,11 +9,22 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+import typer.main
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from nexi_async import RetryPolicy
+from nexi_async._cli import webhook_trigger
 from nexi_async._cli.app import app
 from nexi_async.emulator import CheckoutEmulator
+
+BUILT = typer.main.get_command(app)
+
+
+@pytest.fixture(autouse=True)
+def built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building all commands anew for each test would take longer than most of them."""
+    monkeypatch.setattr(typer.testing, "_get_command", lambda _: BUILT)
 
 
 @attrs.define
@@ -66,6 +77,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line, with the environment variables of somebody who tries the emulator."""
     for name in ("NEXI_PROFILE", "NEXI_ENVIRONMENT", "NEXI_SECRET_KEY_FILE", "NEXI_WEBHOOK_AUTHORIZATION"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(webhook_trigger, "LONGEST_WAIT", 0.0)  # this emulator delivers nothing by itself
     emulator = CheckoutEmulator(seed=1, time_scale=0)
     environment = {
         "NEXI_SECRET_KEY": emulator.secret_key,
