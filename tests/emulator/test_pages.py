@@ -1,5 +1,6 @@
 """The hosted page, as a browser without scripts uses it."""
 
+import re
 from typing import Any
 
 import httpx
@@ -135,7 +136,124 @@ async def test_payment_without_return_says_thanks(wire: Wire, emulator: Checkout
     assert (page.status_code, "completed" in page.text) == (200, True)
 
 
-@pytest.mark.parametrize("path", ["/v1/checkout.js?v=1", "/emulator/iframe.js"])
+@pytest.mark.parametrize(("field", "value", "problem"), [
+    ("card", "", "This is not a card number."),
+    ("card", "4268-2700-8737-4848", "This is not a card number."),
+    ("expiry", "", "Type month and year"),
+    ("expiry", "1/2", "Type month and year"),
+    ("expiry", "12/25", "This card has expired."),
+    ("cvc", "", "Type the 3 digits"),
+    ("cvc", "12a", "Type the 3 digits"),
+    ("email", "x@y", "This is not an e-mail address."),
+    ("postalCode", "1234", "This is not a postal code of the country."),
+    ("city", "x" * 129, "This can&#39;t be used here."),
+    ("method", "Cash", "The shop does not offer this way to pay."),
+])  # fmt: skip
+async def test_what_is_wrong_stands_beside_its_field(wire: Wire, field: str, value: str, problem: str) -> None:
+    """Nothing is paid with a field that is empty or wrong, and the form keeps what was typed."""
+    payment_id, url = await page_of(wire)
+    form = {"email": "a@b.example", "country": "SWE", "postalCode": "11122", field: value}
+    response = await press(wire, url, **form)
+    assert response.status_code == 400
+    assert re.search(rf'id="{field}-problem">\s*{re.escape(problem)}', response.text)
+    assert f'value="{value}"' in response.text or field == "method"
+    assert await wire.summary(payment_id) == {}
+
+
+@pytest.mark.parametrize("expiry", ["12/30", "1230", " 12 / 2030 ", "1/31"])
+async def test_dates_as_people_type_them(wire: Wire, expiry: str) -> None:
+    """The month may lack its zero, the year may have four digits."""
+    payment_id, url = await page_of(wire)
+    assert (await press(wire, url, card="4925-0000 0000 0004", expiry=expiry, cvc="123")).status_code == 303
+    shown = (await wire.payment(payment_id))["paymentDetails"]["cardDetails"]["expiryDate"]
+    assert shown == ("0131" if expiry == "1/31" else "1230")
+
+
+async def test_a_card_that_the_shop_does_not_take(wire: Wire) -> None:
+    """It is said beside the card's number, and the cards to choose from are those that are taken."""
+    _, url = await page_of(wire, paymentMethodsConfiguration=[{"name": "MasterCard"}])
+    page = (await wire.client.get(url)).text
+    assert "4925 0000 0000 0004" not in page
+    assert 'value="5213 1998 0345 3465"' in page
+    response = await press(wire, url, card="4925000000000004")
+    assert re.search(r'id="card-problem">\s*The shop does not take this kind of card.', response.text)
+
+
+async def test_unspecified_shipping_cost_is_explained(wire: Wire) -> None:
+    """Where the merchant handles shipping cost, the page says that it is missing."""
+    _, url = await page_of(wire, checkout_shipping={"merchantHandlesShippingCost": True})
+    assert "not named the shipping cost" in (await press(wire, url)).text
+
+
+async def test_the_merchant_chooses_the_button_and_the_countries(wire: Wire) -> None:
+    """The text of the button, whether the order is shown, and where goods are shipped to."""
+    appearance = {
+        "displayOptions": {"showOrderSummary": False},
+        "textOptions": {"completePaymentButtonText": "book"},
+    }
+    countries = [{"countryCode": "SWE"}, {"countryCode": "NOR"}]
+    _, url = await page_of(wire, checkout_appearance=appearance, checkout_shipping={"countries": countries})
+    page = (await wire.client.get(url)).text
+    assert "Book for SEK\N{NO-BREAK SPACE}125.00" in page
+    assert "Your order" not in page
+    assert re.findall(r'<option value="(\w+)"', page) == ["NOR", "SWE"]
+
+
+async def test_no_text_of_a_shopper_becomes_markup(wire: Wire) -> None:
+    """What was typed comes back escaped."""
+    _, url = await page_of(wire)
+    page = (await press(wire, url, card='"><script>alert(1)</script>', email="a@b.example", country="SWE")).text
+    assert "<script>alert" not in page
+
+
+async def test_pages_of_other_sites_can_neither_frame_nor_press(wire: Wire) -> None:
+    """Pages run their own scripts only, in no frame but that of the shop which embeds the checkout."""
+    payment_id, url = await page_of(wire)
+    policy = (await wire.client.get(url)).headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    foreign = {"Origin": "https://evil.example"}
+    assert (await wire.client.post(url, headers=foreign)).status_code == 403
+    body = hosted(checkout=EMBEDDED | {"url": "https://shop.test:444/pay"})
+    embedded_id = (await wire.post("/v1/payments", body)).json()["paymentId"]
+    frame = f"/v1/?checkoutKey=emulator-checkout-key&paymentId={embedded_id}"
+    assert (await wire.client.get(frame)).headers["content-security-policy"].endswith("https://shop.test:444")
+    assert (await wire.client.get(f"{frame}&origin=https://evil.example")).status_code == 403
+    assert (await wire.client.post(frame, headers=foreign)).status_code == 403
+    assert (await wire.client.post(challenge_url(payment_id), headers=foreign)).status_code == 403
+
+
+def challenge_url(payment_id: str, challenge_id: str = "x") -> str:
+    """The address of an issuer's page."""
+    return f"/emulator/3ds?checkoutKey=emulator-checkout-key&pid={payment_id}&challenge={challenge_id}"
+
+
+async def test_a_challenge_is_answered_once_and_by_its_own_address(wire: Wire) -> None:
+    """The address of the issuer's page names the challenge; any other, and any later answer, pays nothing."""
+    payment_id, url = await page_of(wire)
+    address = (await press(wire, url, card="4925000000000095")).headers["location"]
+    guessed = await wire.client.post(challenge_url(payment_id), data={"result": "approved"})
+    unknown = await wire.client.post(address, data={"result": "whatever"})
+    for response in (guessed, unknown):
+        assert response.headers["location"].endswith("&paymentFailed=true")
+        assert await wire.summary(payment_id) == {}
+    paid = await wire.client.post(address, data={"result": "approved"})
+    assert paid.headers["location"] == f"https://shop.test/ok?paymentid={payment_id}"
+    again = await wire.client.post(address, data={"result": "refused"})
+    assert again.headers["location"] == paid.headers["location"]
+    assert (await wire.client.get(address)).headers["location"] == paid.headers["location"]
+    assert await wire.summary(payment_id) == {"reservedAmount": 12500}
+
+
+async def test_there_is_no_challenge_without_a_payment(wire: Wire) -> None:
+    """Unknown payments and payments that were not challenged have no page."""
+    payment_id, _ = await page_of(wire)
+    assert (await wire.client.get(challenge_url(payment_id))).status_code == 404
+    for method in ("GET", "POST"):
+        assert (await wire.client.request(method, challenge_url("0" * 32))).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/checkout.js?v=1", "/emulator/iframe.js", "/emulator/form.js"])
 async def test_scripts(wire: Wire, path: str) -> None:
     """The scripts are served as JavaScript, without a key."""
     response = await wire.get(path, Authorization="")

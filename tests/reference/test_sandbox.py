@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nexi_async.emulator._engine.cards import TEST_CARDS
 from nexi_async.reference import sandbox
 from nexi_async.reference.payment_methods import PaymentMethod
 from nexi_async.reference.sandbox import Behaviour
@@ -43,6 +44,13 @@ def test_a_card_is_found_as_people_type_it(number: str) -> None:
 def test_any_other_number_is_none() -> None:
     """A number that is no test card has no row."""
     assert sandbox.look_up("4111111111111111") is None
+
+
+def test_the_emulator_has_the_same_cards() -> None:
+    """Each does there what its row says; the emulator adds only the one that 3-D Secure is tried with."""
+    emulated = {number: does.value.replace("approved", "succeeds") for number, does in TEST_CARDS.items()}
+    assert {number: card.behaviour.value for number, card in sandbox.CARDS.items()}.items() <= emulated.items()
+    assert [does for number, does in emulated.items() if number not in sandbox.CARDS] == ["challenged"]
 
 
 def test_an_invoice_can_be_approved_and_refused() -> None:
