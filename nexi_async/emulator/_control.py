@@ -29,6 +29,7 @@ def routes(engine: Engine) -> list[Route]:
     controls = _Controls(engine)
     return [
         Route("/emulator/payments/{id}/pay", _endpoint(controls.pay), methods=["POST"]),
+        Route("/emulator/payments/{id}/challenge", _endpoint(controls.answer_challenge), methods=["POST"]),
         Route("/emulator/payments/{id}/decline", _endpoint(controls.decline), methods=["POST"]),
         Route("/emulator/payments/{id}/cancel", _endpoint(controls.cancel), methods=["POST"]),
         Route("/emulator/subscriptions", _endpoint(controls.sign_up), methods=["POST"]),
@@ -49,6 +50,11 @@ class _Controls:
 
     async def pay(self, request: Request, body: JSON) -> JSON:
         outcome = self._engine.pay(request.path_params["id"], **_only(body, card=str, method=str, consumer=dict))
+        await self._engine.clock.sleep(outcome.delay)
+        return _outcome(request, outcome)
+
+    async def answer_challenge(self, request: Request, body: JSON) -> JSON:
+        outcome = self._engine.answer_challenge(request.path_params["id"], **_only(body, result=str))
         await self._engine.clock.sleep(outcome.delay)
         return _outcome(request, outcome)
 

@@ -23,6 +23,18 @@ async def test_shopper_over_http(wire: Wire) -> None:
     assert (await wire.post(f"/emulator/payments/{'0' * 32}/pay")).status_code == 404
 
 
+async def test_the_issuers_challenge_over_http(wire: Wire) -> None:
+    """3-D Secure is answered without a browser; the answer defaults to approval, and an unknown one is explained."""
+    payment_id = await wire.create()
+    path = f"/emulator/payments/{payment_id}"
+    paid = await wire.post(f"{path}/pay", {"card": "4925000000000095"})
+    assert paid.json() == {"paymentId": payment_id, "result": "challenged"}
+    unknown = await wire.post(f"{path}/challenge", {"result": "maybe"})
+    assert (unknown.status_code, "approved, refused" in unknown.json()["message"]) == (400, True)
+    assert (await wire.post(f"{path}/challenge")).json()["result"] == "completed"
+    assert (await wire.post(f"{path}/challenge")).status_code == 409
+
+
 async def test_controls_need_no_key(wire: Wire) -> None:
     """The secret key is for the API only."""
     wire.client.headers.pop("Authorization")
