@@ -1,4 +1,4 @@
-"""Reading the body of a delivery, no more of it than is allowed, and not for ever."""
+"""Reading the body of a delivery: its size and its time are limited."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from nexi_async.webhooks._deadlines import Deadlines
 __all__ = ["ClientDisconnected", "TooLarge", "read_body"]
 
 BODY_TIMEOUT = 10.0
-"""How long a sender may take over the body."""
+"""Seconds that a sender may take over the body."""
 
 
 class ClientDisconnected(Exception):
-    """The sender hung up before the end of the body: nobody is there to be answered, nothing has been done."""
+    """The sender closed the connection before the end of the body: there is no response, nothing has been done."""
 
 
 class TooLarge(Exception):
-    """The body is larger than allowed, or is said to be."""
+    """The body is larger than allowed, or its `Content-Length` is."""
 
 
-async def read_body(receive: Receive, announced: int, largest: int, deadlines: Deadlines) -> bytes:
+async def read_body(receive: Receive, content_length: int, max_body: int, deadlines: Deadlines) -> bytes:
     """The body of a request.
 
     Args:
         receive: as ASGI has it.
-        announced: the length that the sender announces; what comes is counted anyway.
-        largest: the most bytes that it may have.
-        deadlines: what limits the time.
+        content_length: as the sender announces it; what arrives is counted anyway.
+        max_body: the most bytes that it may have.
+        deadlines: limits the time.
 
     Raises:
         TooLarge: it has more bytes, or announces more.
         TimeoutError: it did not end within 10 seconds.
         ClientDisconnected: it ended too early.
     """
-    if announced > largest:
+    if content_length > max_body:
         raise TooLarge
-    return await deadlines.limit(BODY_TIMEOUT, _read(receive, largest))
+    return await deadlines.limit(BODY_TIMEOUT, _read(receive, max_body))
 
 
-async def _read(receive: Receive, largest: int) -> bytes:
-    chunks, room, more = list[bytes](), largest, True
+async def _read(receive: Receive, max_body: int) -> bytes:
+    chunks, left, more = list[bytes](), max_body, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         chunk = message.get("body", b"")
-        room -= len(chunk)
-        if room < 0:
+        left -= len(chunk)
+        if left < 0:
             raise TooLarge
         chunks.append(chunk)
         more = message.get("more_body", False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from nexi_async._models import Notifications
-from nexi_async.webhooks._authentication import new_authorization
+from nexi_async.webhooks._authorization import new_authorization
 from nexi_async.webhooks._events import EVENT_NAMES, Event
 from nexi_async.webhooks._receiver import WebhookReceiver
 

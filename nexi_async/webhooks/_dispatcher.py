@@ -1,4 +1,4 @@
-"""Dispatch: an event to its handler, with the payment if it asks for it."""
+"""Dispatch: an event to its handler, with the payment if the handler takes it."""
 
 from __future__ import annotations
 
@@ -22,32 +22,40 @@ UNREADABLE_TEXT = (
 
 
 class NoHandler(LookupError):
-    """Nobody takes the event."""
+    """There is no handler for the event."""
 
 
 class Unreadable(PermanentFailure, NoHandler):
-    """An event that its class can't hold, and no handler for such; trying again changes nothing."""
+    """An event that its class can't hold, and no handler for such; no retry changes that."""
 
 
 class Dispatcher:
-    """Calls handlers and counts how it went; the same for events that have just come in and for stored ones."""
+    """Calls handlers, limits their time and counts their outcomes, for events just received and for stored ones.
+
+    Args:
+        router: finds the handler of an event.
+        fetcher: fetches the payment for handlers that take it.
+        counters: counts outcomes.
+        deadlines: limits the time of handlers.
+        timeout: seconds that a handler may take, fetching the payment included.
+    """
 
     def __init__(
         self,
         router: WebhookRouter,
-        refetch: PaymentFetcher | None,
+        fetcher: PaymentFetcher | None,
         counters: Counters,
         deadlines: Deadlines,
         timeout: float,
     ) -> None:
         self._router = router
-        self._refetch = refetch
+        self._fetcher = fetcher
         self._counters = counters
         self._deadlines = deadlines
         self._timeout = timeout
 
     def has_handler(self, event: Event) -> bool:
-        """Whether somebody takes this event; if not, the log says so."""
+        """Whether there is a handler for this event; if not, that is logged."""
         if self._handler_of(event) is not None:
             return True
         extra = facts(event.name, event.id, event.payment_id)
@@ -56,11 +64,11 @@ class Dispatcher:
         return False
 
     async def handle(self, event: Event, received: float) -> None:
-        """Handle an event that came in at that moment, by the clock of the inbox or of the process.
+        """Handle an event that was received at that time, by the clock of the inbox or of the process.
 
         Raises:
-            Exception: what the handler raised, or what kept it from being called. Never a `BaseException`, unless the
-                caller is cancelled.
+            Exception: what the handler raised, or why it was not called. Never a `BaseException`, unless the caller is
+                cancelled.
             TimeoutError: the handler took too long.
         """
         label = event.name if event.name in EVENT_CLASSES else "other"
@@ -83,14 +91,14 @@ class Dispatcher:
         if registered is None:
             message, values = _why_not(event)
             raise (Unreadable if isinstance(event, UnreadableEvent) else NoHandler)(message % values)
-        if self._refetch is not None and registered.wants_payment and event.payment_id is not None:
-            await registered.handler(event, await self._refetch.payment(event.payment_id, received))
+        if self._fetcher is not None and registered.takes_payment and event.payment_id is not None:
+            await registered.handler(event, await self._fetcher.payment(event.payment_id, received))
         else:
             await registered.handler(event)
 
 
 def _why_not(event: Event) -> tuple[str, tuple[object, ...]]:
-    """Why nobody takes the event, as a message and its values."""
+    """Why there is no handler for the event, as a message and its values."""
     if isinstance(event, UnreadableEvent):
         return UNREADABLE_TEXT, (event.name, event.id, "; ".join(map(str, event.faults)))
     return NO_HANDLER_TEXT, (event.name,)

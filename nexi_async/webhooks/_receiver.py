@@ -1,12 +1,11 @@
-"""The receiver: an ASGI app that checks deliveries, dispatches their events to handlers, and answers as Nexi expects.
+"""The receiver: an ASGI app that checks deliveries, dispatches their events to handlers, and responds as Nexi expects.
 
-Nexi takes 200 alone for "handled" and sends everything else again, ten times in all, later each time. So 200
-is the answer only when the handler has returned, or when the event is stored in an inbox.
+Nexi takes 200 alone for "handled" and sends everything else again, ten times in all, later each time. So the response
+is 200 only when the handler has returned, or when the event is stored in an inbox.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -14,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -21,7 +21,7 @@ from nexi_async import _environment as environments
 from nexi_async._environment import EnvironmentName
 from nexi_async._errors import InvalidRequest, StorageUnavailable
 from nexi_async.webhooks import _responses as responses
-from nexi_async.webhooks._authentication import AuthorizationOf, Networks, TrustedProxies
+from nexi_async.webhooks._authorization import AuthorizationCheck, AuthorizationOf
 from nexi_async.webhooks._body import ClientDisconnected
 from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._dispatcher import Dispatcher
@@ -32,8 +32,9 @@ from nexi_async.webhooks._parsing import parse_event
 from nexi_async.webhooks._payment_fetcher import PaymentFetcher, Retrieve
 from nexi_async.webhooks._recent_events import HandledEvents
 from nexi_async.webhooks._request_validation import RequestValidation
-from nexi_async.webhooks._responses import Refused, Response
+from nexi_async.webhooks._responses import Refused
 from nexi_async.webhooks._router import Handler, WebhookRouter
+from nexi_async.webhooks._source_address import Networks, SourceAddressCheck, TrustedProxies
 from nexi_async.webhooks._stats import Counters, MetricsApp, ReceiverStats
 from nexi_async.webhooks._stored_events import StoredEvent
 
@@ -54,35 +55,36 @@ class WebhookReceiver:
 
         app.mount("/nexi", receiver)  # POST https://shop.example/nexi/webhooks, or any other path below /nexi/
 
-    The answer is 200 when the handler returned, now or for an earlier delivery of the same event, and 500 when it
-    raised: then Nexi sends the event again. Whoever is not Nexi gets 403 or 401, what is no event 400, what is too
-    large 413, what is too slow 408, and anything but POST 405.
+    The response is 200 when the handler returned, now or for an earlier delivery of the same event, and 500 when it
+    raised: then Nexi sends the event again. A request that is not Nexi's gets 403 or 401, a body that is no event 400,
+    one that is too large 413, one that is too slow 408, and any method but POST 405.
 
-    What was handled is remembered in this process, for its 10,000 most recent events: with several processes, or after
-    a restart, a handler may see an event twice. With an `inbox` events are stored, answered 200, and handled
+    Handled events are remembered in this process, the 10,000 most recent ones: with several processes, or after a
+    restart, a handler may get an event twice. With an `inbox` events are stored, answered with 200, and handled
     afterwards, also after a crash. Such a receiver has to be running: pass `receiver.lifespan` to the app that it is
-    mounted in, or enter `async with receiver` in the app's own lifespan. Served by itself it runs of its own accord.
+    mounted in, or enter `async with receiver` in the app's own lifespan. Served by itself it is run by the server.
 
     Args:
         environment: "test" or "live", which decides where deliveries come from.
         authorization: the value that payments were created with, or several: a payment keeps its value for life, so
             keep the previous one for as long as its payments may be refunded. 8 or more characters each. For a value of
             its own in each payment: an `async def` that takes a payment's id and returns its value, or values, or None.
-        networks: where deliveries may come from instead, e.g. ["127.0.0.1"] for the emulator; "any" leaves all to
-            `authorization`.
-        trusted_proxies: the networks of your own reverse proxies, e.g. ["10.0.0.0/8"]. From them, and from nobody else,
-            `X-Forwarded-For` and `Forwarded` are believed, from right to left up to the first that is not a proxy.
+            An event without a readable payment id is then refused with 400.
+        networks: where deliveries may come from instead, e.g. ["127.0.0.1"] for the emulator; "any" checks
+            `authorization` alone.
+        trusted_proxies: the networks of your own reverse proxies, e.g. ["10.0.0.0/8"]. From them, and from no others,
+            `X-Forwarded-For` and `Forwarded` are trusted, from right to left up to the first that is not a proxy.
             Servers that read such headers themselves put the address in the place of the peer: uvicorn does so for
-            127.0.0.1, unless started with `--no-proxy-headers`. An address that may have come about so is refused
-            unless these proxies tell the same. "server" takes the server's word instead: only for a server that
-            believes your proxies and nobody else, never for uvicorn with `--forwarded-allow-ips='*'`.
+            127.0.0.1, unless started with `--no-proxy-headers`. An address that may have been set in this way is
+            refused unless the headers of these proxies agree. "server" takes the server's address instead: only for a
+            server that trusts your proxies alone, never for uvicorn with `--forwarded-allow-ips='*'`.
         inbox: where events are stored before they are handled.
         refetch: fetches a payment, e.g. `checkout.payments.retrieve`. Handlers with a second parameter then get the
             payment, fetched after the event came in; one fetch serves all events that came in before it, and there are
             20 an hour at most (Nexi allows 30 for each payment).
         fallback: takes events that have no handler of their own, unknown and unreadable ones too. Without it they are
-            answered 500, so that nothing is lost while a handler is missing; unreadable ones are kept in an inbox, if
-            there is one, as dead events that name their faults, until `replay`.
+            answered with 500, so that nothing is lost while a handler is missing; unreadable ones are stored in an
+            inbox, if there is one, as dead events that name their faults, until `replay`.
         max_body: the most bytes that a delivery may have.
         handler_timeout: seconds that a handler may take, fetching the payment included; then, 0.05 s later at the most,
             it is cancelled, which counts as a failure. On asyncio its task is cancelled as by `asyncio.timeout`, and
@@ -108,21 +110,20 @@ class WebhookReceiver:
     ) -> None:
         if handler_timeout <= 0:
             raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
-        own_networks = environments.find(environment).webhook_networks
-        self._counters = Counters()
+        self._counters = counters = Counters()
         deadlines = Deadlines()
-        self._validation = RequestValidation.of(
-            authorization=authorization,
-            networks=own_networks if networks is None else networks,
-            trusted_proxies=trusted_proxies,
+        allowed = environments.find(environment).webhook_networks if networks is None else networks
+        self._validation = RequestValidation(
+            SourceAddressCheck(allowed, trusted_proxies, counters),
+            AuthorizationCheck(authorization, counters),
             max_body=max_body,
-            counters=self._counters,
+            counters=counters,
             deadlines=deadlines,
         )
         self._router = router = WebhookRouter(fallback, can_fetch=refetch is not None)
         self._now = time.monotonic if inbox is None else inbox.now
-        fetch = PaymentFetcher(refetch, self._now) if refetch else None
-        self._dispatcher = Dispatcher(router, fetch, self._counters, deadlines, handler_timeout)
+        fetcher = PaymentFetcher(refetch, self._now) if refetch else None
+        self._dispatcher = Dispatcher(router, fetcher, counters, deadlines, handler_timeout)
         self._inbox = inbox
         self._handled = HandledEvents()
         self._stack = AsyncExitStack()
@@ -135,7 +136,7 @@ class WebhookReceiver:
         """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak ASGI; whatever the remaining path is, it is a delivery."""
+        """The ASGI app: a request is a delivery, whatever the rest of its path."""
         if scope["type"] == "http":
             await self._receive(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -143,12 +144,12 @@ class WebhookReceiver:
         else:
             await WebSocketClose()(scope, receive, send)
 
-    # --- life ------------------------------------------------------------------------------------------------------
+    # --- lifespan --------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Open the inbox and work through it until the end of the block; without an inbox there is nothing to do.
+        """Open the inbox and handle its events until the end of the block; without an inbox there is nothing to do.
 
-        A receiver without any handler warns in the log.
+        A receiver without any handler logs a warning.
 
         Raises:
             RuntimeError: it is running already.
@@ -174,8 +175,7 @@ class WebhookReceiver:
     def event_names(self) -> tuple[str, ...]:
         """The events that have a handler, or all 15 if there is a fallback alone: what payments should ask for.
 
-        `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for what is handled, no more and no
-        less.
+        `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for exactly what is handled.
         """
         return self._router.names
 
@@ -200,7 +200,7 @@ class WebhookReceiver:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def stats(self) -> ReceiverStats:
-        """What this receiver has done since its process began, and what lies in its inbox."""
+        """The counts of this receiver since its process began, and the state of its inbox."""
         return ReceiverStats(
             responses=dict(self._counters.responses),
             handled=dict(self._counters.handled),
@@ -214,27 +214,29 @@ class WebhookReceiver:
 
     async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self._process(await self._validation.event_of(scope, receive))
+            event = await self._validation.event_of(scope, receive)
+            response: Response = responses.handled() if await self._process(event) else responses.not_handled()
         except Refused as refused:
             response = refused.response
         except ClientDisconnected:
             return
-        self._counters.responses[response.status] += 1
-        await response(send)
+        self._counters.responses[response.status_code] += 1
+        await response(scope, receive, send)
 
-    async def _process(self, event: Event) -> Response:
-        """Handle the event, or store it."""
+    async def _process(self, event: Event) -> bool:
+        """Handle the event, or store it; whether that succeeded."""
         if not (self._dispatcher.has_handler(event) or self._stores_unreadable(event)):
-            return responses.NOT_HANDLED
+            return False
         try:
-            is_done = await (self._handle_now(event) if self._inbox is None else self._store(self._inbox, event))
+            if self._inbox is not None:
+                return await self._store(self._inbox, event)
+            return await self._handled.once((event.id, event.name), self._dispatcher.handle, event, self._now())
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
             self._report(event, error)
-            return responses.NOT_HANDLED
-        return responses.HANDLED if is_done else responses.NOT_HANDLED
+            return False
 
     def _stores_unreadable(self, event: Event) -> bool:
-        """What can't be read is kept, as a dead event, until a handler or a newer version can take it."""
+        """What can't be read is stored, as a dead event, until a handler or a newer version can take it."""
         return self._inbox is not None and isinstance(event, UnreadableEvent)
 
     def _report(self, event: Event, error: Exception) -> None:
@@ -243,10 +245,6 @@ class WebhookReceiver:
             logger.error(HANDLER_FAILED, *values, exc_info=error, extra=facts(*values))
         else:
             self._counters.report("inbox", NOT_STORED, *values, level=logging.ERROR, error=error, extra=facts(*values))
-
-    async def _handle_now(self, event: Event) -> bool:
-        handle = functools.partial(self._dispatcher.handle, event, self._now())
-        return await self._handled.once((event.id, event.name), handle)
 
     async def _store(self, inbox: SQLInbox, event: Event) -> bool:
         if not self._is_running:

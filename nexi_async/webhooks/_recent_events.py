@@ -1,14 +1,16 @@
-"""Deduplication without an inbox: which events were handled, and which are being handled right now."""
+"""Deduplication without an inbox: the events that were handled, and those that are being handled."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias
 
 import anyio
 
 __all__ = ["HandledEvents", "Key"]
+
+P = ParamSpec("P")
 
 Key: TypeAlias = tuple[str, str]
 """An event's id and name; both generations of an event share the id."""
@@ -22,7 +24,7 @@ class HandledEvents:
     """Runs the handler of each event once, however many deliveries bring the event.
 
     Only success is remembered, for the 10,000 most recent events of this process. A handler that failed or was
-    cancelled leaves no trace, so the next delivery runs it again.
+    cancelled is not remembered, so the next delivery runs it again.
     """
 
     def __init__(self) -> None:
@@ -31,8 +33,8 @@ class HandledEvents:
         self.duplicates = 0
         """How many deliveries brought an event that was handled, or was being handled, already."""
 
-    async def once(self, key: Key, handle: Callable[[], Awaitable[None]]) -> bool:
-        """Handle the event unless another delivery did or is doing so.
+    async def once(self, key: Key, handle: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Handle the event, by calling `handle`, unless another delivery did or is doing so.
 
         Returns:
             Whether the event is handled now. False if the other delivery failed or takes longer than 10 seconds.
@@ -44,9 +46,9 @@ class HandledEvents:
         if key in self._running:
             self.duplicates += 1
             return await self._outcome_of(key)
-        self._running[key] = None  # an event only if somebody comes to wait for it
+        self._running[key] = None  # an anyio.Event only if another delivery has to wait for it
         try:
-            await handle()
+            await handle(*args, **kwargs)
             self._remember(key)
         finally:
             finished = self._running.pop(key)

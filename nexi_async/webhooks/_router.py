@@ -29,7 +29,7 @@ from nexi_async.webhooks._events import (
     ReservationFailed,
     UnreadableEvent,
 )
-from nexi_async.webhooks._signatures import check_handler, wants_payment
+from nexi_async.webhooks._signatures import check_handler, takes_payment
 
 __all__ = ["Handler", "PaymentHandler", "Registered", "WebhookRouter"]
 
@@ -68,7 +68,7 @@ class Registered(NamedTuple):
     """A handler, and whether it asks for the payment."""
 
     handler: Callable[..., Awaitable[None]]
-    wants_payment: bool = False
+    takes_payment: bool = False
 
 
 class WebhookRouter:
@@ -220,7 +220,7 @@ class WebhookRouter:
 
     def _add(self, name: str, handler: Callable[..., Awaitable[None]]) -> None:
         check_handler(handler, name)
-        registered = Registered(handler, wants_payment(handler))
+        registered = Registered(handler, takes_payment(handler))
         self._check_not_in_use(f"register a handler for {name}")
         self._check(name, registered)
         self._by_name[name] = registered
@@ -232,7 +232,7 @@ class WebhookRouter:
     def _check(self, name: str, registered: Registered) -> None:
         if name in self._by_name:
             raise ValueError(f"{name} has a handler already: call both from one, or drop one of them")
-        if registered.wants_payment and not (self._can_fetch and name in EVENT_CLASSES):
+        if registered.takes_payment and not (self._can_fetch and name in EVENT_CLASSES):
             raise TypeError(f"the handler of {name} asks for the payment: {self._why_not()}")
 
     def _why_not(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, Union, get_args, get_origin
 
 from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnknownEvent, UnreadableEvent
 
-__all__ = ["check_handler", "wants_payment"]
+__all__ = ["check_handler", "takes_payment"]
 
 AnyFunction: TypeAlias = Callable[..., object]
 
@@ -35,7 +35,7 @@ def check_handler(handler: AnyFunction, event: str | None) -> None:
     _check_annotation(handler, event)
 
 
-def wants_payment(handler: AnyFunction) -> bool:
+def takes_payment(handler: AnyFunction) -> bool:
     """Whether the handler can't be called without a second argument."""
     return not _can_take(handler, 1)
 

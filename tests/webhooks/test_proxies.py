@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexi_async.webhooks._authentication import trusted_networks
 from nexi_async.webhooks._proxies import Headers, is_rewritten, read_address, sender
+from nexi_async.webhooks._source_address import trusted_networks
 
 PROXIES = trusted_networks(["10.0.0.0/8", "2001:db8:1::/48"])
 NEXI = "20.31.57.61"

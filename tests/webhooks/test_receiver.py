@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -386,9 +387,9 @@ async def test_a_proxy_alone_is_nobody() -> None:
 
 @pytest.mark.parametrize("client", [None, ("testclient", 50000), ("203.0.113.9", 5)])
 async def test_authorization_alone_can_decide(client: tuple[str, int] | None, caplog: pytest.LogCaptureFixture) -> None:
-    """With "any" network anybody is let in who knows the value, and the log warns at start."""
+    """With networks="any" every sender is allowed that has the value, and the log warns at start."""
     receiver = Shop(networks="any").receiver
-    assert "only their Authorization says that they are Nexi's" in caplog.text
+    assert "only their Authorization is checked" in caplog.text
     body = deliveries.sample("payment.created")
     assert (await deliver(receiver, body, client=client)).status == 200
     assert (await deliver(receiver, body, client=client, authorization=None)).status == 401
@@ -421,10 +422,20 @@ async def test_each_payment_may_have_its_own_value(payment_id: str, authorizatio
     assert len(shop.seen) == (status == 200)
 
 
-async def test_an_event_without_a_payment_has_no_value() -> None:
-    """Nobody can look it up."""
-    body = deliveries.sample("partner.onboarded", payment_id=None)
-    assert (await deliver(Shop(authorization=value_of).receiver, body)).status == 401
+@pytest.mark.parametrize("payment_id", [None, 17, ""])
+async def test_an_event_without_a_payment_id_has_no_value(payment_id: object, caplog: pytest.LogCaptureFixture) -> None:
+    """There is nothing to look up: it is refused with the cause, and not as if its value were wrong."""
+    body = json.dumps({"event": "partner.onboarded", "id": "ab01", "data": {"paymentId": payment_id}}).encode()
+    shop = Shop(authorization=value_of)
+    answer = await deliver(shop.receiver, body, authorization=b"value-of-bb02")
+    assert (answer.status, answer.text) == (400, "no payment id to look up the authorization by")
+    assert (await deliver(shop.receiver, body, authorization=None)).status == 401
+    assert not shop.seen
+    assert "no readable payment id; event 'partner.onboarded', id 'ab01'" in caplog.text
+
+
+async def test_without_an_event_there_is_no_value_either() -> None:
+    """What can't be read is refused as such."""
     assert (await deliver(Shop(authorization=value_of).receiver, b"{")).status == 400
 
 
