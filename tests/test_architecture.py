@@ -48,7 +48,7 @@ ONLY_IN = {
     "platformdirs": ("_cli/",),
     "babel": ("emulator/_languages",),
     "uvicorn": ("emulator/", "_cli/"),
-    "jinja2": ("emulator/", "batch/_report"),
+    "jinja2": ("emulator/",),
     "trustme": ("emulator/",),
     "orjson": ("_codec", "emulator/"),
     "cattrs": ("_codec", "_best_effort", "webhooks/_parsing", "emulator/_engine/persistence"),

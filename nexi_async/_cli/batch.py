@@ -132,9 +132,10 @@ def report(
     run: RunName,
     ledger: LedgerURL,
     *,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every job with its outcome.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every job, with its times.")] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="A page with totals and drawings.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="A page with money, reasons and charts."),
     ] = None,
 ) -> None:
     """Write reports of the run.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -24,6 +25,7 @@ from nexi_async.batch import (
     KEY_LIFETIME,
     BatchCharger,
     JobLine,
+    JobResult,
     JobState,
     Ledger,
     Outage,
@@ -31,9 +33,10 @@ from nexi_async.batch import (
     Strategy,
     Summary,
 )
+from nexi_async.batch._csv_report import CSVReport
+from nexi_async.batch._html_report import MAX_LISTED, html_report, is_listed
 from nexi_async.batch._job_files import read_jobs
 from nexi_async.batch._payment_search import PaymentSearch, check_payment
-from nexi_async.batch._report import CSVReport, html_report
 from nexi_async.batch._times import format_time
 from nexi_async.reference.currencies import format_amount
 
@@ -201,9 +204,7 @@ async def report(run: str, url: str, csv: Path | None, html: Path | None) -> Non
         if csv is not None:
             await _write_csv(ledger, run, csv)
         if html is not None:
-            page = html_report(await ledger.summary(run))
-            with replacing(html) as file:
-                file.write(page)
+            await _write_html(ledger, run, html)
 
 
 async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
@@ -212,6 +213,19 @@ async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
         written = CSVReport(file)
         async for result in ledger.results(run):
             written.write([result])
+
+
+async def _write_html(ledger: Ledger, run: str, path: Path) -> None:
+    listed: list[JobResult] = []
+    async with aclosing(ledger.results(run)) as results:
+        async for result in results:
+            if is_listed(result):
+                listed.append(result)
+            if len(listed) > MAX_LISTED:
+                break
+    page = html_report(await ledger.summary(run), listed, written_at=time.time())
+    with replacing(path) as file:
+        file.write(page)
 
 
 async def review(run: str, url: str, access: Access | None) -> Status:

@@ -125,9 +125,14 @@ class JobResult:
         amount: minor units.
         currency: ISO 4217.
         attempts: which attempt at collecting the money this was, from 1; more come from dunning.
-        code: why it was declined or refused.
+        code: why it was declined or refused; of a job that is planned again, why the attempt before was.
         error: the error message, for logs.
         idempotency_key: the key it was sent with.
+        sent_at: when it may have been sent first; this and the following only in results read from the ledger, in
+            seconds since 1970.
+        ended_at: when it was charged, declined, failed or put in review.
+        next_attempt_at: when it may be charged again: the date it is planned for, or the earliest date for which
+            `Ledger.dunning` would plan a declined charge; None if it should not be charged again.
     """
 
     reference: str
@@ -141,6 +146,9 @@ class JobResult:
     code: str | None = None
     error: str | None = None
     idempotency_key: str
+    sent_at: float | None = None
+    ended_at: float | None = None
+    next_attempt_at: float | None = None
 
     @property
     def advice(self) -> RetryAdvice | None:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["CURRENCIES", "Currency", "format_amount", "look_up"]
+__all__ = ["CURRENCIES", "Currency", "format_amount", "format_major_units", "look_up"]
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ def look_up(code: str) -> Currency | None:
 
 
 def format_amount(amount: int, currency: str) -> str:
-    """An amount for people to read: 123456 SEK is "1,234.56 SEK".
+    """An amount as text: 123456 SEK is "1,234.56 SEK".
 
     Args:
         amount: minor units.
@@ -53,4 +53,22 @@ def format_amount(amount: int, currency: str) -> str:
     known = look_up(currency)
     if known is None:
         return f"{amount:,} minor units {currency}"
-    return f"{Decimal(amount).scaleb(-known.exponent):,.{known.exponent}f} {currency}"
+    return f"{_in_major_units(amount, known):,} {currency}"
+
+
+def format_major_units(amount: int, currency: str) -> str | None:
+    """An amount for spreadsheets: 123456 SEK is "1234.56".
+
+    Args:
+        amount: minor units.
+        currency: ISO 4217.
+
+    Returns:
+        None for a currency that is not known, since nothing says how many decimals it has.
+    """
+    known = look_up(currency)
+    return None if known is None else f"{_in_major_units(amount, known)}"
+
+
+def _in_major_units(amount: int, currency: Currency) -> Decimal:
+    return Decimal(amount).scaleb(-currency.exponent)

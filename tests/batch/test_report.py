@@ -1,9 +1,10 @@
-"""Tests of nexi_async.batch._report and .summary, and of their part of the ledger."""
+"""Tests of nexi_async.batch._csv_report, ._html_report and ._summary, and of their part of the ledger."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -12,10 +13,11 @@ import pytest
 from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
+from nexi_async.batch._csv_report import CSVReport
+from nexi_async.batch._html_report import MAX_LISTED, html_report, is_listed
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.reading import AT_ONCE
 from nexi_async.batch._ledger.runs import Scope
-from nexi_async.batch._report import CSVReport, html_report
 from nexi_async.batch._results import JobOutcome
 from nexi_async.reference.currencies import format_amount
 from tests.batch.support import job
@@ -103,8 +105,29 @@ async def test_every_job_is_in_the_csv(ledger: Ledger) -> None:
         "code": "",
         "advice": "",
         "idempotency_key": derive_key("r", "a,0", 1),
+        "amount_major": "125.00",
+        "sent_at": "1970-01-01T00:16:40Z",
+        "ended_at": "1970-01-01T00:16:40Z",
+        "next_attempt_at": "",
     }
     assert (rows[1]["code"], rows[1]["advice"], rows[2]["state"]) == ("51", "soft", "planned")
+    assert [row["next_attempt_at"] for row in rows[1:3]] == ["1970-01-02T00:16:40Z", ""]
+
+
+async def test_the_next_attempt_is_that_of_the_card_schemes(ledger: Ledger) -> None:
+    """Of a declined job the earliest date; once it is planned, that date, and why the last attempt was declined."""
+    await ledger.plan("r", [job("1"), job("2")])
+    await work(ledger, {"1": POOR, "2": JobOutcome(state=JobState.DECLINED, code="54")})
+
+    poor, expired = [result async for result in ledger.results("r")]
+    assert (poor.next_attempt_at, expired.next_attempt_at) == (1000.0 + 86_400, None)
+    await ledger.dunning("r", attempt=2)
+    planned, _ = [result async for result in ledger.results("r")]
+
+    assert (planned.state, planned.attempts, planned.code) == (JobState.PLANNED, 2, "51")
+    assert planned.next_attempt_at == 1000.0 + 86_400
+    assert (planned.sent_at, planned.ended_at) == (None, None)
+    assert is_listed(planned)
 
 
 async def test_an_unknown_run_has_no_report(ledger: Ledger) -> None:
@@ -135,11 +158,17 @@ class Tags(HTMLParser):
         super().__init__()
         self.names: set[str] = set()
         self.loaded: list[str] = []
+        self.headers: list[str | None] = []
+        self.language: str | None = None
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
         self.loaded += [str(value) for name, value in attrs if name in {"src", "href"}]
+        if tag == "th":
+            self.headers.append(dict(attrs).get("scope"))
+        if tag == "html":
+            self.language = dict(attrs).get("lang")
 
 
 def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
@@ -156,9 +185,98 @@ def test_the_page_says_what_happened() -> None:
     page = html_report(SUMMARY)
 
     assert "1,234,567.89 SEK" in page
-    assert "1,200 of 1,201 jobs are charged; 1 are still open." in page
+    assert "1,200 of 1,201 jobs charged; 1 still open." in page
     assert "1970-01-02 00:00:00 UTC" in page
-    assert "a code that no list has" in page
+    assert "A code that no list has" in page
+
+
+def test_the_money_of_each_currency_is_on_top() -> None:
+    """Planned is the sum of charged, declined and open, in major and in minor units."""
+    states = {JobState.CHARGED: 700, JobState.DECLINED: 100, JobState.FAILED: 50, JobState.UNKNOWN: 30}
+    totals = tuple(Total(state, "SEK", 1, amount) for state, amount in {**states, JobState.REVIEW: 120}.items())
+    page = html_report(Summary("r", "individual", totals, (), 0, None, (), 1.0))
+    tiles = {
+        title: (amount, minor)
+        for title, amount, minor in re.findall(
+            r'<dt>(\w+)</dt><dd class="amount">([^<]+)</dd>.*?<dd class="minor">([\d,]+ minor units)', page
+        )
+    }
+
+    assert tiles == {
+        "Planned": ("10.00 SEK", "1,000 minor units"),
+        "Charged": ("7.00 SEK", "700 minor units"),
+        "Declined": ("1.50 SEK", "150 minor units"),
+        "Open": ("1.50 SEK", "150 minor units"),
+    }
+    assert page.index("<dl") < page.index("<table")
+    assert "Of these, 1 in review" in page
+
+
+def result(
+    state: JobState, *, code: str | None = None, error: str | None = None, due: float | None = None
+) -> JobResult:
+    """A job of which nothing else matters."""
+    return JobResult(
+        reference=HOSTILE,
+        state=state,
+        subscription_id="s",
+        amount=100,
+        currency="SEK",
+        attempts=2,
+        code=code,
+        error=error,
+        idempotency_key="k",
+        next_attempt_at=due,
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason", "next_attempt"),
+    [
+        (result(JobState.DECLINED, code="51", due=86_400.0), "Not sufficient funds (code 51)", "from 1970-01-02"),
+        (result(JobState.DECLINED, code="54"), "Expired card (code 54)", "Not to be retried."),
+        (result(JobState.PLANNED, code="51", due=86_400.0), "Not sufficient funds", "Attempt 2 on 1970-01-02"),
+        (result(JobState.DECLINED, code="1020"), "provider refused the charge (code 1020)", "Not to be retried."),
+        (result(JobState.DECLINED), "The response has no code.", "Not to be retried."),
+        (result(JobState.FAILED, error="no <such> subscription"), "no &lt;such&gt; subscription", "Not to be retried."),
+        (result(JobState.REVIEW), "May have been charged", "Check by hand"),
+    ],
+)
+def test_a_job_that_was_not_charged_has_a_plain_reason_and_a_date(
+    listed: JobResult, reason: str, next_attempt: str
+) -> None:
+    """Beside its reference, escaped."""
+    page = html_report(SUMMARY, [listed], written_at=0.0)
+
+    assert is_listed(listed)
+    row = page[page.index("<tbody") : page.index("</tbody>")]
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in row
+    assert reason in row
+    assert next_attempt in row
+    assert "Written at 1970-01-01 00:00:00 UTC." in page
+
+
+@pytest.mark.parametrize("state", [JobState.CHARGED, JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN])
+def test_other_jobs_are_not_listed(state: JobState) -> None:
+    """Neither charged ones nor those of which the next execution knows more."""
+    assert not is_listed(result(state))
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    """A page of a million rows would not open."""
+    page = html_report(SUMMARY, [result(JobState.DECLINED)] * (MAX_LISTED + 1))
+    assert page.count("The response has no code.") == MAX_LISTED + 1  # one is in the table of reasons
+    assert "The first 1,000; the CSV report has all." in page
+
+
+def test_the_page_can_be_read_aloud() -> None:
+    """It has a language, every header of a table says what it heads, and the drawing has a name."""
+    page = html_report(SUMMARY, [result(JobState.DECLINED)])
+    tags = Tags(page)
+
+    assert tags.language == "en"
+    assert set(tags.headers) == {"col", "row"}
+    assert 'role="img" aria-label="Jobs ended over time; 10.0 jobs a second at most"' in page
 
 
 def test_the_drawing_is_to_scale() -> None:

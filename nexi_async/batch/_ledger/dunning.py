@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from nexi_async.batch._dunning import next_attempt
 from nexi_async.batch._ledger.tables import ATTEMPTS, JOBS
 
-__all__ = ["AT_ONCE", "begin_attempt", "plan_again"]
+__all__ = ["AT_ONCE", "begin_attempt", "earlier_attempts", "plan_again"]
 
 AT_ONCE = 1000
 """How many jobs one transaction plans again, so that it stays short."""
@@ -30,10 +30,11 @@ def plan_again(connection: Connection, run_id: int, attempt: int, after: int) ->
         .with_for_update()
     )
     jobs = connection.execute(declined).mappings().all()
-    earlier = _earlier(connection, [job["number"] for job in jobs]) if attempt > 2 else {}
+    earlier = earlier_attempts(connection, [job["number"] for job in jobs]) if attempt > 2 else {}
     again = []
     for job in jobs:
-        due = next_attempt(job["code"], [*earlier.get(job["number"], ()), job["ended"]])
+        ended = [attempt.ended for attempt in earlier.get(job["number"], ())]
+        due = next_attempt(job["code"], [*ended, job["ended"]])
         if due is not None:
             again.append((job, due))
     if again:
@@ -72,10 +73,13 @@ def _past(job: Any) -> dict[str, Any]:
     return {"job": job["number"], **{name: job[name] for name in names}}
 
 
-def _earlier(connection: Connection, numbers: Sequence[int]) -> dict[int, list[float]]:
-    """When the attempts before the last ended, by job."""
-    statement = select(ATTEMPTS.c.job, ATTEMPTS.c.ended).where(ATTEMPTS.c.job.in_(numbers)).order_by(ATTEMPTS.c.attempt)
-    found: dict[int, list[float]] = {}
-    for number, ended in connection.execute(statement):
-        found.setdefault(number, []).append(ended)
+def earlier_attempts(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """The attempts before the last one, oldest first: when each ended and its code, by the job's number."""
+    if not numbers:
+        return {}
+    columns = ATTEMPTS.c["job", "ended", "code"]
+    statement = select(*columns).where(ATTEMPTS.c.job.in_(numbers)).order_by(ATTEMPTS.c.attempt)
+    found: dict[int, list[Row[Any]]] = {}
+    for attempt in connection.execute(statement):
+        found.setdefault(attempt.job, []).append(attempt)
     return found

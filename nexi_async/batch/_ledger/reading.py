@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import attrs
 from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, func, select
 
 from nexi_async._idempotency import derive_key
+from nexi_async.batch._dunning import next_attempt
+from nexi_async.batch._ledger import dunning
 from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._ledger.runs import find_run
 from nexi_async.batch._ledger.tables import JOBS
@@ -50,9 +54,26 @@ def page(connection: Connection, run: str, after: int) -> tuple[int | None, list
     found = find_run(connection, run)
     statement = select(*_COLUMNS).where(JOBS.c.run == found.id, JOBS.c.number > after)
     rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
-    return (rows[-1].number if len(rows) == AT_ONCE else None), [
-        job_result(row, row, derive_key(run, row.reference, row.attempt)) for row in rows
-    ]
+    earlier = dunning.earlier_attempts(connection, [row.number for row in rows if row.attempt > 1])
+    results = [_stored_result(run, row, earlier.get(row.number, ())) for row in rows]
+    return (rows[-1].number if len(rows) == AT_ONCE else None), results
+
+
+def _stored_result(run: str, row: Row[Any], earlier: Sequence[Row[Any]]) -> JobResult:
+    result = job_result(row, row, derive_key(run, row.reference, row.attempt))
+    return attrs.evolve(
+        result,
+        code=earlier[-1].code if row.state == "planned" and earlier else row.code,
+        sent_at=row.sent_at or None,
+        ended_at=row.ended,
+        next_attempt_at=_next_attempt_at(row, earlier),
+    )
+
+
+def _next_attempt_at(row: Row[Any], earlier: Sequence[Row[Any]]) -> float | None:
+    if row.state == "declined":
+        return next_attempt(row.code, [*(attempt.ended for attempt in earlier), row.ended])
+    return row.due or None if row.state == "planned" else None
 
 
 _COLUMNS = JOBS.c[
@@ -67,11 +88,14 @@ _COLUMNS = JOBS.c[
     "attempt",
     "code",
     "error",
+    "sent_at",
+    "ended",
+    "due",
 ]
 
 
 def job_result(job: ClaimedJob | Row[Any], outcome: JobOutcome | Row[Any], idempotency_key: str) -> JobResult:
-    """A job with its outcome, of which a row of the ledger holds both."""
+    """A job with its outcome; a row of the ledger holds both."""
     return JobResult(
         reference=job.reference,
         state=JobState(outcome.state),
