@@ -36,7 +36,7 @@ def public_api() -> list[str]:
     lines = {line for module in modules for line in _of_module(package, module)}
     for group in GROUPS:
         lines.update(_of_group(package[f"_resources.{group}"], group))
-    return sorted(lines, key=name_of)
+    return sorted(lines, key=lambda line: (name_of(line), line))
 
 
 def name_of(line: str) -> str:
