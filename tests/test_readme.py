@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -35,9 +35,9 @@ def on_ports(code: str, shop: int, emulator: int) -> str:
 
 
 @contextmanager
-def running(*command: str, cwd: Path, port: int) -> Iterator[None]:
+def running(*command: str, cwd: Path, port: int, env: Mapping[str, str] | None = None) -> Iterator[None]:
     """A server of its own process, from when it listens until it has stopped; what it says is in `<command>.log`."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
     with (cwd / f"{command[0]}.log").open("wb") as log:
         server = subprocess.Popen(
             [SCRIPTS / command[0], *command[1:]], cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT
@@ -71,7 +71,14 @@ def running_shop(folder: Path, code: str) -> Iterator[httpx.Client]:
         emulator = ("nexi-async", "emulator", "--port", str(emulator_port))
         servers.enter_context(running(*emulator, cwd=folder, port=emulator_port))
         uvicorn = ("uvicorn", "shop:app", "--port", str(shop_port))
-        servers.enter_context(running(*uvicorn, cwd=folder, port=shop_port))
+        env = {
+            "NEXI_BASE_URL": f"http://127.0.0.1:{emulator_port}",
+            "NEXI_SECRET_KEY": "emulator-secret-key",
+            "NEXI_WEBHOOK_AUTHORIZATION": "q7Lw2ZtB9fKx4RdNh3VsYc8MpEa6JgUt,p3Xk8VtQ0dLw5ZmYc1RbNh7JsGa4EfUo",
+            "SHOP_URL": f"http://127.0.0.1:{shop_port}",
+            "WEBHOOK_NETWORKS": "127.0.0.1",
+        }
+        servers.enter_context(running(*uvicorn, cwd=folder, port=shop_port, env=env))
         yield servers.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{shop_port}", timeout=PATIENCE))
 
 

@@ -10,16 +10,15 @@ from nexi_async import AsyncCheckout, Checkout, Notifications, Order, OrderItem,
 from nexi_async.webhooks import CheckoutCompleted, SQLInbox, WebhookReceiver
 
 SHOP = os.environ.get("SHOP_URL", "http://127.0.0.1:8000")
-SECRETS = os.environ.get("NEXI_WEBHOOK_AUTHORIZATION", "q7Lw2ZtB9fKx4RdNh3VsYc8MpEa6JgUt").split(",")
+SECRETS = os.environ["NEXI_WEBHOOK_AUTHORIZATION"].split(",")  # the current value, then previous ones
+NETWORKS = os.environ.get("WEBHOOK_NETWORKS")  # 127.0.0.1 for the emulator; without it Nexi's own
 
-checkout = AsyncCheckout(
-    os.environ.get("NEXI_SECRET_KEY", "emulator-secret-key"),
-    base_url=os.environ.get("NEXI_BASE_URL", "http://127.0.0.1:8400"),
-)
+checkout = AsyncCheckout()  # NEXI_SECRET_KEY, and NEXI_ENVIRONMENT or NEXI_BASE_URL
 receiver = WebhookReceiver(
-    authorization=SECRETS,  # the current value first, then previous ones: a payment keeps its value for life
-    networks=["127.0.0.1"],  # of the emulator; leave it out for Nexi's own addresses
-    trusted_proxies=os.environ.get("TRUSTED_PROXIES", "10.0.0.0/8").split(","),
+    environment="live" if os.environ.get("NEXI_ENVIRONMENT") == "live" else "test",
+    authorization=SECRETS,  # several, since a payment keeps its value for life
+    networks=NETWORKS.split(",") if NETWORKS else None,
+    trusted_proxies=os.environ.get("TRUSTED_PROXIES", "127.0.0.1").split(","),
     inbox=SQLInbox(os.environ.get("NEXI_INBOX", "sqlite:///inbox.db")),
     refetch=checkout.payments.retrieve,  # for handlers with a second parameter: the payment as it is now
 )
