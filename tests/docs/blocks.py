@@ -19,10 +19,12 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import CodeType
+from unittest.mock import patch
 
 import anyio
 import attrs
@@ -84,7 +86,7 @@ async def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PATH", f"{SCRIPTS}:{os.environ['PATH']}")
-    async with CheckoutEmulator(seed=1) as emulator, anyio.create_task_group() as group:
+    async with undone_environment(), CheckoutEmulator(seed=1) as emulator, anyio.create_task_group() as group:
         listening = await group.start(partial(serve, emulator, port=0))
         monkeypatch.setenv("NEXI_BASE_URL", listening.url)
         monkeypatch.setenv("NEXI_SECRET_KEY", emulator.secret_key)
@@ -92,6 +94,13 @@ async def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         for block in blocks(page):
             await _run(attrs.evolve(block, code=block.code.replace("http://127.0.0.1:8400", listening.url)), namespace)
         group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def undone_environment() -> AsyncIterator[None]:
+    """Takes back what a page puts into the environment."""
+    with patch.dict(os.environ):
+        yield
 
 
 async def _run(block: Block, namespace: dict[str, object]) -> None:
