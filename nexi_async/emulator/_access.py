@@ -18,6 +18,7 @@ from attrs import frozen
 from starlette.requests import Request
 from starlette.types import Scope
 
+READING = ("GET", "HEAD")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -87,7 +88,13 @@ def base_url(scope: Scope, public_url: str | None) -> str:
 
 
 def is_own_page(request: Request) -> bool:
-    """Whether a program or a page of the emulator sent the request; pages of other sites have another Origin."""
+    """Whether a program or a page of the emulator sent the request; pages of other sites have another Origin.
+
+    Browsers say by `Sec-Fetch-Site` too whose page it was; it counts where something is changed, since a link of
+    another site may lead to a page of the emulator.
+    """
+    if request.method not in READING and request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
     origin = request.headers.get("origin")
     if origin is None:
         return True

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexi_async.emulator import _control as control
 from nexi_async.emulator import _pages as pages
+from nexi_async.emulator import _portal as portal
 from nexi_async.emulator._access import Access, base_url, is_json, may_be_called
 from nexi_async.emulator._broken_responses import CutResponse, LostResponse
 from nexi_async.emulator._engine.context import APIRequest
@@ -19,6 +20,7 @@ from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.faults import InjectedFault
 from nexi_async.emulator._engine.responses import APIResponse
 from nexi_async.emulator._engine.validation import EMPTY_BODY
+from nexi_async.emulator._request_log import CallInProgress, RequestLog
 
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
@@ -30,16 +32,9 @@ _UNKNOWN_HOST = JSONResponse(
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build(engine: Engine, access: Access) -> ASGIApp:
-    """The app of an engine: the API, the pages, and the control endpoints."""
-    api = [
-        Route(endpoint.path, _handler(engine, access, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
-    ]
-    # The API answers 405 where a path lacks its id.
-    without_ids = sorted({each.path.replace("{id}", "").rstrip("/") for each in ENDPOINTS if "{id}" in each.path})
-    not_allowed = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
-    extras = [*pages.routes(engine, access), *control.routes(engine)]
-    router = Router([*api, *extras, *not_allowed], redirect_slashes=False)
+def build(engine: Engine, access: Access, log: RequestLog) -> ASGIApp:
+    """The app of an engine: the API, the pages, the portal, and the control endpoints."""
+    router = Router(routes(engine, access, log), redirect_slashes=False)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         is_known = scope["type"] != "http" or may_be_called(scope, access.hosts)
@@ -47,6 +42,19 @@ def build(engine: Engine, access: Access) -> ASGIApp:
         await serve(_with_plain_path(scope), receive, send)
 
     return app
+
+
+def routes(engine: Engine, access: Access, log: RequestLog) -> list[Route]:
+    """All routes of the app."""
+    api = [
+        Route(endpoint.path, _handler(engine, access, log, endpoint), methods=[endpoint.method])
+        for endpoint in ENDPOINTS
+    ]
+    # The API answers 405 where a path lacks its id.
+    without_ids = sorted({each.path.replace("{id}", "").rstrip("/") for each in ENDPOINTS if "{id}" in each.path})
+    not_allowed = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
+    extras = [*pages.routes(engine, access), *portal.routes(engine, access, log), *control.routes(engine)]
+    return [*api, *extras, *not_allowed]
 
 
 async def _method_not_allowed(_: Request) -> Response:
@@ -60,20 +68,27 @@ def _with_plain_path(scope: Scope) -> Scope:
     return {**scope, "path": path or "/"}
 
 
-def _handler(engine: Engine, access: Access, endpoint: Endpoint) -> Handler:
+def _handler(engine: Engine, access: Access, log: RequestLog, endpoint: Endpoint) -> Handler:
     async def handle(http_request: Request) -> Response:
+        call = CallInProgress(log, engine, http_request)
         try:
             body = await http_request.body()
         except ClientDisconnect:
             return Response(status_code=400)  # the client is gone and reads no response
+        request, problem = _read(access, http_request, body)
+        call.request, call.request_bytes = request, len(body)
         if http_request.headers.get("authorization") != access.secret_key:
+            call.end(APIResponse(401))
             return Response(status_code=401)
         fault = engine.match_fault(endpoint.method, http_request.scope["path"])
         if fault is not None and fault.fault == "status":
+            call.end(fault.response, fault)
             return _http_response(fault.response)
-        request, problem = _read(access, http_request, body)
         response = problem or engine.handle(endpoint, request)
-        await _delay(engine, endpoint, request, response, fault)
+        try:
+            await _delay(engine, endpoint, request, response, fault)
+        finally:
+            call.end(response, fault)
         return _with_fault(_http_response(response), fault)
 
     return handle

@@ -21,7 +21,6 @@ from nexi_async.emulator._engine.wire import JSON
 
 Act = Callable[[Request, JSON], Awaitable[JSON]]
 _MOST_SIGN_UPS = 1_000_000
-_READING = ("GET", "HEAD")
 
 
 def routes(engine: Engine) -> list[Route]:
@@ -135,7 +134,7 @@ def _refusal(request: Request) -> Response | None:
         return _json(403, {"message": "The controls are for callers on this machine"})
     if not access.is_own_page(request):
         return _json(403, {"message": "The controls are not for pages of other sites: another Origin"})
-    if request.method not in _READING and not access.is_json(request.headers.get("content-type", "")):
+    if request.method not in access.READING and not access.is_json(request.headers.get("content-type", "")):
         return _json(415, {"message": "The controls want Content-Type: application/json"})
     return None
 

@@ -20,6 +20,7 @@ from nexi_async.emulator._engine.clock import Clock
 from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.faults import InjectedFault
 from nexi_async.emulator._engine.settings import STRICT, Settings, changed
+from nexi_async.emulator._request_log import RequestLog
 from nexi_async.emulator._state_file import StateFile
 from nexi_async.emulator._webhook_dispatcher import WebhookDispatcher
 
@@ -72,9 +73,12 @@ class CheckoutEmulator:
         settings = changed(settings, dict(STRICT)) if strict else settings
         self._state_file = StateFile(persist) if persist is not None else None
         self._engine = self._start_engine(settings, seed, checkout_key)
+        self._log = RequestLog()
         self._dispatcher = WebhookDispatcher(self._engine, webhook_transport)
         public_url = None if public_url is None else read_public_url(public_url)
-        self._app: ASGIApp = app.build(self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)))
+        self._app: ASGIApp = app.build(
+            self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)), self._log
+        )
         self._running: BackgroundTask | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +99,7 @@ class CheckoutEmulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         running, self._running = self._running, None
+        self.close_streams()
         try:
             if running is not None:
                 await running.stop()
@@ -229,6 +234,10 @@ class CheckoutEmulator:
         if portal is not None:
             return portal.call(self._dispatcher.deliver_due)
         return anyio.run(self._dispatcher.deliver_due)
+
+    def close_streams(self) -> None:
+        """End the responses that last, the portal's live log, so that a server can stop."""
+        self._log.close()
 
     def _start_engine(self, settings: Settings, seed: int | None, checkout_key: str) -> Engine:
         """The engine, restored from the state file if there is one."""

@@ -1,4 +1,4 @@
-"""What a browser sees: the hosted page, the embedded checkout with its checkout.js, 3-D Secure, and the portal.
+"""What a browser sees: the hosted page, the embedded checkout with its checkout.js, and 3-D Secure.
 
 Theory of operation. Hosted page and embedded checkout are one form. The hosted page sends it and gets a page or a
 redirect; the script in the iframe sends the same form and gets JSON, for it asks the shop's page before it pays. Either
@@ -10,7 +10,6 @@ exchange messages with the origin that they know, and with no other.
 from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
-from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -23,9 +22,9 @@ from starlette.routing import Route
 
 from nexi_async.emulator import _checkout_form as checkout_form
 from nexi_async.emulator import _languages as languages
-from nexi_async.emulator._access import Access, base_url, is_local, is_own_page
+from nexi_async.emulator._access import Access, base_url, is_own_page
 from nexi_async.emulator._checkout_form import Typed
-from nexi_async.emulator._engine import challenges, checkout, shopper, timestamps, views
+from nexi_async.emulator._engine import challenges, checkout, shopper, timestamps
 from nexi_async.emulator._engine.checkout import ShopperOutcome
 from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.random_source import normal_id
@@ -38,7 +37,6 @@ _CHALLENGE_NOTICES = {"refused": "refused", "cancelled": "left", "timed_out": "t
 _STATUS = {"declined": 402, "checked": 200}
 _BUTTONS_WITHOUT_AMOUNT = frozenset({"signup", "subscribe", "accept"})
 _OTHER_ORIGIN = "Only this page's own buttons can be pressed."
-_SHOWN_IN_PORTAL = 100
 _PACKAGE = files("nexi_async.emulator")
 _ASSETS = {
     "/v1/checkout.js": ("scripts/checkout.js", "text/javascript"),
@@ -60,8 +58,6 @@ def routes(engine: Engine, access: Access) -> list[Route]:
         Route("/emulator/3ds", pages.show_challenge, methods=["GET"]),
         Route("/emulator/3ds", pages.act_challenge, methods=["POST"]),
         *(Route(path, partial(_asset, *asset), methods=["GET"]) for path, asset in _ASSETS.items()),
-        Route("/portal", pages.show_portal, methods=["GET"]),
-        Route("/", pages.to_portal, methods=["GET"]),
     ]
 
 
@@ -191,29 +187,6 @@ class _Pages:
         await self._engine.clock.sleep(outcome.delay)
         return RedirectResponse(_in_language(request, payment, outcome.redirect or ""), 303)
 
-    async def to_portal(self, _: Request) -> Response:
-        """The root path redirects to the portal."""
-        return RedirectResponse("/portal", 307)
-
-    async def show_portal(self, request: Request) -> Response:
-        """The newest payments, events and deliveries, for this machine only."""
-        if not (is_local(request) and is_own_page(request)):
-            return Response(status_code=403)
-        context = self._engine.context()
-        kept = context.state
-        payments = [self._portal_row(request, kept.payments[key]) for key in _newest(kept.payments)]
-        text = self._templates.get_template("portal.html").render(
-            now=context.now,
-            shown=_SHOWN_IN_PORTAL,
-            payments=payments,
-            payment_count=len(kept.payments),
-            events=kept.events[: -_SHOWN_IN_PORTAL - 1 : -1],
-            event_count=len(kept.events),
-            deliveries=kept.deliveries[: -_SHOWN_IN_PORTAL - 1 : -1],
-            delivery_count=len(kept.deliveries),
-        )
-        return Response(text, media_type="text/html")
-
     async def _press(self, request: Request, payment: Payment, typed: Typed) -> _Answer:
         problems = checkout_form.problems(typed, self._engine.context())
         if problems:
@@ -307,22 +280,6 @@ class _Pages:
             **_appearance(payment),
         )
 
-    def _portal_row(self, request: Request, payment: Payment) -> Document:
-        return {
-            "id": payment.id,
-            "created": payment.created,
-            "reference": payment.reference,
-            "method": payment.method.name if payment.method else None,
-            "currency": payment.currency,
-            "amount": payment.amount,
-            "reserved": payment.reserved,
-            "charged": payment.charged,
-            "refunded": payment.refunded,
-            "cancelled": payment.cancelled + payment.released,
-            "open": not self._is_closed(payment),
-            "page": views.hosted_url(base_url(request.scope, self._public_url), self._engine.context(), payment.id),
-        }
-
     def _notice(
         self, request: Request, notice: str, status: int, *, embedders: str = "'none'", **values: str
     ) -> Response:
@@ -406,10 +363,6 @@ def _countries(payment: Payment, language: Language) -> list[tuple[str, str]]:
     shipping = payment.checkout.get("shippingCountries") or payment.checkout.get("shipping", {}).get("countries")
     allowed = {entry["countryCode"] for entry in shipping or ()}
     return [entry for entry in language.countries() if not allowed or entry[0] in allowed]
-
-
-def _newest(entries: dict[str, Payment]) -> list[str]:
-    return list(islice(reversed(entries), _SHOWN_IN_PORTAL))
 
 
 def _json(document: Document, status: int) -> Response:

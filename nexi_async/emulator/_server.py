@@ -70,7 +70,14 @@ async def serve(
     with contextlib.ExitStack() as stack:
         if tls and ca_file is None:
             ca_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "emulator-ca.pem"
-        await serve_app(emulator, host=host, port=port, ca_file=ca_file if tls else None, task_status=task_status)
+        await serve_app(
+            emulator,
+            host=host,
+            port=port,
+            ca_file=ca_file if tls else None,
+            stopping=emulator.close_streams,
+            task_status=task_status,
+        )
 
 
 async def serve_app(
@@ -79,13 +86,17 @@ async def serve_app(
     host: str = "127.0.0.1",
     port: int = 0,
     ca_file: Path | None = None,
+    stopping: Callable[[], None] = lambda: None,
     task_status: TaskStatus[Listening] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an ASGI app until cancelled; with `ca_file`, where the certificate authority is written, over TLS."""
+    """Serve an ASGI app until cancelled; with `ca_file`, where the certificate authority is written, over TLS.
+
+    `stopping` is called before the server waits for the responses under way.
+    """
     with _listen(host, port) as listener:
         context = _tls_context(ca_file) if ca_file else None
         listening = Listening(_url(listener, tls=ca_file is not None), ca_file)
-        await _run(app, listener, context, listening, task_status)
+        await _run(app, listener, context, listening, stopping, task_status)
 
 
 def _is_loopback(host: str) -> bool:
@@ -130,6 +141,7 @@ async def _run(
     listener: socket.socket,
     context: ssl.SSLContext | None,
     listening: Listening,
+    stopping: Callable[[], None],
     task_status: TaskStatus[Listening],
 ) -> None:
     server = _Server(app, context)
@@ -140,6 +152,7 @@ async def _run(
             task_status.started(listening)
             await server.done.wait()
         finally:
+            stopping()
             server.should_exit = True
 
 

@@ -44,7 +44,7 @@ def signed_up(emulator: CheckoutEmulator) -> int:
 FOREIGN = ("evil.example", "evil.example:8400", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.7")
 
 
-@pytest.mark.parametrize("path", ["/emulator/books", "/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"])
+@pytest.mark.parametrize("path", ["/emulator/books", "/emulator/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"])
 def test_foreign_hosts_are_refused(send: Send, path: str) -> None:
     """A foreign name that resolves to this machine (DNS rebinding) reads nothing."""
     for host in FOREIGN:
@@ -55,7 +55,7 @@ def test_foreign_hosts_are_refused(send: Send, path: str) -> None:
 
 def test_own_hosts_are_served(send: Send) -> None:
     """The address that the server listens at, by its number and by its names."""
-    port = send("GET", "/portal").request.url.port
+    port = send("GET", "/emulator/portal").request.url.port
     for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}", "localhost", f"[::1]:{port}"):
         assert send("GET", "/emulator/books", headers={"Host": host}).status_code == 200, host
 
@@ -84,7 +84,7 @@ def test_cross_site_posts_change_nothing(send: Send, served: CheckoutEmulator, h
 
 def test_reading_from_another_origin_is_refused(send: Send) -> None:
     """Also where it changes nothing, and whatever a browser asks beforehand."""
-    for path in ("/emulator/books", "/emulator/settings", "/portal"):
+    for path in ("/emulator/books", "/emulator/settings", "/emulator/portal"):
         assert send("GET", path, headers={"Origin": "https://evil.example"}).status_code == 403
     asked = send("OPTIONS", "/emulator/reset", headers={"Origin": "https://evil.example"})
     assert not [name for name in asked.headers if name.lower().startswith("access-control")]
@@ -92,7 +92,7 @@ def test_reading_from_another_origin_is_refused(send: Send) -> None:
 
 def test_own_origin_may_do_everything(send: Send, served: CheckoutEmulator) -> None:
     """A page of the emulator's own, and a program, which has no Origin."""
-    port = send("GET", "/portal").request.url.port
+    port = send("GET", "/emulator/portal").request.url.port
     origin = f"http://localhost:{port}"
     headers = {"Host": f"localhost:{port}", "Origin": origin, "Content-Type": "application/json; charset=utf-8"}
     assert send("PUT", "/emulator/settings", headers=headers, content=b"{}").status_code == 200
@@ -113,7 +113,7 @@ def test_another_page_presses_no_button(send: Send, served: CheckoutEmulator) ->
 
 def test_pages_are_where_the_server_listens(send: Send, served: CheckoutEmulator) -> None:
     """The Host of a request does not influence the address that shoppers are sent to."""
-    port = send("GET", "/portal").request.url.port
+    port = send("GET", "/emulator/portal").request.url.port
     headers = {"Authorization": served.secret_key, "Host": f"localhost:{port}"}
     page = send("POST", "/v1/payments", headers=headers, json=hosted()).json()["hostedPaymentPageUrl"]
     assert page.startswith(f"http://127.0.0.1:{port}/hostedpaymentpage/?")

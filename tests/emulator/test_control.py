@@ -58,7 +58,7 @@ async def test_controls_are_for_this_machine(client: tuple[str, int], status: in
     transport = httpx.ASGITransport(app=CheckoutEmulator(), client=client)
     async with httpx.AsyncClient(transport=transport, base_url="http://emulator.test") as outsider:
         assert (await outsider.get("/emulator/books")).status_code == status
-        assert (await outsider.get("/portal")).status_code == status
+        assert (await outsider.get("/emulator/portal")).status_code == status
 
 
 async def test_sign_up_many(wire: Wire) -> None:

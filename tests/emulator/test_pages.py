@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from nexi_async.emulator import CheckoutEmulator
-from tests.emulator.raw import Wire, hosted, item, webhooks
+from tests.emulator.raw import Wire, hosted, item
 
 DECLINED = "The payment was declined. Try another card or another way to pay."
 EMBEDDED = {"url": "https://shop.test/pay", "termsUrl": "https://shop.test/terms"}
@@ -259,22 +259,3 @@ async def test_scripts(wire: Wire, path: str) -> None:
     response = await wire.get(path, Authorization="")
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/javascript")
-
-
-async def test_portal_shows_payments_events_and_deliveries(wire: Wire) -> None:
-    """The front door leads to a page with the newest of everything."""
-    payment_id, _ = await wire.charged(notifications=webhooks("payment.created"))
-    assert (await wire.get("/")).headers["location"] == "/portal"
-    page = (await wire.get("/portal")).text
-    for text in (payment_id, "order-77", "payment.charge.created.v2", "https://shop.test/hooks", "pending"):
-        assert text in page
-    assert "q7Lw2ZtB9fKx4RdN" not in page
-
-
-async def test_portal_stays_small(wire: Wire) -> None:
-    """With many payments only the newest hundred are listed."""
-    ids = [await wire.create() for _ in range(101)]
-    page = (await wire.get("/portal")).text
-    assert ids[0] not in page
-    assert ids[1] in page
-    assert "Payments (101)" in page

@@ -4,7 +4,7 @@ Sending them is up to `WebhookDispatcher`.
 """
 
 from nexi_async.emulator._engine.context import Context
-from nexi_async.emulator._engine.state import Attempt, Delivery
+from nexi_async.emulator._engine.state import Attempt, Delivery, State
 
 _OK = 200
 _MOST_NAMED = 10
@@ -46,6 +46,8 @@ def record(context: Context, delivery: Delivery, result: int | str) -> None:
     """Record an attempt: delivered after a 200, else due again after the next retry delay, dropped after the last."""
     context.state.changed.add(delivery)
     delivery.attempts.append(Attempt(context.now, result))
+    if delivery.state != "pending":
+        return  # an attempt that was under way when the delivery was sent again ended it
     delays = context.settings.delivery_retry_delays
     if result == _OK:
         _close(context, delivery, "delivered")
@@ -54,6 +56,18 @@ def record(context: Context, delivery: Delivery, result: int | str) -> None:
     else:
         delivery.due = context.now + delays[len(delivery.attempts) - 1]
         context.state.pending_deliveries.add(delivery.due, delivery)
+
+
+def send_again(state: State, delivery: Delivery, now: float) -> None:
+    """Make a delivery due now, whatever its state; it keeps its attempts, and none follow if it has had its number."""
+    if delivery.state != "pending":
+        delivery.state = "pending"
+        state.undelivered += 1
+    else:
+        state.pending_deliveries.remove(delivery)
+    delivery.due = now
+    state.pending_deliveries.add(now, delivery)
+    state.changed.add(delivery)
 
 
 def _close(context: Context, delivery: Delivery, state: str) -> None:

@@ -21,6 +21,7 @@ from nexi_async.emulator._engine import (
 from nexi_async.emulator._engine.checkout import ShopperOutcome
 from nexi_async.emulator._engine.clock import Clock
 from nexi_async.emulator._engine.context import APIRequest, Context, run_due
+from nexi_async.emulator._engine.deliveries import send_again
 from nexi_async.emulator._engine.endpoints import Endpoint
 from nexi_async.emulator._engine.faults import FaultPlan, InjectedFault
 from nexi_async.emulator._engine.idempotency import Scope
@@ -122,6 +123,11 @@ class Engine:
             self.commit()
         return fault
 
+    @property
+    def faults(self) -> tuple[InjectedFault, ...]:
+        """The injected faults, `times` counting what is left."""
+        return self._faults.left()
+
     def set_faults(self, faults: Iterable[InjectedFault]) -> None:
         """Replace the injected faults."""
         self._faults = FaultPlan(faults)
@@ -181,6 +187,16 @@ class Engine:
     def state(self) -> dict[str, Any]:
         """The whole state as one JSON document."""
         return state_report.document(self.context())
+
+    def send_again(self, number: int) -> bool:
+        """Send a delivery again, now; returns whether there is such a delivery."""
+        with self._operation() as context:
+            deliveries = context.state.deliveries
+            if not 1 <= number <= len(deliveries):
+                return False
+            send_again(context.state, deliveries[number - 1], context.now)
+        self.on_change()
+        return True
 
     def reset(self) -> None:
         """Discard the state, the faults and changed settings; the clock goes on."""

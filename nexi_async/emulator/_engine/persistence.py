@@ -167,13 +167,6 @@ def _add_payout(state: State, payout: Payout) -> None:
     state.payouts[payout.date, payout.currency] = payout
 
 
-def _add_delivery(state: State, delivery: Delivery) -> None:
-    state.deliveries.append(delivery)
-    if delivery.state == "pending":
-        state.pending_deliveries.add(delivery.due, delivery)
-        state.undelivered += 1
-
-
 def _record_key(record: IdempotencyRecord) -> str:
     return orjson.dumps(record.scope).decode()
 
@@ -183,8 +176,8 @@ _KINDS = (
     _Kind("payment", Payment, lambda it: str(it.id), _add_payment),
     _Kind("bulk run", BulkRun, lambda it: str(it.id), _add_bulk_run),
     _Kind("payout", Payout, lambda it: str(it.id), _add_payout),
-    _Kind("event", Event, lambda it: str(it.number), lambda state, it: state.events.append(it)),
-    _Kind("delivery", Delivery, lambda it: str(it.id), _add_delivery),
+    _Kind("event", Event, lambda it: str(it.number), State.add_event),
+    _Kind("delivery", Delivery, lambda it: str(it.id), State.add_delivery),
     _Kind("idempotency record", IdempotencyRecord, _record_key, lambda state, it: state.idempotency_records.add(it)),
 )
 _KIND_OF: Mapping[type[Any], _Kind] = {kind.cls: kind for kind in _KINDS}

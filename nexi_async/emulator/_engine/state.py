@@ -326,6 +326,11 @@ class Schedule(Generic[T]):
         """Whether an entry is due."""
         return bool(self._entries) and self._entries[0][0] <= now
 
+    def remove(self, entry: T) -> None:
+        """Remove an entry, if it is there; the cost grows with the number of entries."""
+        self._entries = [kept for kept in self._entries if kept[2] is not entry]
+        heapq.heapify(self._entries)
+
     def take(self) -> tuple[float, T]:
         """Remove the next entry and return it with its due time."""
         due, _, entry = heapq.heappop(self._entries)
@@ -380,7 +385,9 @@ class State:
         self.bulk_by_external_id: dict[tuple[str, str, str], BulkRun] = {}
         self.payouts: Table[tuple[str, str], Payout] = Table(self.changed.add)
         self.events: list[Event] = []
+        self.events_of: dict[str, list[Event]] = {}
         self.deliveries: list[Delivery] = []
+        self.deliveries_of: dict[str, list[Delivery]] = {}
         self.pending_deliveries: Schedule[Delivery] = Schedule()
         self.undelivered = 0
         self.schedule: Schedule[Callable[[Any], None]] = Schedule()
@@ -389,13 +396,16 @@ class State:
     def add_event(self, event: Event) -> None:
         """Add an event."""
         self.events.append(event)
+        self.events_of.setdefault(event.payment_id, []).append(event)
         self.changed.add(event)
 
     def add_delivery(self, delivery: Delivery) -> None:
-        """Add a pending delivery."""
+        """Add a delivery; a pending one is sent when it is due."""
         self.deliveries.append(delivery)
-        self.pending_deliveries.add(delivery.due, delivery)
-        self.undelivered += 1
+        self.deliveries_of.setdefault(delivery.event.payment_id, []).append(delivery)
+        if delivery.state == "pending":
+            self.pending_deliveries.add(delivery.due, delivery)
+            self.undelivered += 1
         self.changed.add(delivery)
 
     def _note_part(self, part: Charge | Refund) -> None:

@@ -1,0 +1,132 @@
+"""The portal's log of API calls, and the live log by server-sent events.
+
+The live log follows the HTML standard, section 9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+each event has the HTML of one call, and its number as the id; a browser that connects again says by `Last-Event-ID`
+where it was.
+"""
+
+from collections.abc import Callable
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from nexi_async.emulator._portal_site import ROOT, PortalSite
+from nexi_async.emulator._request_log import CallFilter, LogClosed, LoggedCall, Reader, RequestLog, TooManyReaders
+
+_SHOWN = 100
+_METHODS = ("GET", "POST", "PUT")
+_STATUSES = {"2": "2xx", "4": "4xx", "5": "5xx", "0": "broken off"}
+_KEEP_ALIVE = 15.0
+
+
+def routes(site: PortalSite, log: RequestLog) -> list[Route]:
+    """The routes of the log."""
+
+    async def show(request: Request) -> Response:
+        wanted = _filter(request)
+        calls = log.find(wanted, limit=_SHOWN)
+        return site.page(
+            request,
+            "portal_log.html",
+            calls=calls,
+            wanted=wanted,
+            count=log.count,
+            methods=_METHODS,
+            statuses=_STATUSES,
+            query=request.url.query,
+        )
+
+    async def follow(request: Request) -> Response:
+        def render(call: LoggedCall) -> str:
+            return site.render(request, "portal_call.html", call=call)
+
+        return LiveLog(log, _filter(request), render, _last_number(request, log))
+
+    return [
+        Route(f"{ROOT}/log", site.shows(show), methods=["GET"]),
+        Route(f"{ROOT}/log/live", site.shows(follow), methods=["GET"]),
+    ]
+
+
+class LiveLog(Response):
+    """A response that lasts until the client leaves or the log is closed: one event for each call that is wanted."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, log: RequestLog, wanted: CallFilter, render: Callable[[LoggedCall], str], after: int) -> None:
+        super().__init__(headers={"Cache-Control": "no-store"})
+        del self.headers["content-length"]
+        self._log = log
+        self._wanted = wanted
+        self._render = render
+        self._after = after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events."""
+        try:
+            with self._log.follow() as reader:
+                await self._serve(reader, receive, send)
+        except TooManyReaders:
+            await Response("Too many pages follow the log.", 503)(scope, receive, send)
+
+    async def _serve(self, reader: Reader, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_at_disconnect, receive, tasks.cancel_scope)
+            await self._send_all(reader, send)
+            tasks.cancel_scope.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send_all(self, reader: Reader, send: Send) -> None:
+        """Send what was missed and what comes, until the log is closed."""
+        await _send(send, "retry: 1000\n\n")
+        for call in self._log.after(self._after):
+            await self._send_call(call, send)
+        while True:
+            try:
+                following = await reader.next(_KEEP_ALIVE)
+            except LogClosed:
+                return
+            missed = reader.take_missed()
+            if missed:
+                await _send(send, f"event: missed\ndata: {missed}\n\n")
+            if following is None:
+                await _send(send, ": keep-alive\n\n")
+            else:
+                await self._send_call(following, send)
+
+    async def _send_call(self, call: LoggedCall, send: Send) -> None:
+        if not self._wanted.matches(call):
+            return
+        data = "".join(f"data: {line}\n" for line in self._render(call).splitlines())
+        await _send(send, f"id: {call.number}\n{data}\n")
+
+
+async def _send(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _cancel_at_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+def _filter(request: Request) -> CallFilter:
+    query = request.query_params
+    method, status = query.get("method", ""), query.get("status", "")
+    return CallFilter(
+        method if method in _METHODS else "",
+        query.get("path", "").strip(),
+        status if status in _STATUSES else "",
+        query.get("payment", "").strip().lower(),
+    )
+
+
+def _last_number(request: Request, log: RequestLog) -> int:
+    """The number of the last call that the page has, as the browser says, or the page itself at first."""
+    text = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    return int(text) if text.isdecimal() and len(text) < 19 else log.count
