@@ -64,8 +64,8 @@ async def _method_not_allowed(_: Request) -> Response:
 def _with_plain_path(scope: Scope) -> Scope:
     """Paths match in any case, with and without a slash at the end."""
     root = scope.get("root_path", "")
-    path = root + scope["path"][len(root) :].lower().rstrip("/")
-    return {**scope, "path": path or "/"}
+    path = scope["path"][len(root) :].lower().rstrip("/")
+    return {**scope, "path": root + (path or "/")}
 
 
 def _handler(engine: Engine, access: Access, log: RequestLog, endpoint: Endpoint) -> Handler:

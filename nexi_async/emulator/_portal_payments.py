@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nexi_async.emulator._engine import cards, checkout, views
+from nexi_async.emulator._engine import cards, challenges, checkout, views
 from nexi_async.emulator._engine.context import APIRequest
 from nexi_async.emulator._engine.endpoints import ENDPOINTS
 from nexi_async.emulator._engine.engine import Engine
@@ -53,6 +53,7 @@ class _Payments:
             "refund": self._refund,
             "cancel-refund": self._cancel_refund,
             "terminate": self._terminate,
+            "answer-challenge": self._answer_challenge,
         }
 
     async def show_payments(self, request: Request) -> Response:
@@ -148,6 +149,7 @@ class _Payments:
             document={"payment": views.payment(payment, context.settings)},
             test_cards=cards.TEST_CARDS,
             methods=[method.name for method in checkout.methods(context, payment) if method.type != "CARD"],
+            challenge_results=challenges.RESULTS if _waits_for_shopper(payment) else (),
             declines=[(code, cards.decline_text(code)) for code in _DECLINES],
             page=views.hosted_url(self._site.shopper_pages(request), context, payment.id),
         )
@@ -156,6 +158,9 @@ class _Payments:
         chosen = form.get("with", "")
         by_card = chosen.isdecimal()
         self._engine.pay(payment.id, card=chosen if by_card else None, method=None if by_card else chosen or None)
+
+    def _answer_challenge(self, payment: Payment, form: Form) -> None:
+        self._engine.answer_challenge(payment.id, form.get("result", ""))
 
     def _decline(self, payment: Payment, form: Form) -> None:
         self._engine.decline(payment.id, code=form.get("code", _DECLINES[0]))
@@ -189,6 +194,11 @@ class _Payments:
         response = self._engine.handle(_BY_PATH[method, path], APIRequest(path={"id": place}, body=body))
         if response.status >= 400:
             raise Refusal(response)
+
+
+def _waits_for_shopper(payment: Payment) -> bool:
+    """Whether the card's issuer waits for the shopper to approve the payment."""
+    return payment.challenge is not None and payment.challenge.result is None
 
 
 def _newest(payments: dict[str, Payment], before: str) -> Iterator[Payment]:

@@ -1,5 +1,6 @@
 """A web page in a browser on this machine can reach a loopback port; it reads nothing and changes nothing."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from nexi_async.emulator import CheckoutEmulator
-from nexi_async.emulator._access import may_be_called
+from nexi_async.emulator import CheckoutEmulator, Clock, Settings
+from nexi_async.emulator._access import Access, may_be_called
+from nexi_async.emulator._app import routes
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._request_log import RequestLog
 from tests.emulator.raw import hosted
 from tests.webhooks.servers import SERVERS
 
@@ -44,7 +48,9 @@ def signed_up(emulator: CheckoutEmulator) -> int:
 FOREIGN = ("evil.example", "evil.example:8400", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.7")
 
 
-@pytest.mark.parametrize("path", ["/emulator/books", "/emulator/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"])
+@pytest.mark.parametrize(
+    "path", ["/emulator/books", "/emulator/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"]
+)
 def test_foreign_hosts_are_refused(send: Send, path: str) -> None:
     """A foreign name that resolves to this machine (DNS rebinding) reads nothing."""
     for host in FOREIGN:
@@ -88,6 +94,59 @@ def test_reading_from_another_origin_is_refused(send: Send) -> None:
         assert send("GET", path, headers={"Origin": "https://evil.example"}).status_code == 403
     asked = send("OPTIONS", "/emulator/reset", headers={"Origin": "https://evil.example"})
     assert not [name for name in asked.headers if name.lower().startswith("access-control")]
+
+
+CHANGING = [
+    (method, route.path)
+    for route in routes(Engine(Settings(), clock=Clock()), Access("k", None, frozenset()), RequestLog())
+    for method in sorted((route.methods or set()) - {"GET", "HEAD"})
+    if not route.path.startswith(("/v1/", "/report/"))
+]
+"""Every route that changes something, but for the API, whose requests need the secret key."""
+
+OTHER_PAGES = {
+    "another Origin": ({"Origin": "https://evil.example"}, 403),
+    "an Origin that is hidden": ({"Origin": "null"}, 403),
+    "a page of another port": ({"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, 403),
+    "another site without Origin": ({"Sec-Fetch-Site": "cross-site"}, 403),
+    "a foreign Host": ({"Host": "evil.example"}, 421),
+}
+
+
+def test_every_change_is_among_the_tested() -> None:
+    """The list is made of the app's own routes: controls, portal, the shopper's pages."""
+    paths = {path for _, path in CHANGING}
+    assert {"/emulator/reset", "/emulator/settings", "/hostedpaymentpage", "/v1", "/emulator/portal/settings"} <= paths
+    assert len(CHANGING) >= 18
+
+
+@pytest.mark.parametrize("page", OTHER_PAGES)
+@pytest.mark.parametrize(("method", "path"), CHANGING)
+async def test_no_page_of_another_site_changes_anything(method: str, path: str, page: str) -> None:
+    """Whatever a route is, and whatever form or JSON it would take."""
+    emulator = CheckoutEmulator(seed=1)
+    emulator.sign_up(1)
+    before = emulator.state()["subscriptions"], emulator.settings
+    headers, status = OTHER_PAGES[page]
+    path = re.sub(r"\{(\w+)(:int)?\}", "1", path)
+    transport = httpx.ASGITransport(emulator, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8400") as client:
+        for sent in (client.build_request(method, path, json={}), client.build_request(method, path, data={"a": "b"})):
+            sent.headers.update(headers)
+            response = await client.send(sent)
+            assert response.status_code == status, response.text
+    assert (emulator.state()["subscriptions"], emulator.settings) == before
+
+
+@pytest.mark.parametrize("path", [path for _, path in CHANGING if path.startswith("/emulator/portal")])
+@pytest.mark.parametrize("token", [{}, {"token": ""}, {"token": "guessed"}, {"token": "\u00e9"}])
+async def test_the_portal_changes_nothing_without_its_token(path: str, token: dict[str, str]) -> None:
+    """A form that does not come from one of its pages is refused, from its own origin too."""
+    transport = httpx.ASGITransport(CheckoutEmulator())
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8400") as client:
+        headers = {"Origin": "http://127.0.0.1:8400", "Sec-Fetch-Site": "same-origin"}
+        response = await client.post(re.sub(r"\{(\w+)(:int)?\}", "1", path), data=token, headers=headers)
+    assert response.status_code == 403
 
 
 def test_own_origin_may_do_everything(send: Send, served: CheckoutEmulator) -> None:
