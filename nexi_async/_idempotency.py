@@ -28,7 +28,7 @@ _VALID = re.compile(rf"[!-~]{{1,{MAX_LENGTH}}}")
 
 def new_key() -> str:
     """A fresh key for one charge or refund; every attempt at it reuses the key."""
-    return secrets.token_hex(16)
+    return secrets.token_bytes(16).hex()
 
 
 def derive_key(run: str, reference: str, attempt: int) -> str:

@@ -154,8 +154,9 @@ class _Line:
 
 
 def _exact(quantity: Decimal | int) -> Decimal:
-    is_whole = isinstance(quantity, int) and not isinstance(quantity, bool)
-    return Decimal(quantity) if is_whole else cast("Decimal", quantity)
+    if isinstance(quantity, bool) or not isinstance(quantity, int):
+        return cast("Decimal", quantity)
+    return Decimal(quantity)
 
 
 def _divided(amount: int, by: int) -> int:

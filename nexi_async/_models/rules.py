@@ -91,7 +91,7 @@ def max_length(limit: int, *, min_length: int = 0) -> Rule:
             return "must not be empty" if min_length == 1 else f"must have at least {min_length} characters"
         return None
 
-    return _Condition(f"{min_length} <= len(x) <= {limit}", explain)
+    return _Condition(f"{min_length} <= len(x) <= {limit}" if min_length else f"len(x) <= {limit}", explain)
 
 
 def without(forbidden: str) -> Rule:
@@ -185,22 +185,21 @@ class CheckedOnce:
 
 def check(request: object) -> None:
     """Raise `InvalidRequest` with every fault of the request, or return."""
-    if is_sound(request):
-        return
-    found = faults(request)
-    if found:
+    if not is_sound(request) and (found := faults(request)):
         raise InvalidRequest(found)
 
 
 def is_sound(request: object) -> bool:
     """Whether the request has no faults."""
-    return _compiled(cast("type[attrs.AttrsInstance]", type(request)))(request)
+    model: type[Any] = type(request)
+    return _compiled(model)(request)
 
 
 def faults(request: object) -> list[Fault]:
     """Every breach of the rules in a request model, with its JSON path."""
     found: list[Fault] = []
-    _model_check(cast("type[attrs.AttrsInstance]", type(request)))(request, "", found)
+    model: type[Any] = type(request)
+    _model_check(model)(request, "", found)
     return found
 
 
@@ -208,7 +207,7 @@ def faults(request: object) -> list[Fault]:
 
 
 @functools.cache
-def _model_check(model: type[attrs.AttrsInstance]) -> Check:
+def _model_check(model: type[Any]) -> Check:
     hints = typing.get_type_hints(model, include_extras=True)
     members = [
         (attribute.name, wire, _check_of(hints[attribute.name]))
@@ -317,7 +316,7 @@ Predicate = Callable[[Any], bool]
 
 
 @functools.cache
-def _compiled(model: type[attrs.AttrsInstance]) -> Predicate:
+def _compiled(model: type[Any]) -> Predicate:
     """Whether a value is this model and keeps all its rules, as one function without a loop over members."""
     hints = typing.get_type_hints(model, include_extras=True)
     source = _Source()

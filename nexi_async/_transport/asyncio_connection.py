@@ -78,7 +78,7 @@ class AsyncioConnection(asyncio.Protocol):
             self._is_exchanging = False
         if self._failure is not None:
             raise self._failure
-        self.is_reusable = self._parser.is_clean and self._is_written and self._is_usable()
+        self.is_reusable = self._parser.is_clean and self._is_written and self._is_open
         return self._parser
 
     def close(self) -> None:

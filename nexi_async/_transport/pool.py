@@ -58,7 +58,6 @@ class Pool:
         """Take a connection back: for the next task if it is reusable, else close it."""
         if connection.is_reusable and not self._closed:
             self._make_available(connection)
-            self._close_expired()
         else:
             self._release_slot()
             self._close(connection)
@@ -102,7 +101,7 @@ class Pool:
         """An idle connection that is healthy, if there is one; then nobody is waiting."""
         while self._idle:
             connection, _ = self._idle.popitem()
-            if not self._is_expired(connection) and connection.is_healthy():
+            if time.monotonic() - connection.idle_since <= self._idle_seconds and connection.is_healthy():
                 return connection
             self._release_slot()
             self._close(connection)
@@ -142,8 +141,9 @@ class Pool:
         if self._waiters:
             self._next_waiter().serve(connection)
         else:
-            connection.idle_since = time.monotonic()
+            connection.idle_since = now = time.monotonic()
             self._idle[connection] = None
+            self._close_expired(now)
 
     def _release_slot(self) -> None:
         if self._waiters:
@@ -155,16 +155,11 @@ class Pool:
         waiter, _ = self._waiters.popitem(last=False)
         return waiter
 
-    def _close_expired(self) -> None:
-        """The connection that has been idle longest comes first."""
-        if self._idle:
-            oldest = next(iter(self._idle))
-            if self._is_expired(oldest):
-                self._remove_idle(oldest)
-
-    def _is_expired(self, connection: Connection) -> bool:
-        """Servers close idle connections, at worst while a request is in transit."""
-        return time.monotonic() - connection.idle_since > self._idle_seconds
+    def _close_expired(self, now: float) -> None:
+        """Close what has been idle longest, if a server may do so too, at worst while a request is being sent."""
+        oldest = next(iter(self._idle))
+        if now - oldest.idle_since > self._idle_seconds:
+            self._remove_idle(oldest)
 
     def _on_lost(self, connection: Connection) -> None:
         """A connection has ended or received unsolicited data; those in use are handled when they are released."""
