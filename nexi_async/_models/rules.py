@@ -191,14 +191,14 @@ def check(request: object) -> None:
 
 def is_sound(request: object) -> bool:
     """Whether the request has no faults."""
-    model: type[Any] = type(request)
+    model: Any = type(request)
     return _compiled(model)(request)
 
 
 def faults(request: object) -> list[Fault]:
     """Every breach of the rules in a request model, with its JSON path."""
     found: list[Fault] = []
-    model: type[Any] = type(request)
+    model: Any = type(request)
     _model_check(model)(request, "", found)
     return found
 
