@@ -11,7 +11,7 @@ import attrs
 from nexi_async._errors import NexiError
 from nexi_async._transport.request import Response
 
-__all__ = ["Attempt", "Hooks"]
+__all__ = ["Attempt", "Hooks", "call_hook"]
 
 logger = logging.getLogger("nexi_async")
 
@@ -54,23 +54,11 @@ class Hooks:
     on_response: Callable[[Attempt, Response | NexiError | None, float], None] | None = None
     on_retry: Callable[[Attempt, NexiError, float], None] | None = None
 
-    def request(self, attempt: Attempt) -> None:
-        """Call `on_request`."""
-        _call_hook(self.on_request, attempt)
 
-    def response(self, attempt: Attempt, end: Response | NexiError | None, seconds: float) -> None:
-        """Call `on_response`."""
-        _call_hook(self.on_response, attempt, end, seconds)
-
-    def retry(self, attempt: Attempt, failure: NexiError, delay: float) -> None:
-        """Call `on_retry`."""
-        _call_hook(self.on_retry, attempt, failure, delay)
-
-
-def _call_hook(hook: Callable[..., None] | None, *facts: Any) -> None:
-    if hook is None:
-        return
+def call_hook(hook: Callable[..., None] | None, *facts: Any) -> None:
+    """Call a hook, if it is set; what it raises is logged."""
     try:
-        hook(*facts)
+        if hook is not None:
+            hook(*facts)
     except Exception:
         logger.exception("a hook failed; the call goes on")

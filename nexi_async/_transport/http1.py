@@ -30,13 +30,7 @@ class MalformedResponse(Exception):
 
 
 def request_head(method: str, target: str, headers: Collection[tuple[str, str]], *, lines: bytes = b"") -> bytes:
-    """The request line and headers, as they travel.
-
-    Args:
-        method: GET, POST ...
-        target: path and query.
-        headers: those of this request.
-        lines: further headers as `header_lines` returns them.
+    """The request line and headers, as they travel; `lines` are further headers, from `header_lines`.
 
     Raises:
         httpx.LocalProtocolError: a line break or another character that does not belong there.
@@ -63,20 +57,6 @@ class ResponseParser:
     Only then may the next response `begin`, at which moment this one is gone. Trailers are skipped: what comes after a
     body must not change how it is read.
     """
-
-    __slots__ = (
-        "__weakref__",
-        "_body",
-        "_fed",
-        "_head_only",
-        "_in_head",
-        "_parser",
-        "_surplus",
-        "headers",
-        "is_complete",
-        "keep_alive",
-        "status",
-    )
 
     def __init__(self) -> None:
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)

@@ -74,23 +74,18 @@ class Pool:
             await checkpoint()
 
     async def _open_connection(self, seconds: float) -> Connection:
-        """A new connection for a slot that is held."""
+        """A new connection for a slot that is held; the pool may be closed while one waits and while it is opened."""
+        connection = None
         try:
-            connection = await self._connect_unless_closed(seconds)
+            self._require_open()
+            connection = await self._connect(seconds)
+            self._require_open()
         except BaseException:
+            if connection is not None:
+                self._close(connection)
             self._release_slot()
             raise
         connection.on_lost = self._on_lost
-        return connection
-
-    async def _connect_unless_closed(self, seconds: float) -> Connection:
-        self._require_open()
-        connection = await self._connect(seconds)
-        try:
-            self._require_open()
-        except httpx.ConnectError:
-            self._close(connection)
-            raise
         return connection
 
     def _require_open(self) -> None:

@@ -30,7 +30,7 @@ from nexi_async._errors import (
 from nexi_async._transport.api_errors import error_from_response, outcome_after_unknown
 from nexi_async._transport.connection import Timeouts
 from nexi_async._transport.decoding import decoded
-from nexi_async._transport.hooks import Attempt, Hooks
+from nexi_async._transport.hooks import Attempt, Hooks, call_hook
 from nexi_async._transport.http_transport import TRANSPORT_ERRORS, HTTPRequest, SharedHeaders
 from nexi_async._transport.lifetime import Lifetime
 from nexi_async._transport.origin import Origin
@@ -180,7 +180,7 @@ class Session:
     ) -> Response:
         began = self.now()
         end: Response | NexiError | None = None
-        hooks.request(attempt)
+        call_hook(hooks.on_request, attempt)
         try:
             end = await self._exchange(request, http_request, timeouts)
             return end
@@ -188,7 +188,7 @@ class Session:
             end = failure
             raise
         finally:
-            hooks.response(attempt, end, self.now() - began)
+            call_hook(hooks.on_response, attempt, end, self.now() - began)
 
     def _describe_attempt(self, request: Request, number: int) -> Attempt:
         origin = self.origin
@@ -221,7 +221,7 @@ class Session:
             self._give_up(request, failure, progress)
         logger.info("%s failed (%s), attempt %d, next in %.2f s", request, type(failure).__name__, number, delay)
         if self.hooks is not None and attempt is not None:
-            self.hooks.retry(attempt, failure, delay)
+            call_hook(self.hooks.on_retry, attempt, failure, delay)
         return delay
 
     def _give_up(self, request: Request, failure: NexiError, progress: _Progress) -> NoReturn:
