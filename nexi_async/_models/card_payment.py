@@ -84,4 +84,4 @@ class CardPaymentReceipt:
     """
 
     payment_id: str
-    idempotency_key: str = attrs.field(default="", metadata={"wire": None})
+    idempotency_key: str = ""
