@@ -33,7 +33,7 @@ ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n{}"
 """An answer that ends with the connection."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 QUICK = Timeouts(write=0.1, read=0.1)
-PATIENT = Timeouts(write=5.0, read=5.0)
+PATIENT = Timeouts(write=30.0, read=30.0)
 
 REQUESTS = pytest.mark.parametrize(
     "request_bytes", [pytest.param(SMALL, id="small"), pytest.param(LARGE, id="large", marks=pytest.mark.slow)]
