@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import random
 from collections.abc import Callable
@@ -62,18 +63,18 @@ class InlineThreads:
 
     async def _transact(self, work: Callable[[], T]) -> T:
         """A transaction, which is not interrupted by a cancellation."""
-        await self._wait(DELAY)
-        if self.faults.is_away or self._happens(self.faults.busy):
-            raise StorageUnavailable("the database is unavailable: simulated before the transaction")
-        result = work()
-        await self._wait(SLOW_DELAY if self._happens(self.faults.slow_commit) else DELAY)
-        if self._happens(self.faults.lost_commit):
-            raise StorageUnavailable("the database is unavailable: simulated after the commit")
-        return result
+        with anyio.CancelScope(shield=True):
+            await self._wait(DELAY)
+            if self.faults.is_away or self._happens(self.faults.busy):
+                raise StorageUnavailable("the database is unavailable: simulated before the transaction")
+            result = work()
+            await self._wait(SLOW_DELAY if self._happens(self.faults.slow_commit) else DELAY)
+            if self._happens(self.faults.lost_commit):
+                raise StorageUnavailable("the database is unavailable: simulated after the commit")
+            return result
 
     async def _wait(self, longest: float) -> None:
-        with anyio.CancelScope(shield=True):
-            await anyio.sleep(self._chance.random() * longest)
+        await asyncio.sleep(self._chance.random() * longest)
 
     def _happens(self, rate: float) -> bool:
         return rate > 0 and self._chance.random() < rate

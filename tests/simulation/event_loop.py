@@ -8,8 +8,9 @@ exactly.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import itertools
-import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Literal, TypeAlias, TypeVar, TypeVarTuple, Unpack
@@ -29,24 +30,32 @@ TaskKind: TypeAlias = Literal["C", "Python"]
 TURN_SECONDS = 1e-7
 """How long a turn of the loop takes at least: otherwise whoever sleeps for the rest of a rounding error never wakes."""
 
+RESOLUTION = 1e-6
+"""Timers that are due within so many seconds run now: more than the rounding of a float that counts years."""
+
 
 class Deadlock(RuntimeError):
     """Nothing can run and no timer is set: whoever still waits would wait for ever."""
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(asyncio.BaseEventLoop):
     """The event loop of one simulation.
+
+    Its turns are asyncio's, without what serves sockets, threads and debugging: they are most of what a simulation does.
 
     Args:
         network: what connections are made over.
         tasks: which implementation of tasks to use.
     """
 
+    _ready: deque[asyncio.Handle]
+
     def __init__(self, network: Network, tasks: TaskKind = "C") -> None:
+        super().__init__()
         self._virtual_now = 0.0
-        self._numbers = itertools.count()
-        super().__init__(_NoSockets(self))
-        self._clock_resolution = 1e-6  # more than the rounding of a float that counts years of seconds
+        self._task_numbers = itertools.count()
+        self._timer_numbers = itertools.count()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self.network = network
         self._task_class = _NumberedTask if tasks == "C" else _NumberedPythonTask
         self.set_task_factory(self._new_task)
@@ -55,39 +64,54 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the simulation began."""
         return self._virtual_now
 
-    def jump(self, seconds: float) -> None:
-        """Let time pass at once."""
-        self._virtual_now += seconds
-
     def resume(self, process: Process) -> None:
         """Let a suspended process go on; what fell due meanwhile runs first."""
-        for callback, args, context in process.resume():
-            self.call_soon(callback, *args, context=context)
+        self._ready.extend(process.resume())
 
     def timers_of(self, process: Process) -> list[str]:
         """The timers that the code of a process has set and not cancelled."""
-        handles: list[Any] = self._scheduled  # type: ignore[attr-defined]
-        callbacks = [one._args[0] for one in handles if not one.cancelled() and one._context.get(CURRENT) is process]
+        steps: list[Any] = [step for _, _, step in self._timers]
+        callbacks = [step._callback for step in steps if not step._cancelled and step._context.get(CURRENT) is process]
         return [str(callback) for callback in callbacks if callback.__module__ != Network.__module__]
 
-    # --- steps of processes ------------------------------------------------------------------------------------------
+    def forget(self) -> None:
+        """Let go of all timers."""
+        self._timers.clear()
+
+    # --- turns -------------------------------------------------------------------------------------------------------
 
     def call_soon(
-        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
     ) -> asyncio.Handle:
-        context = copy_context() if context is None else context
-        return super().call_soon(self._run, callback, args, context, context=context)
+        step = _Step(self._virtual_now, callback, args, self, copy_context() if context is None else context)
+        self._ready.append(step)
+        return step
 
     def call_at(
-        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
     ) -> asyncio.TimerHandle:
-        context = copy_context() if context is None else context
-        return super().call_at(when, self._run, callback, args, context, context=context)
+        step = _Step(when, callback, args, self, copy_context() if context is None else context)
+        heapq.heappush(self._timers, (when, next(self._timer_numbers), step))
+        return step
 
-    def _run(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
-        process = CURRENT.get()
-        if process is None or process.may_run((callback, args, context)):
-            callback(*args)
+    def _run_once(self) -> None:
+        """One turn: let time pass if nothing can run, and run what can."""
+        timers, ready = self._timers, self._ready
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        self._virtual_now += max(TURN_SECONDS, 0.0 if ready else self._seconds_to_wait())
+        while timers and timers[0][0] < self._virtual_now + RESOLUTION:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):
+            step: Any = ready.popleft()
+            process = step._context.get(CURRENT)
+            if not step._cancelled and (process is None or process.may_run(step)):
+                step._run()
+
+    def _seconds_to_wait(self) -> float:
+        if not self._timers:
+            raise Deadlock("nothing can run and no timer is set")
+        return self._timers[0][0] - self._virtual_now
 
     # --- what reaches out of the loop --------------------------------------------------------------------------------
 
@@ -100,12 +124,25 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _new_task(
         self, _: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
     ) -> asyncio.Task[T]:
-        task: asyncio.Task[T] = self._task_class(next(self._numbers), coroutine, loop=self, **options)
+        task: asyncio.Task[T] = self._task_class(next(self._task_numbers), coroutine, loop=self, **options)
         context = options.get("context")
         process = CURRENT.get() if context is None else context.get(CURRENT)
         if process is not None:  # kept: the coroutines of a dead process must not be finalised while others run
             process.tasks.append(task)
         return task
+
+
+class _Step(asyncio.TimerHandle):
+    """A callback that is to run; made without what serves debugging."""
+
+    def __init__(self, when: float, callback: Any, args: Any, loop: VirtualLoop, context: Context) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = context
+        self._cancelled = self._scheduled = False
+        self._repr = self._source_traceback = None
 
 
 class _Numbered:
@@ -126,17 +163,3 @@ class _NumberedTask(_Numbered, asyncio.Task[Any]):
 
 class _NumberedPythonTask(_Numbered, asyncio.tasks._PyTask):  # type: ignore[name-defined,misc]
     __hash__ = _Numbered.__hash__
-
-
-class _NoSockets(selectors.SelectSelector):
-    """Instead of waiting for sockets it lets virtual time pass."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise Deadlock("nothing can run and no timer is set")
-        self._loop.jump(max(timeout, TURN_SECONDS))
-        return []

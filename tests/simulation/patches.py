@@ -32,7 +32,7 @@ T = TypeVar("T")
 BEGINNING = 1_800_000_000.0
 """The wall clock when a simulation begins, in seconds since 1970."""
 
-INBOX_PAUSE = 30.0
+INBOX_PAUSE = 120.0
 """Seconds between two looks into an idle inbox: each costs real time, and virtual days may pass."""
 
 _REAL_CLOCKS = (time.time, time.monotonic)

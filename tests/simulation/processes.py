@@ -14,9 +14,6 @@ from typing import Any
 
 __all__ = ["CURRENT", "Process", "current"]
 
-Step = tuple[Callable[..., object], tuple[Any, ...], Context]
-
-
 class Process:
     """One simulated process of the operating system.
 
@@ -36,8 +33,8 @@ class Process:
         self.is_dead = False
         self.is_suspended = False
         self.was_suspended = False
-        self._held: list[Step] = []
-        self._dropped: list[Step] = []
+        self._held: list[asyncio.Handle] = []
+        self._dropped: list[asyncio.Handle] = []
 
     def __repr__(self) -> str:
         return f"Process({self.name!r})"
@@ -61,13 +58,13 @@ class Process:
         """Run nothing of it until it is resumed; time goes on."""
         self.is_suspended = self.was_suspended = True
 
-    def resume(self) -> list[Step]:
+    def resume(self) -> list[asyncio.Handle]:
         """Let it run again; returns the steps that fell due meanwhile, in their order."""
         self.is_suspended = False
         held, self._held = self._held, []
         return held
 
-    def may_run(self, step: Step) -> bool:
+    def may_run(self, step: asyncio.Handle) -> bool:
         """Whether a step may run now; if not, it is kept: for later, or so that nothing of it is finalised."""
         if self.is_dead:
             self._dropped.append(step)

@@ -50,9 +50,9 @@ AMOUNT = 9900
 LONG = 1_000.0
 PATIENCE = 86_400.0
 """Virtual seconds in which shoppers must have ended, and everything come to rest when there are no more faults."""
-RESTART_BACKOFF = 1.5
+RESTART_BACKOFF = 2.0
 """By how much longer a program is not started again each time; virtual days may pass."""
-OPEN = (JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN)
+_JOB = "SELECT state, fence FROM nexi_batch_jobs WHERE run = (SELECT id FROM nexi_batch_runs) AND reference = ?"
 
 Program = Callable[[], Coroutine[Any, Any, None]]
 
@@ -120,7 +120,7 @@ class Simulation:
         if self._observer is not None:
             self._observer.close()
         patches.forget_tasks(self.loop)
-        self.loop._scheduled.clear()  # type: ignore[attr-defined]
+        self.loop.forget()
         before, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
             trace = self.trace
@@ -151,12 +151,13 @@ class Simulation:
 
     def look_up(self, reference: str) -> tuple[str, int]:
         """Where a job stands on disk, and the number of its last claim; asked past the shipped code."""
+        [(state, fence)] = self._ask_ledger(_JOB, reference)
+        return str(state), int(fence)
+
+    def _ask_ledger(self, statement: str, *values: str) -> list[Any]:
         if self._observer is None:
             self._observer = sqlite3.connect(self.ledger_url.removeprefix("sqlite:///"))
-        row = self._observer.execute(
-            "SELECT state, fence FROM nexi_batch_jobs WHERE reference = ?", (reference,)
-        ).fetchone()
-        return str(row[0]), int(row[1])
+        return self._observer.execute(statement, values).fetchall()
 
     def _note_start(self, job: ClaimedJob) -> None:
         process = CURRENT.get()
@@ -400,7 +401,7 @@ class Simulation:
         await self._check()
 
     async def _finish_run(self) -> None:
-        while await self._is_open():
+        while self._is_open():
             finishers = self.chance.choice((1, 1, 2))
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(finishers):
@@ -408,9 +409,10 @@ class Simulation:
                     tasks.create_task(self._run(process, self._new_charger(process)))
             await asyncio.sleep(60)
 
-    async def _is_open(self) -> bool:
-        results = await self._results()
-        return any(result.state in OPEN for result in results)
+    def _is_open(self) -> bool:
+        """Whether the next charger has something to do; asked past the shipped code."""
+        states = self._ask_ledger("SELECT DISTINCT state FROM nexi_batch_jobs")
+        return any(JobState(state).is_open for (state,) in states)
 
     async def _review(self) -> None:
         """Do what a person does with jobs in review: look whether they were charged, and tell the ledger."""
