@@ -71,7 +71,7 @@ class InlineThreads:
             await self._wait(SLOW_DELAY if self._happens(self.faults.slow_commit) else DELAY)
             if self._happens(self.faults.lost_commit):
                 raise StorageUnavailable("the database is unavailable: simulated after the commit")
-            return result
+        return result
 
     async def _wait(self, longest: float) -> None:
         await asyncio.sleep(self._chance.random() * longest)

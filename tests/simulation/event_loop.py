@@ -41,7 +41,7 @@ class Deadlock(RuntimeError):
 class VirtualLoop(asyncio.BaseEventLoop):
     """The event loop of one simulation.
 
-    Its turns are asyncio's, without what serves sockets, threads and debugging: they are most of what a simulation does.
+    Its turns are asyncio's, without what serves sockets, threads and debugging.
 
     Args:
         network: what connections are made over.
@@ -81,14 +81,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # --- turns -------------------------------------------------------------------------------------------------------
 
     def call_soon(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         step = _Step(self._virtual_now, callback, args, self, copy_context() if context is None else context)
         self._ready.append(step)
         return step
 
     def call_at(
-        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         step = _Step(when, callback, args, self, copy_context() if context is None else context)
         heapq.heappush(self._timers, (when, next(self._timer_numbers), step))

@@ -14,6 +14,7 @@ from typing import Any
 
 __all__ = ["CURRENT", "Process", "current"]
 
+
 class Process:
     """One simulated process of the operating system.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +25,9 @@ from tests.simulation.trace import Trace
 __all__ = ["Report", "run_scenario", "run_seeds", "simplified"]
 
 HANGING_SECONDS = 60
-"""Real seconds after which a scenario is taken for an endless loop."""
+"""Seconds on a processor after which a scenario is taken for an endless loop; on a busy machine they pass slowly."""
+SEEDS_OF_A_PROCESS = 2_000
+"""After so many a new process goes on, which gives memory back."""
 MOST_SIMPLIFICATIONS = 200
 
 
@@ -91,19 +95,18 @@ def _silence() -> Iterator[None]:
 
 def run_seed(seed: int) -> Report:
     """Run the scenario of a seed."""
-    signal.signal(signal.SIGALRM, _hangs)
-    signal.alarm(HANGING_SECONDS)
+    scenario = generate(seed)
+    signal.signal(signal.SIGPROF, _hangs)
+    signal.setitimer(signal.ITIMER_PROF, HANGING_SECONDS)
     try:
-        trace = run_scenario(generate(seed))
+        trace = run_scenario(scenario)
     finally:
-        signal.alarm(0)
-    return Report(
-        seed, tuple(trace.violations), generate(seed).jobs, trace.charges, trace.deliveries, trace.virtual_seconds
-    )
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    return Report(seed, tuple(trace.violations), scenario.jobs, trace.charges, trace.deliveries, trace.virtual_seconds)
 
 
 def _hangs(*_: object) -> None:
-    raise SystemExit(f"the scenario takes longer than {HANGING_SECONDS} real seconds")  # what else event loops catch
+    raise SystemExit(f"the scenario computes for more than {HANGING_SECONDS} s")  # what else event loops catch
 
 
 def run_seeds(
@@ -115,6 +118,9 @@ def run_seeds(
         seeds: which.
         processes: on how many cores; all when left out.
         tell: told from time to time of the progress, and how many real seconds have passed.
+
+    Raises:
+        BrokenProcessPool: a process was killed, by the system for want of memory perhaps.
     """
     began = told = time.perf_counter()
     progress = Progress()
@@ -134,9 +140,13 @@ def _reports(seeds: Iterable[int], processes: int) -> Iterator[Report]:
     if processes == 1:
         yield from map(run_seed, seeds)
         return
-    context = multiprocessing.get_context("fork")
-    with context.Pool(processes, maxtasksperchild=2_000) as pool:
-        yield from pool.imap(run_seed, seeds, chunksize=4)
+    left = iter(seeds)
+    while some := list(itertools.islice(left, processes * SEEDS_OF_A_PROCESS)):
+        pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork"))
+        try:
+            yield from pool.map(run_seed, some, chunksize=4)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def simplified(scenario: Scenario) -> Scenario:

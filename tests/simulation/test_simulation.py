@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
+from tests.simulation import runner
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.runner import run_scenario
 from tests.simulation.scenario import Scenario, generate, simplifications
+from tests.simulation.trace import Trace
 
 SEEDS, TOGETHER = 300, 10
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.no_cover  # other tests cover the code; measuring would take a third of the time
 @pytest.mark.parametrize("first", range(0, SEEDS, TOGETHER))
 def test_no_property_is_violated(first: int) -> None:
     """In 300 scenarios nobody is charged twice or forgotten, and every error and event is accounted for."""
@@ -84,3 +89,23 @@ def test_simplifying_comes_to_an_end() -> None:
         scenario, steps = simpler, steps + 1
     assert scenario == Scenario(seed=0, jobs=1, concurrency=1)
     assert steps < 100
+
+
+def test_a_killed_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system kills a process of the simulation, the command fails instead of waiting for it."""
+    monkeypatch.setattr(runner, "generate", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(BrokenProcessPool):
+        runner.run_seeds(range(8), processes=2)
+
+
+def test_an_endless_loop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scenario that computes for ever is a violation, with its seed; on a busy machine it may take its time."""
+    monkeypatch.setattr(runner, "HANGING_SECONDS", 0.05)
+    monkeypatch.setattr(runner, "run_scenario", _compute_for_ever)
+    with pytest.raises(SystemExit, match="computes"):
+        runner.run_seed(0)
+
+
+def _compute_for_ever(_: Scenario) -> Trace:
+    while True:
+        pass
