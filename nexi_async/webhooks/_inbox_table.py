@@ -149,6 +149,12 @@ _DUE = (
     .order_by(EVENTS.c.due)
     .limit(bindparam("limit"))
 )
+_NOW = bindparam("now", type_=Double)
+_SYNCHRONIZE = (
+    update(VERSIONS)
+    .values(clock=case((VERSIONS.c.clock < _NOW, _NOW), else_=VERSIONS.c.clock))
+    .returning(VERSIONS.c.clock)
+)
 _DEQUEUE = update(EVENTS).where(EVENTS.c.number.in_(bindparam("numbers", expanding=True))).values(queue=None)
 _LEASE = (
     update(EVENTS)
@@ -237,9 +243,7 @@ def acquire_lock(connection: Connection) -> None:
 
 def synchronize_clock(connection: Connection, now: float) -> float:
     """Write the time of this process, and return the time of the one that is ahead."""
-    clock = VERSIONS.c.clock
-    latest = update(VERSIONS).values(clock=case((clock < now, now), else_=clock)).returning(clock)
-    return float(connection.execute(latest).scalar_one())
+    return float(connection.execute(_SYNCHRONIZE, {"now": now}).scalar_one())
 
 
 def lease_due(connection: Connection, queue: Queue, limit: int, *, worker: str, now: float, until: float) -> Leased:
