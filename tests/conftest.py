@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.postgres import postgres_server, postgres_url
+from tests.postgres import postgres_database, postgres_server, postgres_url
 
-__all__ = ["anyio_backend", "postgres_server", "postgres_url"]
+__all__ = ["anyio_backend", "postgres_database", "postgres_server", "postgres_url"]
 
 LONGEST_BYTES_ID = 40
 """Bytes that may stand in the name of a test; a generated body is longer."""

@@ -68,6 +68,9 @@ def accepted_authorizations(values: str | Iterable[str]) -> tuple[bytes, ...]:
 class AuthorizationCheck:
     """Lets deliveries in by their `Authorization` header.
 
+    Attributes:
+        depends_on_payment: whether each payment has a value of its own, so that the event has to be checked too.
+
     Args:
         authorization: the accepted value, or several, the same for all payments; or a function that finds those of one
             payment.
@@ -81,6 +84,7 @@ class AuthorizationCheck:
         self._look_up = authorization if callable(authorization) else None
         self._accepted = () if callable(authorization) else accepted_authorizations(authorization)
         self._counters = counters
+        self.depends_on_payment = self._look_up is not None
 
     def check_header(self, header: bytes | None) -> None:
         """Check what can be checked without the event.
@@ -92,7 +96,7 @@ class AuthorizationCheck:
             raise self._unauthorized()
 
     async def check_event(self, header: bytes | None, event: Event) -> None:
-        """Check the header against the values of the event's payment, if each payment has its own.
+        """Check the header against the values of the event's payment.
 
         Raises:
             Refused: with 401, the header has none of them; with 400, the event has no payment id to look them up by;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import Receive
 
 from nexi_async.webhooks._deadlines import Deadlines
@@ -20,7 +22,7 @@ class TooLarge(Exception):
     """The body is larger than allowed, or its `Content-Length` is."""
 
 
-async def read_body(receive: Receive, content_length: int, max_body: int, deadlines: Deadlines) -> bytes:
+def read_body(receive: Receive, content_length: int, max_body: int, deadlines: Deadlines) -> Awaitable[bytes]:
     """The body of a request.
 
     Args:
@@ -36,7 +38,7 @@ async def read_body(receive: Receive, content_length: int, max_body: int, deadli
     """
     if content_length > max_body:
         raise TooLarge
-    return await deadlines.limit(BODY_TIMEOUT, _read(receive, max_body))
+    return deadlines.limit(BODY_TIMEOUT, _read(receive, max_body))
 
 
 async def _read(receive: Receive, max_body: int) -> bytes:

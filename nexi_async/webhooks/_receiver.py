@@ -138,7 +138,10 @@ class WebhookReceiver:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI app: a request is a delivery, whatever the rest of its path."""
         if scope["type"] == "http":
-            await self._receive(scope, receive, send)
+            response = await self._response_to(scope, receive)
+            if response is not None:
+                self._counters.responses[response.status_code] += 1
+                await response(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
         else:
@@ -212,16 +215,15 @@ class WebhookReceiver:
 
     # --- deliveries ------------------------------------------------------------------------------------------------
 
-    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _response_to(self, scope: Scope, receive: Receive) -> Response | None:
+        """None if the sender has closed the connection."""
         try:
             event = await self._validation.event_of(scope, receive)
-            response: Response = responses.handled() if await self._process(event) else responses.not_handled()
         except Refused as refused:
-            response = refused.response
+            return refused.response
         except ClientDisconnected:
-            return
-        self._counters.responses[response.status_code] += 1
-        await response(scope, receive, send)
+            return None
+        return responses.handled() if await self._process(event) else responses.not_handled()
 
     async def _process(self, event: Event) -> bool:
         """Handle the event, or store it; whether that succeeded."""

@@ -75,7 +75,8 @@ class RequestValidation:
             raise self._refused_body(error) from None
         self._authorization.check_header(headers.authorization)
         event = self._parse(body)
-        await self._authorization.check_event(headers.authorization, event)
+        if self._authorization.depends_on_payment:
+            await self._authorization.check_event(headers.authorization, event)
         return event
 
     def _refused_body(self, error: Exception) -> Refused:
