@@ -400,10 +400,11 @@ async def test_a_database_that_is_away_is_waited_for(
     inbox: SQLInbox, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Workers go on when it is back; what they had finished is written then."""
-    run, away = inbox._database.run, [True]
+    run, away, failed_once = inbox._database.run, [True], anyio.Event()
 
     async def unreliable(*args: Any, **kwargs: Any) -> Any:
         if away[0]:
+            failed_once.set()
             raise ConnectionError("nobody there")
         return await run(*args, **kwargs)
 
@@ -411,7 +412,8 @@ async def test_a_database_that_is_away_is_waited_for(
     async with inbox.working(shop.handle):
         await shop.has_seen(1)
         monkeypatch.setattr(inbox._database, "run", unreliable)
-        await anyio.sleep(0.1)
+        with anyio.fail_after(TIMEOUT):
+            await failed_once.wait()
         away[0] = False
         await until(inbox, waiting=0)
     assert len(shop.seen) == 1
