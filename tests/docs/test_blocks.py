@@ -15,15 +15,13 @@ OF_A_CLONE = {"contributing.md"}
 
 def cases() -> list[object]:
     """The pages; those that start programs are slow."""
-    return [
-        pytest.param(
-            page,
-            id=page.stem,
-            marks=[pytest.mark.slow] if any(block.language == "sh" for block in blocks(page)) else [],
-        )
-        for page in WITH_CODE
-        if page.name not in OF_A_CLONE
-    ]
+    return [pytest.param(page, id=page.stem, marks=marks(page)) for page in WITH_CODE if page.name not in OF_A_CLONE]
+
+
+def marks(page: Path) -> list[pytest.MarkDecorator]:
+    """A command takes a second to start, and many of them minutes on a busy machine."""
+    starts_programs = any(block.language == "sh" for block in blocks(page))
+    return [pytest.mark.slow, pytest.mark.timeout(240)] if starts_programs else []
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import re
+import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from nexi_async import reference
 from tests.docs.blocks import DOCS, SCRIPTS, TOP
@@ -63,8 +68,43 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     assert (site / "search.json").stat().st_size > 10_000
 
 
+def test_every_page_says_what_it_is_about(site: Path) -> None:
+    """No page is empty."""
+    for page, text in html(site):
+        assert page.name == "404.html" or len(re.sub(r"<[^>]+>|\s+", " ", text)) > 1_500, page
+
+
 def test_pictures_are_small(site: Path) -> None:
     """No picture has more than 200 kB, all together at most 1 MB."""
     sizes = [file.stat().st_size for file in (site / "pictures").rglob("*") if file.is_file()]
     assert all(size <= 200_000 for size in sizes)
     assert sum(sizes) <= 1_000_000
+
+
+@pytest.fixture(scope="module")
+def served(site: Path) -> Iterator[str]:
+    """The address of the site, on this machine."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium")
+def test_the_search_works_without_a_network(served: str) -> None:
+    """A browser that can reach nothing but the site finds a page by a word in it, and asks for nothing else."""
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.route(lambda url: not url.startswith(served), lambda route: route.abort())
+        page.goto(f"{served}/index.html")
+        page.keyboard.press("/")
+        page.keyboard.type("dunning")
+        expect(page.get_by_role("option", name="Dunning").first).to_be_visible()
+        browser.close()
+    assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
