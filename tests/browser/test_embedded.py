@@ -98,6 +98,14 @@ def test_cancelling(page: Page, shop: Shop, payment_id: str) -> None:
     assert shop.summary(payment_id) == {}
 
 
+def test_the_page_of_the_iframe_on_its_own(page: Page, shop: Shop, payment_id: str) -> None:
+    """Without a shop's page around it there is none to ask, and Pay pays."""
+    page.goto(f"{shop.emulator}/v1/?checkoutKey=emulator-checkout-key&paymentId={payment_id}")
+    page.get_by_role("button", name="Pay SEK").click()
+    expect(page.get_by_role("alert")).to_contain_text("Thank you")
+    assert shop.summary(payment_id) == {"reservedAmount": 12500}
+
+
 # --- pay-initialized ---
 
 
@@ -201,6 +209,7 @@ def test_apple_pay_asks_for_the_amount_at_an_address(page: Page, shop: Shop, pay
     assert shop.payment(payment_id)["paymentDetails"]["paymentMethod"] == "ApplePay"
 
 
+@pytest.mark.slow
 def test_cleaning_up(page: Page, shop: Shop, payment_id: str) -> None:
     """The iframe is gone, and a new checkout can take its place."""
     show(page, shop, payment_id)
@@ -239,6 +248,7 @@ def test_an_approved_payment_completes(page: Page, shop: Shop, payment_id: str) 
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
+@pytest.mark.slow
 def test_the_return_url_comes_first(page: Page, shop: Shop) -> None:
     """A payment that names a return url leads there after an approved challenge."""
     payment_id = shop.create(embedded=True, checkout={"returnUrl": f"{shop.url}/thanks?cart=7"})
@@ -247,6 +257,7 @@ def test_the_return_url_comes_first(page: Page, shop: Shop) -> None:
     expect(page).to_have_url(f"{shop.url}/thanks?cart=7&paymentid={payment_id}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("button", "notice"), [
     ("Refuse", "Your bank did not confirm"),
     ("Back to the shop", "You left your bank's page"),

@@ -162,6 +162,7 @@ def test_an_approved_payment_completes(page: Page, shop: Shop, payment_id: str) 
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("button", "notice"), [
     ("Refuse", "Your bank did not confirm"),
     ("Back to the shop", "You left your bank's page"),
@@ -179,6 +180,7 @@ def test_any_other_answer_leads_back(page: Page, shop: Shop, payment_id: str, bu
     assert shop.received(5) == ["payment.created", "payment.reservation.failed", *RESERVED]
 
 
+@pytest.mark.slow
 def test_an_answer_that_comes_too_late(
     page: Page, shop: Shop, payment_id: str, emulator: CheckoutEmulator, portal: BlockingPortal
 ) -> None:
@@ -191,6 +193,7 @@ def test_an_answer_that_comes_too_late(
     assert shop.received(2) == ["payment.created", "payment.reservation.failed"]
 
 
+@pytest.mark.slow
 def test_the_way_back_pays_once(page: Page, shop: Shop, payment_id: str) -> None:
     """A shopper who goes back to the issuer's page after paying is led to the shop again."""
     be_challenged(page, shop.hosted(payment_id))

@@ -3,6 +3,7 @@
 (function () {
   "use strict";
   const { shop } = document.body.dataset;
+  const isEmbedded = window.parent !== window;  // opened on its own, the page has no one to ask or to tell
   const variables = {
     textColor: "--text", primaryColor: "--accent", linkColor: "--link", backgroundColor: "--page", fontFamily: "--font",
     placeholderColor: "--placeholder", outlineColor: "--outline", primaryOutlineColor: "--focus", panelColor: "--panel",
@@ -21,7 +22,7 @@
   if (new URLSearchParams(window.location.search).get("colorScheme") === "light") root.dataset.light = "";
 
   function post(eventType, data) {
-    if (window.parent !== window) window.parent.postMessage(JSON.stringify({ eventType, data }), shop);
+    if (isEmbedded) window.parent.postMessage(JSON.stringify({ eventType, data }), shop);
   }
 
   function lock() {
@@ -90,7 +91,8 @@
   async function act(body) {
     const answer = await submit(body);
     show(answer);
-    if (answer.result === "challenged") post("goto3DS", answer.redirect);
+    if (answer.result === "challenged" && isEmbedded) post("goto3DS", answer.redirect);
+    else if (answer.result === "challenged") window.location.assign(answer.redirect);
     else if (answer.result === "completed") post("paymentSuccess");
     else if (answer.result === "cancelled") post("paymentCancelled");
     if (["challenged", "completed"].includes(answer.result)) setBusy(true);  // there is nothing left to press
@@ -103,6 +105,10 @@
     const answer = await submit(check);
     if (answer.result !== "checked") {
       show(answer);
+      return;
+    }
+    if (!isEmbedded) {
+      act(body);
       return;
     }
     pressed = body;
