@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from nexi_async.reference.currencies import CURRENCIES, Currency, format_amount, look_up
+from nexi_async.reference.currencies import CURRENCIES, Currency, CurrencyCode, format_amount, look_up
 
 __all__ = ["InvalidAmount", "Money", "parse_money", "parse_percent"]
 
@@ -29,7 +29,7 @@ class Money:
     """An amount in minor units of its currency; as text it reads "1,234.56 SEK"."""
 
     amount: int
-    currency: str
+    currency: CurrencyCode
 
     def __str__(self) -> str:
         return format_amount(self.amount, self.currency)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexi_async._money import InvalidAmount, Money, parse_money, parse_percent
-from nexi_async.reference.currencies import CURRENCIES
+from nexi_async.reference.currencies import CURRENCIES, CurrencyCode
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,8 @@ def test_what_is_no_amount_or_two_is_refused(text: str, reason: str) -> None:
 
 
 @settings(max_examples=50)
-@given(st.integers(0, 2**31 - 1), st.sampled_from(list(CURRENCIES)))
-def test_an_amount_as_it_is_shown_reads_the_same(amount: int, currency: str) -> None:
+@given(st.integers(0, 2**31 - 1), st.sampled_from(get_args(CurrencyCode)))
+def test_an_amount_as_it_is_shown_reads_the_same(amount: int, currency: CurrencyCode) -> None:
     """What is shown may be typed again, but for the separators of thousands."""
     money = Money(amount, currency)
     assert parse_money(str(money).replace(",", "")) == money
@@ -88,3 +89,8 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
     """A rate has two decimals at most."""
     with pytest.raises(InvalidAmount, match="is not a rate"):
         parse_percent(text)
+
+
+def test_every_code_is_a_currency() -> None:
+    """What type checkers know and what the table has are the same."""
+    assert set(get_args(CurrencyCode)) == set(CURRENCIES)

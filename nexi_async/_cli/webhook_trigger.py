@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import anyio
 import attrs
@@ -19,13 +19,14 @@ from nexi_async._models.checkout import Checkout
 from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order, OrderItem
 from nexi_async._transport.request import Response
-from nexi_async.reference.event_names import EVENT_NAMES, fault_of_event_name
+from nexi_async.reference.currencies import CurrencyCode
+from nexi_async.reference.event_names import EVENT_NAMES, EventName, fault_of_event_name
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
 __all__ = ["trigger"]
 
 AMOUNT = 12500
-CURRENCY = "SEK"
+CURRENCY: CurrencyCode = "SEK"
 LONGEST_WAIT = 10.0
 """Seconds to wait until the emulator has delivered the event."""
 SUCCESS, FAILURE = 0, 1
@@ -96,7 +97,9 @@ async def trigger(
         raise ConfigurationError([("NEXI_WEBHOOK_AUTHORIZATION", "must have the value that the receiver takes")])
     emulator = is_this_machine(api.settings.host)
     card = next(card.number for card in CARDS.values() if card.behaviour is SCENARIOS[event].behaviour)
-    payment_id, page = await _create(api, Notifications.to(to, authorization=authorization, events=[event]))
+    payment_id, page = await _create(
+        api, Notifications.to(to, authorization=authorization, events=[cast("EventName", event)])
+    )
     if emulator:
         await _control(api, "POST", f"payments/{payment_id}/pay", {"card": card})
     else:

@@ -27,6 +27,7 @@ from nexi_async._demo.services import ShopServices
 from nexi_async._demo.sources import PaymentRecord
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger
 from nexi_async.emulator import CheckoutEmulator, InjectedFault
+from nexi_async.reference.currencies import CurrencyCode
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
 __all__ = ["LABEL", "BilledSubscription", "Billing"]
@@ -38,7 +39,7 @@ WORKERS = 16
 BY_PAGE = 3
 """How many sign up on the hosted page, at most; the others are created at once, as in a migration."""
 
-MONTHS = {"SEK": 15900, "NOK": 15900, "DKK": 11900, "EUR": 1390}
+MONTHS: dict[CurrencyCode, int] = {"SEK": 15900, "NOK": 15900, "DKK": 11900, "EUR": 1390}
 """The price of a month by currency, in minor units without VAT."""
 
 _CARD = next(number for number, card in CARDS.items() if card.behaviour is Behaviour.SUCCEEDS)
@@ -107,7 +108,7 @@ class Billing:
         """A payment of 0 whose shopper agrees to later charges."""
         first, last = _NAMES[place]
         purchase = Purchase(
-            order=Order.of(items=[_trial()], currency=month.currency, reference=f"sign-up {place + 1}"),
+            order=Order(items=[_trial()], amount=0, currency=month.currency, reference=f"sign-up {place + 1}"),
             customer=Consumer(private_person=PrivatePerson(first_name=first, last_name=last)),
             cards=(_CARD,),
             signs_up=True,
@@ -197,7 +198,7 @@ class Billing:
         self._timeline.log("billing", "shop", text)
 
 
-def _month(currency: str) -> Order:
+def _month(currency: CurrencyCode) -> Order:
     item = OrderItem.of(reference="box", name="Monthly box", unit_price=MONTHS[currency], tax_rate=2500)
     return Order.of(items=[item], currency=currency)
 

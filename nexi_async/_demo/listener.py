@@ -8,15 +8,15 @@ from collections.abc import Callable
 import anyio
 
 from nexi_async import Notifications
-from nexi_async.webhooks import Event, WebhookReceiver, new_authorization
+from nexi_async.webhooks import Event, EventName, WebhookReceiver, new_authorization
 
 __all__ = ["CHARGED", "EVENTS", "WEBHOOK_TIMEOUT", "WebhookListener"]
 
 WEBHOOK_TIMEOUT = 10.0
 """Seconds to wait for a webhook."""
 
-CHARGED = "payment.charge.created.v2"
-EVENTS = (
+CHARGED: EventName = "payment.charge.created.v2"
+EVENTS: tuple[EventName, ...] = (
     "payment.created",
     "payment.reservation.created",
     "payment.reservation.failed",
@@ -49,7 +49,7 @@ class WebhookListener:
             authorization=self._authorization, networks=["127.0.0.0/8", "::1"], fallback=self.record
         )
 
-    def notifications(self, site_url: str, *events: str) -> Notifications:
+    def notifications(self, site_url: str, *events: EventName) -> Notifications:
         """The webhooks to create a payment with, so that this listener receives its events."""
         return Notifications.to(f"{site_url}/nexi/webhooks", authorization=self._authorization, events=events)
 

@@ -32,6 +32,7 @@ import attrs
 from nexi_async import Consumer, InvalidRequest, Order, OrderItem, PrivatePerson
 from nexi_async._models import rules
 from nexi_async.reference import currencies
+from nexi_async.reference.currencies import CurrencyCode
 
 __all__ = ["CustomerOrder", "InvalidLine", "InvalidOrders", "read_orders", "sample_orders"]
 
@@ -199,7 +200,7 @@ def _shape_faults(document: Any, members: Mapping[str, bool], path: str) -> Iter
             yield f"{path}{name!r} is not known: the members are {', '.join(members)}"
 
 
-def _order(items: list[OrderItem], currency: str, reference: str) -> Order:
+def _order(items: list[OrderItem], currency: CurrencyCode, reference: str) -> Order:
     try:
         order = Order.of(items=items, currency=currency, reference=reference)
     except InvalidRequest as invalid:
@@ -219,11 +220,11 @@ def _customer(name: Any) -> Consumer:
     return consumer
 
 
-def _currency(code: Any) -> str:
-    text = _text(code, "currency")
-    if text not in currencies.CURRENCIES:
+def _currency(code: Any) -> CurrencyCode:
+    known = currencies.CURRENCIES.get(_text(code, "currency"))
+    if known is None:
         raise _InvalidOrder(f"currency must be one of {', '.join(currencies.CURRENCIES)}")
-    return text
+    return known.code
 
 
 def _items(lines: Any) -> list[OrderItem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, overload
 from urllib.parse import urlsplit
 
 import attrs
@@ -12,7 +12,7 @@ import attrs
 from nexi_async._environment import is_this_machine
 from nexi_async._errors import InvalidRequest
 from nexi_async._models.rules import SPECIAL, Text, matching, max_length, without
-from nexi_async.reference.event_names import fault_of_event_name
+from nexi_async.reference.event_names import EventName, fault_of_event_name
 
 __all__ = ["Notifications", "WebHook"]
 
@@ -69,6 +69,12 @@ class Notifications:
 
     web_hooks: tuple[WebHook, ...] = attrs.field(converter=tuple[WebHook, ...])
 
+    @overload
+    @classmethod
+    def to(cls, url: str, *, authorization: str, events: Iterable[EventName], strict: Literal[True] = True) -> Self: ...
+    @overload
+    @classmethod
+    def to(cls, url: str, *, authorization: str, events: Iterable[str], strict: Literal[False]) -> Self: ...
     @classmethod
     def to(cls, url: str, *, authorization: str, events: Iterable[str], strict: bool = True) -> Self:
         """All of these events to one address.

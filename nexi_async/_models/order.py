@@ -20,6 +20,7 @@ from nexi_async._models.rules import (
     Rate,
     Text,
 )
+from nexi_async.reference.currencies import CurrencyCode
 
 __all__ = ["Order", "OrderItem"]
 
@@ -183,7 +184,7 @@ class Order(CheckedOnce):
     reference: Text | None = None
 
     @classmethod
-    def of(cls, *, items: Iterable[OrderItem], currency: str, reference: str | None = None) -> Self:
+    def of(cls, *, items: Iterable[OrderItem], currency: CurrencyCode, reference: str | None = None) -> Self:
         """An order whose amount is the sum of its lines.
 
         Raises:

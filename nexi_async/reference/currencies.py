@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Literal
 
 import attrs
 
-__all__ = ["CURRENCIES", "Currency", "format_amount", "format_major_units", "look_up"]
+__all__ = ["CURRENCIES", "Currency", "CurrencyCode", "format_amount", "format_major_units", "look_up"]
+
+CurrencyCode = Literal["CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "PLN", "SEK", "USD"]
+"""The codes of the currencies, for type checkers; `look_up(text)` has the code of a text as one of them."""
 
 
 @attrs.frozen
 class Currency:
     """A currency; amounts in it are integers in its minor unit."""
 
-    code: str
+    code: CurrencyCode
     """ISO 4217, upper case, as requests carry it."""
     name: str
     exponent: int = 2

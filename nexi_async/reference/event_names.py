@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Literal, get_args
 
-__all__ = ["EVENT_NAMES", "fault_of_event_name", "nearest_event_name"]
+__all__ = ["EVENT_NAMES", "EventName", "fault_of_event_name", "nearest_event_name"]
 
-EVENT_NAMES: tuple[str, ...] = (
+EventName = Literal[
     "payment.created",
     "payment.checkout.completed",
     "payment.reservation.created",
@@ -22,7 +23,10 @@ EVENT_NAMES: tuple[str, ...] = (
     "payment.refund.failed",
     "payment.cancel.created",
     "payment.cancel.failed",
-)
+]
+"""The names of events, for type checkers."""
+
+EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)
 
 
 def nearest_event_name(name: str) -> str | None:

@@ -16,6 +16,7 @@ RFC 7239 (https://www.rfc-editor.org/rfc/rfc7239) for `Forwarded`; RFC 9110 sect
 (https://www.rfc-editor.org/rfc/rfc9110#section-15) for the statuses of answers.
 """
 
+from nexi_async.reference.event_names import EventName
 from nexi_async.webhooks._authorization import new_authorization
 from nexi_async.webhooks._collecting_receiver import CollectingReceiver
 from nexi_async.webhooks._details import (
@@ -79,6 +80,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader meets them
     "InvalidEvent",
     "Event",
     "EVENT_NAMES",
+    "EventName",
     # events
     "PaymentEvent",
     "PaymentCreated",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 
 from nexi_async._models import Notifications
+from nexi_async.reference.event_names import EventName
 from nexi_async.webhooks._authorization import new_authorization
 from nexi_async.webhooks._events import EVENT_NAMES, Event
 from nexi_async.webhooks._receiver import WebhookReceiver
@@ -26,7 +27,7 @@ class CollectingReceiver(WebhookReceiver):
         self._news = anyio.Event()
         super().__init__(authorization=self.authorization, fallback=self._keep)
 
-    def notifications(self, *events: str, url: str = "https://shop.test/nexi/webhooks") -> Notifications:
+    def notifications(self, *events: EventName, url: str = "https://shop.test/nexi/webhooks") -> Notifications:
         """The webhooks to create a payment with, so that it hears of these events, or of all."""
         return Notifications.to(url, authorization=self.authorization, events=events or EVENT_NAMES)
 

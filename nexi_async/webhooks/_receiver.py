@@ -20,6 +20,7 @@ from starlette.websockets import WebSocketClose
 from nexi_async import _environment as environments
 from nexi_async._environment import EnvironmentName
 from nexi_async._errors import InvalidRequest, StorageUnavailable
+from nexi_async.reference.event_names import EventName
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authorization import AuthorizationCheck, AuthorizationOf
 from nexi_async.webhooks._body import ClientDisconnected
@@ -175,7 +176,7 @@ class WebhookReceiver:
         flush()
 
     @property
-    def event_names(self) -> tuple[str, ...]:
+    def event_names(self) -> tuple[EventName, ...]:
         """The events that have a handler, or all 15 if there is a fallback alone: what payments should ask for.
 
         `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for exactly what is handled.

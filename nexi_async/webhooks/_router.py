@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 from nexi_async._models.payment import Payment
-from nexi_async.reference.event_names import EVENT_NAMES, fault_of_event_name
+from nexi_async.reference.event_names import EVENT_NAMES, EventName, fault_of_event_name
 from nexi_async.webhooks._events import (
     EVENT_CLASSES,
     UNREADABLE,
@@ -103,9 +103,13 @@ class WebhookRouter:
         return self._fallback is None and not self._by_name
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The events that somebody takes: those with a handler, or all that are known if there is only a fallback."""
-        return EVENT_NAMES if self._fallback is not None and not self._by_name else tuple(self._by_name)
+    def names(self) -> tuple[EventName, ...]:
+        """The events that somebody takes: those with a handler, or all that are known if there is only a fallback.
+
+        A name that was registered with `strict=False` is among them, although its type does not say so.
+        """
+        is_open = self._fallback is not None and not self._by_name
+        return EVENT_NAMES if is_open else cast("tuple[EventName, ...]", tuple(self._by_name))
 
     @overload
     def on(
@@ -170,7 +174,9 @@ class WebhookRouter:
     @overload
     def on(self, event: type[UnreadableEvent]) -> Callable[[OnUnreadable], OnUnreadable]: ...
     @overload
-    def on(self, event: str, *, strict: bool = True) -> Callable[[OnAny], OnAny]: ...
+    def on(self, event: EventName) -> Callable[[OnAny], OnAny]: ...
+    @overload
+    def on(self, event: str, *, strict: Literal[False]) -> Callable[[OnAny], OnAny]: ...
     def on(self, event: str | type[PaymentEvent | UnreadableEvent], *, strict: bool = True) -> Callable[[Any], Any]:
         """Register the decorated coroutine function for one event, before the first event comes in.
 

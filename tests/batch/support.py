@@ -12,18 +12,21 @@ import httpx
 from nexi_async import AsyncCheckout, Order, OrderItem, RetryPolicy
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger
 from nexi_async.emulator import CheckoutEmulator, Clock
+from nexi_async.reference.currencies import CurrencyCode
 
 START = 1_790_000_000.0
 SWIFT = RetryPolicy(attempts=2, first_delay=0.0, longest_delay=0.0)
 
 
-def order(amount: int = 12500, currency: str = "SEK", reference: str | None = None) -> Order:
+def order(amount: int = 12500, currency: CurrencyCode = "SEK", reference: str | None = None) -> Order:
     """An order of one line, 25 % VAT included."""
     item = OrderItem.of(reference="box", name="Box", unit_price_with_tax=amount, tax_rate=2500)
     return Order.of(items=[item], currency=currency, reference=reference)
 
 
-def job(reference: str, subscription_id: str = "s", *, amount: int = 12500, currency: str = "SEK") -> ChargeJob:
+def job(
+    reference: str, subscription_id: str = "s", *, amount: int = 12500, currency: CurrencyCode = "SEK"
+) -> ChargeJob:
     """A job for a scheduled subscription, whose order has the same reference."""
     return ChargeJob(
         reference=reference, subscription_id=subscription_id, order=order(amount, currency, reference=reference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,7 @@ from nexi_async._models.create_payment import CreatedPayment
 from nexi_async._models.payment import RetrievedPayment
 from nexi_async._models.refund import RefundReceipt
 from nexi_async._models.subscription import Subscription, SubscriptionChargeReceipt
-from nexi_async.webhooks import EVENT_NAMES, Event, UnreadableEvent, WebhookReceiver, parse_event
+from nexi_async.webhooks import EVENT_NAMES, Event, EventName, UnreadableEvent, WebhookReceiver, parse_event
 from nexi_async.webhooks._events import EVENT_CLASSES
 from tests.peers.bodies import ANSWERS, DELIVERIES, MERCHANT, ApiAnswer, Delivery
 from tests.webhooks.support import AUTHORIZATION, deliver
@@ -56,7 +56,7 @@ async def test_deliveries_reach_their_handlers(delivery: Delivery, shape: str) -
     seen: list[Event] = []
     receiver = WebhookReceiver(authorization=AUTHORIZATION)
 
-    @receiver.on(delivery.event)
+    @receiver.on(cast("EventName", delivery.event))
     async def handle(event: Event) -> None:
         seen.append(event)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import httpx
@@ -14,7 +14,7 @@ import pytest
 from nexi_async import Outcome, UnexpectedResponse
 from nexi_async._codec import strict, structure
 from nexi_async._models.rules import wire_name
-from nexi_async.webhooks import InvalidEvent, UnreadableEvent, WebhookReceiver, parse_event
+from nexi_async.webhooks import EventName, InvalidEvent, UnreadableEvent, WebhookReceiver, parse_event
 from nexi_async.webhooks._events import EVENT_CLASSES
 from tests.peers.bodies import ANSWERS, DELIVERIES, ApiAnswer, Delivery
 from tests.peers.mutations import Place, mutations
@@ -111,7 +111,7 @@ async def test_the_receiver_never_refuses_an_event() -> None:
     async def handle(_: object) -> None: ...
 
     for name in EVENT_CLASSES:
-        receiver.on(name)(handle)
+        receiver.on(cast("EventName", name))(handle)
     for delivery in {delivery.event: delivery for delivery in DELIVERIES}.values():
         for place, document in mutations(delivery.document):
             answer = await deliver(receiver, json.dumps(document).encode())

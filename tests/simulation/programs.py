@@ -26,7 +26,7 @@ from nexi_async import (
 )
 from nexi_async.batch import BatchCharger, JobResult, Ledger
 from nexi_async.batch._ledger.claims import ClaimedJob
-from nexi_async.webhooks import Event, SQLInbox, WebhookReceiver
+from nexi_async.webhooks import Event, EventName, SQLInbox, WebhookReceiver
 from tests.simulation.http_server import serve
 from tests.simulation.processes import current
 from tests.simulation.trace import CallRecord, HandlerRun
@@ -42,7 +42,7 @@ OnEnd: TypeAlias = Callable[[Attempt, object], None]
 RUN = "october"
 RECEIVER = ("127.0.0.1", 8000)
 AUTHORIZATION = "Kq7ZtB9fRw4LmXc2"
-EVENTS = ("payment.checkout.completed", "payment.charge.created.v2", "payment.refund.completed")
+EVENTS: tuple[EventName, ...] = ("payment.checkout.completed", "payment.charge.created.v2", "payment.refund.completed")
 ATTEMPT_SECONDS = 30.0
 CALL_SECONDS = 90.0
 TOLERANCE = 0.01
@@ -60,7 +60,7 @@ def line(amount: int) -> OrderItem:
     return OrderItem.of(reference="plan", name="Plan", unit_price=amount)
 
 
-def notifications(*events: str) -> Notifications:
+def notifications(*events: EventName) -> Notifications:
     """Events to the simulated receiver."""
     return Notifications.to(f"http://{RECEIVER[0]}:{RECEIVER[1]}/nexi", authorization=AUTHORIZATION, events=events)
 

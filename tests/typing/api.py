@@ -240,11 +240,11 @@ async def other_errors(checkout: AsyncCheckout) -> None:
 
 async def mistakes(checkout: AsyncCheckout, order: Order) -> None:
     """What the type checker refuses; an unused ignore is an error too."""
-    await checkout.payments.charge("p1", amount=125.0)  # type: ignore[arg-type]
-    await checkout.payments.charge("p1")  # type: ignore[call-arg]
-    await checkout.payments.charge("p1", 12500)  # type: ignore[call-arg]
-    await checkout.subscriptions.charge("s1", order=order.items)  # type: ignore[arg-type]
-    OrderItem.of(reference="mug", name="Mug", unit_price=50.0)  # type: ignore[arg-type]
-    OrderItem.of(reference="mug", name="Mug", unit_price=50, quantity=0.5)  # type: ignore[arg-type]
-    AsyncCheckout("key", environment="production")  # type: ignore[arg-type]
-    order.amount = 1  # type: ignore[misc]
+    await checkout.payments.charge("p1", amount=125.0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await checkout.payments.charge("p1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await checkout.payments.charge("p1", 12500)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await checkout.subscriptions.charge("s1", order=order.items)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    OrderItem.of(reference="mug", name="Mug", unit_price=50.0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    OrderItem.of(reference="mug", name="Mug", unit_price=50, quantity=0.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    AsyncCheckout("key", environment="production")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    order.amount = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

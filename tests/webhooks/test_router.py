@@ -104,9 +104,9 @@ def test_a_misspelt_event_is_refused() -> None:
     handlers = WebhookRouter(None)
     meant = "no event is called 'payment.chekout.completed', did you mean 'payment.checkout.completed'?"
     with pytest.raises(ValueError, match=re.escape(meant)):
-        handlers.on("payment.chekout.completed")
+        handlers.on("payment.chekout.completed")  # type: ignore[call-overload]
     with pytest.raises(ValueError, match=re.escape("'nonsense', known are payment.created, ")):
-        handlers.on("nonsense")
+        handlers.on("nonsense")  # type: ignore[call-overload]
 
 
 def test_a_newer_event_is_taken() -> None:

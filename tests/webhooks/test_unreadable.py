@@ -13,6 +13,7 @@ import pytest
 from nexi_async.webhooks import (
     CheckoutCompleted,
     Event,
+    EventName,
     PaymentCreated,
     RefundInitiatedV2,
     SQLInbox,
@@ -56,7 +57,9 @@ async def stored_in(inbox: SQLInbox, state: EventState) -> StoredEvent:
         ("payment.checkout.completed", ("consumer",), CheckoutCompleted),
     ],
 )
-async def test_what_some_source_leaves_out_is_handled(name: str, members: tuple[str, ...], kind: type[Event]) -> None:
+async def test_what_some_source_leaves_out_is_handled(
+    name: EventName, members: tuple[str, ...], kind: type[Event]
+) -> None:
     """The official PHP SDK's refund without ids and a checkout without its shopper reach their typed handlers."""
     seen: list[Event] = []
     receiver = a_receiver()
