@@ -13,6 +13,7 @@ from nexi_async._cli import (
     doctor,
     emulator,
     inbox,
+    logs,
     methods,
     payments,
     reports,
@@ -27,6 +28,7 @@ app.add_typer(payments.payments, name="payments")
 app.add_typer(subscriptions.subscriptions, name="subscriptions")
 app.add_typer(reports.reports, name="reports")
 app.add_typer(methods.methods, name="methods")
+app.add_typer(logs.logs, name="logs")
 app.command("demo")(demo.demo)
 app.command("emulator")(emulator.emulator)
 app.command("doctor")(doctor.doctor)

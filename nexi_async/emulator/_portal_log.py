@@ -1,10 +1,11 @@
-"""The portal's log of API calls, and the live log by server-sent events.
+"""The portal's log of API calls, and the live log by server-sent events, for browsers and for programs.
 
 The live log follows the HTML standard, section 9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html):
-each event has the HTML of one call, and its number as the id; a browser that connects again says by `Last-Event-ID`
-where it was.
+each event has the HTML of one call, or its JSON at `/emulator/log`, and its number as the id; a browser that connects
+again says by `Last-Event-ID` where it was.
 """
 
+import json
 from collections.abc import Callable
 
 import anyio
@@ -14,7 +15,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nexi_async.emulator._portal_site import ROOT, PortalSite
-from nexi_async.emulator._request_log import CallFilter, LogClosed, LoggedCall, Reader, RequestLog, TooManyReaders
+from nexi_async.emulator._request_log import (
+    CallFilter,
+    LogClosed,
+    LoggedCall,
+    Reader,
+    RequestLog,
+    TooManyReaders,
+    without_secrets,
+)
 
 _SHOWN = 100
 _METHODS = ("GET", "POST", "PUT")
@@ -45,10 +54,32 @@ def routes(site: PortalSite, log: RequestLog) -> list[Route]:
 
         return LiveLog(log, _filter(request), render, _last_number(request, log))
 
+    async def follow_as_json(request: Request) -> Response:
+        return LiveLog(log, _filter(request), _json_of, _last_number(request, log))
+
     return [
+        Route("/emulator/log", site.shows(follow_as_json), methods=["GET"]),
         Route(f"{ROOT}/log", site.shows(show), methods=["GET"]),
         Route(f"{ROOT}/log/live", site.shows(follow), methods=["GET"]),
     ]
+
+
+def _json_of(call: LoggedCall) -> str:
+    """A call as a JSON document on one line, in ASCII, so that nothing in it can end the line."""
+    document = {
+        "number": call.number,
+        "at": call.at,
+        "method": call.method,
+        "path": call.path,
+        "status": call.status,
+        "milliseconds": round(call.milliseconds, 3),
+        "paymentId": call.payment_id,
+        "fault": call.fault,
+        "headers": dict(call.headers),
+        "request": without_secrets(call.request),
+        "response": without_secrets(call.response),
+    }
+    return json.dumps({name: value for name, value in document.items() if value is not None})
 
 
 class LiveLog(Response):
