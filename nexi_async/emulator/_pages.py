@@ -24,7 +24,7 @@ from nexi_async.emulator import _checkout_form as checkout_form
 from nexi_async.emulator import _languages as languages
 from nexi_async.emulator._access import Access, base_url, is_own_page
 from nexi_async.emulator._checkout_form import Typed
-from nexi_async.emulator._engine import challenges, checkout, shopper, timestamps
+from nexi_async.emulator._engine import challenges, checkout, shopper
 from nexi_async.emulator._engine.checkout import ShopperOutcome
 from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.random_source import normal_id
@@ -93,8 +93,6 @@ class _Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["money"] = lambda amount: f"{amount / 100:,.2f}"
-        self._templates.filters["time"] = lambda at: timestamps.render(at)[:19].replace("T", " ")
 
     async def show_hosted(self, request: Request) -> Response:
         """The form, or the reason that there is none."""
