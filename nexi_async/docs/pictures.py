@@ -17,12 +17,14 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import httpx
 from anyio.from_thread import start_blocking_portal
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
 from nexi_async import AsyncCheckout, Checkout, CreatedPayment, Notifications, Order, OrderItem
+from nexi_async.batch import BatchCharger, ChargeJob, Ledger
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.emulator._server import serve
 
@@ -130,9 +132,43 @@ def show_portal() -> None:
         photograph("portal", f"{url}/", width=1100, height=700)
 
 
+def show_batch_report() -> None:
+    """The report of a batch for people in finance."""
+    with tempfile.TemporaryDirectory() as folder, emulator() as (url, _):
+        sign_up = {"count": 300, "kind": "scheduled"}
+        subscriptions = httpx.post(f"{url}/emulator/subscriptions", json=sign_up, trust_env=False).json()["ids"]
+        anyio.run(charge_batch, url, f"sqlite:///{folder}/ledger.db", subscriptions)
+        report = ["batch", "report", "--run", "2026-10", "--ledger", f"sqlite:///{folder}/ledger.db"]
+        subprocess.run([SCRIPTS / "nexi-async", *report, "--html", f"{folder}/report.html"], check=True)
+        photograph("batch-report", f"file://{folder}/report.html", height=1000)
+
+
+async def charge_batch(url: str, ledger_url: str, subscriptions: list[str]) -> None:
+    """Charge subscriptions, some of which are declined."""
+    declined = {7: 151, 19: 105, 42: 141}  # minor units that provoke an acquirer's code
+    jobs = [
+        ChargeJob(
+            reference=f"customer-{number}",
+            subscription_id=subscription,
+            order=Order.of(
+                items=[OrderItem.of(reference="plan", name="Plan", unit_price=declined.get(number % 50, 14_900))],
+                currency=("SEK", "NOK", "EUR")[number % 3],
+            ),
+        )
+        for number, subscription in enumerate(subscriptions)
+    ]
+    checkout = AsyncCheckout("emulator-secret-key", base_url=url)
+    async with checkout, Ledger.open(ledger_url) as ledger:
+        await ledger.plan("2026-10", jobs)
+        async with BatchCharger(checkout, ledger, run="2026-10", concurrency=20) as results:
+            async for _ in results:
+                pass
+
+
 PICTURES: dict[str, Callable[[], None]] = {
     "demo": lambda: show_terminal("demo", "nexi-async", "demo", last=17),
     "help": lambda: show_terminal("help", "nexi-async", "--help", last=60),
+    "batch-report": show_batch_report,
     "hosted-page": show_hosted_page,
     "portal": show_portal,
 }
