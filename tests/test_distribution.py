@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distribution")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 TOP = Path(__file__).parent.parent
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
@@ -67,7 +67,7 @@ class Distribution:
 def run(*command: str | Path) -> None:
     """Run a tool of this environment."""
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=TOP, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-m", *command], cwd=TOP, capture_output=True, text=True, timeout=150, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

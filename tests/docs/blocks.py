@@ -3,7 +3,7 @@
 The blocks of a page run in their order, in one namespace and one folder, beside an emulator. What a block is, its fence
 says:
 
-    ```python                    runs, with `await` at its top level; `emulator` is there
+    ```python                    runs, with `await` at its top level; `emulator` and the page's path, `PAGE`, are there
     ```python title="shop.py"    is written to that file, and is imported
     ```python title="test_x.py"  is written to that file; tests of its own run it
     ```sh                        runs in a shell
@@ -90,7 +90,7 @@ async def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         listening = await group.start(partial(serve, emulator, port=0))
         monkeypatch.setenv("NEXI_BASE_URL", listening.url)
         monkeypatch.setenv("NEXI_SECRET_KEY", emulator.secret_key)
-        namespace: dict[str, object] = {"__name__": "page", "emulator": emulator}
+        namespace: dict[str, object] = {"__name__": "page", "PAGE": page, "emulator": emulator}
         for block in blocks(page):
             await _run(attrs.evolve(block, code=block.code.replace("http://127.0.0.1:8400", listening.url)), namespace)
         group.cancel_scope.cancel()

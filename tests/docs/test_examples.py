@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from nexi_async import AsyncCheckout, Checkout, Order, OrderItem
-from tests.docs.blocks import DOCS, SCRIPTS
+from tests.docs.blocks import DOCS, PAGES, SCRIPTS
 from tests.test_readme import PATIENCE, free_port, on_ports, wait_until_listening
 
 EXAMPLES = DOCS / "examples"
@@ -219,7 +219,26 @@ def test_nginx_accepts_the_configuration_of_compose(tmp_path: Path) -> None:
         (EXAMPLES / "compose" / "nginx.conf").read_text().replace("http://web:8000", "http://127.0.0.1:8000")
     )
     file = own_nginx(tmp_path, configuration.replace("listen 80;", f"listen 127.0.0.1:{free_port()};"))
-    command: list[str | Path] = ["/usr/sbin/nginx", "-t", "-p", tmp_path, "-e", tmp_path / "error.log", "-c", file]
-    command += ["-g", f"pid {tmp_path}/nginx.pid;"]
+    check_nginx(tmp_path, file)
+
+
+def check_nginx(folder: Path, file: Path) -> None:
+    """Have nginx read a configuration."""
+    command: list[str | Path] = ["/usr/sbin/nginx", "-t", "-p", folder, "-e", folder / "error.log", "-c", file]
+    command += ["-g", f"pid {folder}/nginx.pid;"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@slow
+@pytest.mark.skipif(shutil.which("nginx", path="/usr/sbin:/usr/bin") is None, reason="nginx is not installed")
+def test_nginx_accepts_what_the_pages_print(tmp_path: Path) -> None:
+    """Each part of a configuration that a page prints can be put into a server."""
+    pages = {
+        page: re.findall(r"^```nginx\n(location .*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+        for page in PAGES.glob("*.md")
+    }
+    parts = [part for found in pages.values() for part in found]
+    assert parts
+    server = f"listen 127.0.0.1:{free_port()};\n" + "\n".join(parts)
+    check_nginx(tmp_path, own_nginx(tmp_path, f"events {{}}\nhttp {{\nserver {{\n{server}\n}}\n}}\n"))

@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 from nexi_async import reference
 from tests.docs.blocks import DOCS, SCRIPTS, TOP
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 MODULES = (
     "nexi_async",
@@ -35,12 +35,17 @@ MODULES = (
 
 
 @pytest.fixture(scope="module")
-def site() -> Path:
-    """The site, built as its configuration says; a link or an anchor that leads nowhere fails."""
-    command: list[str | Path] = [SCRIPTS / "zensical", "build", "--strict", "--clean", "-f", DOCS / "mkdocs.yml"]
-    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=50, check=False)
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as its configuration says; a link or an anchor that leads nowhere fails.
+
+    It is built from a copy, so that several test processes can build it at the same time.
+    """
+    copy = tmp_path_factory.mktemp("site") / "docs"
+    shutil.copytree(DOCS, copy, ignore=shutil.ignore_patterns("site", ".cache", "__pycache__"))
+    command: list[str | Path] = [SCRIPTS / "zensical", "build", "--strict", "-f", copy / "mkdocs.yml"]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return DOCS / "site"
+    return copy / "site"
 
 
 def html(site: Path) -> Iterator[tuple[Path, str]]:
