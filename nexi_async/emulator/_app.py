@@ -14,6 +14,7 @@ from nexi_async.emulator import _pages as pages
 from nexi_async.emulator import _portal as portal
 from nexi_async.emulator._access import Access, base_url, is_json, may_be_called
 from nexi_async.emulator._broken_responses import CutResponse, LostResponse
+from nexi_async.emulator._engine import openapi
 from nexi_async.emulator._engine.context import APIRequest
 from nexi_async.emulator._engine.endpoints import ENDPOINTS, Endpoint
 from nexi_async.emulator._engine.engine import Engine
@@ -54,7 +55,11 @@ def routes(engine: Engine, access: Access, log: RequestLog) -> list[Route]:
     without_ids = sorted({each.path.replace("{id}", "").rstrip("/") for each in ENDPOINTS if "{id}" in each.path})
     not_allowed = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
     extras = [*pages.routes(engine, access), *portal.routes(engine, access, log), *control.routes(engine)]
-    return [*api, *extras, *not_allowed]
+    return [*api, Route("/openapi.json", _openapi, methods=["GET"]), *extras, *not_allowed]
+
+
+async def _openapi(_: Request) -> Response:
+    return JSONResponse(openapi.document())
 
 
 async def _method_not_allowed(_: Request) -> Response:

@@ -1,8 +1,9 @@
-"""The endpoints of the API, and the operation that handles each."""
+"""The endpoints of the API: the operation that handles each, what it takes, and what it answers with."""
 
+import re
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from nexi_async.emulator._engine import (
     bulk,
@@ -14,10 +15,21 @@ from nexi_async.emulator._engine import (
     payouts,
     refunds,
     subscriptions,
+    validation,
 )
 from nexi_async.emulator._engine.context import APIRequest, Context
+from nexi_async.emulator._engine.fields import Boolean, FieldType, Integer, Object, String
 from nexi_async.emulator._engine.responses import APIResponse
 from nexi_async.emulator._engine.state import SCHEDULED, UNSCHEDULED, AgreementKind
+
+
+@frozen
+class Parameter:
+    """A query parameter."""
+
+    name: str
+    kind: FieldType
+    required: bool = False
 
 
 @frozen
@@ -28,51 +40,205 @@ class Endpoint:
         method: The HTTP method.
         path: The path in lower case; an id in it is called `{id}`.
         operation: The function that handles its requests.
+        name: Its name in the OpenAPI document.
+        body: What its request bodies must have; None if it takes none.
+        success: The status of success.
+        response: The name of the schema of its response, with `[]` for a list of them; None for an empty response.
+        query: Its query parameters.
         keyed: It accepts an `Idempotency-Key`.
+        needs_key: It asks about a key, which it needs.
         documents_402: The reference lists 402 among its errors.
+        limited: Too many requests get 429.
     """
 
     method: str
     path: str
     operation: Callable[[Context, APIRequest], APIResponse]
+    name: str
+    body: Object | None = None
+    success: int = 200
+    response: str | None = None
+    query: tuple[Parameter, ...] = ()
     keyed: bool = False
+    needs_key: bool = False
     documents_402: bool = False
+    limited: bool = False
+
+
+_DATE = String(10, 10, forbidden="", pattern=re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}"))
+_PAGING = tuple(Parameter(name, Integer(0)) for name in ("skip", "take", "pageNumber", "pageSize"))
+_REFERENCE = Parameter("externalReference", String(64, 1, forbidden=""))
 
 
 def _agreement_endpoints(kind: AgreementKind) -> tuple[Endpoint, ...]:
     base = f"/v1/{kind.list_member.lower()}"
+    one, many = (name[0].upper() + name[1:] for name in (kind.create_member, kind.list_member))
     return (
-        Endpoint("POST", f"{base}/charges", bulk.charge(kind)),
-        Endpoint("GET", f"{base}/charges/{{id}}", bulk.retrieve(kind, "charges")),
-        Endpoint("POST", f"{base}/verifications", bulk.verify(kind)),
-        Endpoint("GET", f"{base}/verifications/{{id}}", bulk.retrieve(kind, "verifications")),
-        Endpoint("POST", subscriptions.charge_path(kind), subscriptions.charge(kind), keyed=True, documents_402=True),
-        Endpoint("GET", f"{base}/{{id}}/charges/status", subscriptions.charge_status(kind)),
-        Endpoint("GET", f"{base}/{{id}}", subscriptions.retrieve(kind)),
-        Endpoint("GET", base, subscriptions.find_by_reference(kind)),
+        Endpoint(
+            "POST",
+            f"{base}/charges",
+            bulk.charge(kind),
+            f"bulkCharge{many}",
+            validation.bulk_charge(kind),
+            202,
+            "AcceptedBulk",
+        ),
+        Endpoint(
+            "GET",
+            f"{base}/charges/{{id}}",
+            bulk.retrieve(kind, "charges"),
+            f"retrieveBulkCharge{many}",
+            response="BulkPage",
+            query=_PAGING,
+        ),
+        Endpoint(
+            "POST",
+            f"{base}/verifications",
+            bulk.verify(kind),
+            f"verify{many}",
+            validation.bulk_verification(kind),
+            202,
+            "AcceptedBulk",
+        ),
+        Endpoint(
+            "GET",
+            f"{base}/verifications/{{id}}",
+            bulk.retrieve(kind, "verifications"),
+            f"retrieveVerification{many}",
+            response="BulkPage",
+            query=_PAGING,
+        ),
+        Endpoint(
+            "POST",
+            subscriptions.charge_path(kind),
+            subscriptions.charge(kind),
+            f"charge{one}",
+            validation.AGREEMENT_CHARGE,
+            response="SubscriptionCharge",
+            keyed=True,
+            documents_402=True,
+        ),
+        Endpoint(
+            "GET",
+            f"{base}/{{id}}/charges/status",
+            subscriptions.charge_status(kind),
+            f"retrieve{one}ChargeStatus",
+            response="ChargeStatus",
+            needs_key=True,
+        ),
+        Endpoint("GET", f"{base}/{{id}}", subscriptions.retrieve(kind), f"retrieve{one}", response=one),
+        Endpoint(
+            "GET",
+            base,
+            subscriptions.find_by_reference(kind),
+            f"find{one}",
+            response=one,
+            query=(evolve(_REFERENCE, required=True),),
+        ),
     )
 
 
 # The busiest endpoints come first, literal paths before those with an id in the same place.
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("POST", "/v1/payments", payments.create),
-    Endpoint("GET", "/v1/payments/{id}", payments.retrieve),
-    Endpoint("POST", "/v1/payments/{id}/charges", charges.create, keyed=True, documents_402=True),
+    Endpoint(
+        "POST", "/v1/payments", payments.create, "createPayment", validation.CREATE_PAYMENT, 201, "CreatedPayment"
+    ),
+    Endpoint(
+        "GET", "/v1/payments/{id}", payments.retrieve, "retrievePayment", response="RetrievedPayment", limited=True
+    ),
+    Endpoint(
+        "POST",
+        "/v1/payments/{id}/charges",
+        charges.create,
+        "chargePayment",
+        validation.CHARGE,
+        201,
+        "CreatedCharge",
+        keyed=True,
+        documents_402=True,
+    ),
     *_agreement_endpoints(SCHEDULED),
     *_agreement_endpoints(UNSCHEDULED),
-    Endpoint("POST", "/v1/charges/{id}/refunds", refunds.refund_charge, keyed=True),
-    Endpoint("POST", "/v1/payments/{id}/refunds", refunds.refund_payment, keyed=True),
-    Endpoint("POST", "/v1/payments/{id}/cancels", cancels.create),
-    Endpoint("PUT", "/v1/payments/{id}/terminate", payments.terminate),
-    Endpoint("PUT", "/v1/payments/{id}/referenceinformation", payments.update_reference),
-    Endpoint("PUT", "/v1/payments/{id}/myreference", payments.update_my_reference),
-    Endpoint("PUT", "/v1/payments/{id}/orderitems", payments.update_order),
-    Endpoint("GET", "/v1/charges/{id}", charges.retrieve),
-    Endpoint("GET", "/v1/refunds/{id}", refunds.retrieve),
-    Endpoint("POST", "/v1/pending-refunds/{id}/cancel", refunds.cancel_pending),
-    Endpoint("GET", "/v1/paymentmethods", payment_methods.find),
-    Endpoint("POST", "/v1/cardpayments", card_payments.create, keyed=True),
-    Endpoint("GET", "/report/v1/balances", payouts.balances),
-    Endpoint("GET", "/report/v1/payouts", payouts.find),
-    Endpoint("GET", "/report/v1/payouts/{id}", payouts.retrieve),
+    Endpoint(
+        "POST",
+        "/v1/charges/{id}/refunds",
+        refunds.refund_charge,
+        "refundCharge",
+        validation.REFUND,
+        201,
+        "CreatedRefund",
+        keyed=True,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/payments/{id}/refunds",
+        refunds.refund_payment,
+        "refundPayment",
+        validation.REFUND,
+        201,
+        "CreatedRefund",
+        keyed=True,
+    ),
+    Endpoint("POST", "/v1/payments/{id}/cancels", cancels.create, "cancelPayment", validation.CANCEL, 204),
+    Endpoint("PUT", "/v1/payments/{id}/terminate", payments.terminate, "terminatePayment", success=204),
+    Endpoint(
+        "PUT",
+        "/v1/payments/{id}/referenceinformation",
+        payments.update_reference,
+        "updateReferenceInformation",
+        validation.REFERENCE_INFORMATION,
+        204,
+    ),
+    Endpoint(
+        "PUT",
+        "/v1/payments/{id}/myreference",
+        payments.update_my_reference,
+        "updateMyReference",
+        validation.MY_REFERENCE,
+        204,
+    ),
+    Endpoint("PUT", "/v1/payments/{id}/orderitems", payments.update_order, "updateOrder", validation.ORDER_UPDATE, 204),
+    Endpoint("GET", "/v1/charges/{id}", charges.retrieve, "retrieveCharge", response="Charge"),
+    Endpoint("GET", "/v1/refunds/{id}", refunds.retrieve, "retrieveRefund", response="Refund"),
+    Endpoint("POST", "/v1/pending-refunds/{id}/cancel", refunds.cancel_pending, "cancelPendingRefund", success=204),
+    Endpoint(
+        "GET",
+        "/v1/paymentmethods",
+        payment_methods.find,
+        "listPaymentMethods",
+        response="PaymentMethod[]",
+        query=(Parameter("Currency", String(3, 3, forbidden="")), Parameter("Enabled", Boolean())),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/cardpayments",
+        card_payments.create,
+        "createCardPayment",
+        validation.CARD_PAYMENT,
+        201,
+        "CreatedCardPayment",
+        keyed=True,
+    ),
+    Endpoint(
+        "GET",
+        "/report/v1/balances",
+        payouts.balances,
+        "listBalances",
+        response="Balances",
+        query=(Parameter("fromDate", _DATE), Parameter("toDate", _DATE), Parameter("currencies", String(forbidden=""))),
+    ),
+    Endpoint(
+        "GET",
+        "/report/v1/payouts",
+        payouts.find,
+        "listPayouts",
+        response="Payouts",
+        query=(
+            Parameter("fromDate", _DATE, required=True),
+            Parameter("toDate", _DATE, required=True),
+            Parameter("currency", String(3, 3, forbidden="")),
+            *_PAGING,
+        ),
+    ),
+    Endpoint("GET", "/report/v1/payouts/{id}", payouts.retrieve, "retrievePayout", response="Payout", query=_PAGING),
 )

@@ -1,6 +1,7 @@
 """The request bodies of the API: members, limits and rules, as in the official reference."""
 
 import re
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -160,7 +161,8 @@ def _plain(maximum: int = 128, *, minimum: int = 0) -> String:
 
 
 _COUNTRY = String(maximum=3, pattern=_ALPHA3)
-_COUNTRIES = Array(json_object({"countryCode": Required(_COUNTRY)}))
+SHIPPING_COUNTRY = json_object({"countryCode": Required(_COUNTRY)})
+_COUNTRIES = Array(SHIPPING_COUNTRY)
 _URL = String(maximum=256, forbidden=_URL_BAD)
 # Where shoppers are sent; javascript: and data: would be run instead of opened.
 _WAY_BACK = String(maximum=256, forbidden=_URL_BAD, pattern=re.compile(r"https?://\S.*", re.IGNORECASE | re.DOTALL))
@@ -193,14 +195,14 @@ _ORDER_MEMBERS: dict[str, FieldType | Required] = {
 ORDER = json_object(_ORDER_MEMBERS, rule=_sum_matches("items"))
 CHARGED_ORDER = json_object(_ORDER_MEMBERS, rule=_charged_order_rule)
 
-_PHONE = json_object(
+PHONE = json_object(
     {
         "prefix": String(maximum=4, pattern=re.compile(r"[+]\d{1,3}", re.ASCII)),
         "number": String(pattern=re.compile(r"[0-9]*")),
     },
     rule=_phone_rule,
 )
-_ADDRESS = json_object(
+ADDRESS = json_object(
     {
         "addressLine1": _named(),
         "addressLine2": EmptyAllowed(_named(), "empty_address_members"),
@@ -220,9 +222,9 @@ def _consumer(*, names_needed: bool) -> Object:
         {
             "reference": String(),
             "email": String(pattern=re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")),
-            "shippingAddress": _ADDRESS,
-            "billingAddress": _ADDRESS,
-            "phoneNumber": _PHONE,
+            "shippingAddress": ADDRESS,
+            "billingAddress": ADDRESS,
+            "phoneNumber": PHONE,
             "privatePerson": person,
             "company": json_object({"name": company_name, "contact": person}),
         }
@@ -275,7 +277,7 @@ HOOK = json_object(
         "headers": AnyValue(),
     }
 )
-_NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)})
+NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)})
 _FEES = Array(json_object({"name": Required(String()), "fee": ORDER_ITEM}))
 _AGREEMENT_INTERVAL = Integer(0, INT32 - 1)
 
@@ -284,7 +286,7 @@ CREATE_PAYMENT = json_object(
         "order": Required(ORDER),
         "checkout": Required(CHECKOUT),
         "merchantNumber": String(),
-        "notifications": _NOTIFICATIONS,
+        "notifications": NOTIFICATIONS,
         "subscription": json_object(
             {
                 "subscriptionId": Id(),
@@ -344,7 +346,7 @@ CARD_PAYMENT = json_object(
         "order": Required(CHARGED_ORDER),
         "paymentInfo": Required(json_object({"consumer": _consumer(names_needed=True), "charge": Boolean()})),
         "merchantNumber": String(),
-        "notifications": _NOTIFICATIONS,
+        "notifications": NOTIFICATIONS,
         "myReference": _MY_REFERENCE,
         "cardDetails": Required(
             json_object(
@@ -361,10 +363,11 @@ CARD_PAYMENT = json_object(
     }
 )
 AGREEMENT_CHARGE = json_object(
-    {"order": Required(CHARGED_ORDER), "notifications": _NOTIFICATIONS, "myReference": _MY_REFERENCE}
+    {"order": Required(CHARGED_ORDER), "notifications": NOTIFICATIONS, "myReference": _MY_REFERENCE}
 )
 
 
+@cache
 def bulk_charge(kind: AgreementKind) -> Object:
     """The body of a bulk charge; the external id is documented as required for scheduled ones only."""
     external_id: FieldType | Required = Required(_KEY_LIKE) if kind is SCHEDULED else _KEY_LIKE
@@ -373,12 +376,13 @@ def bulk_charge(kind: AgreementKind) -> Object:
     return json_object(
         {
             "externalBulkChargeId": external_id,
-            "notifications": _NOTIFICATIONS,
+            "notifications": NOTIFICATIONS,
             kind.list_member: Required(entries),
         }
     )
 
 
+@cache
 def bulk_verification(kind: AgreementKind) -> Object:
     """The body of a bulk verification."""
     entries = Array(_bulk_entry(kind, {}), minimum=1)
