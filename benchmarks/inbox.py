@@ -19,7 +19,8 @@ import anyio
 from sqlalchemy import Connection
 
 from nexi_async.webhooks import SQLInbox, deliveries, parse_event
-from nexi_async.webhooks import _inbox_table as inbox_table
+from nexi_async.webhooks._inbox_schema import EVENTS
+from nexi_async.webhooks._inbox_table import new_row
 from nexi_async.webhooks._stored_events import done
 from nexi_async.webhooks._worker_pool import Capacity
 
@@ -46,7 +47,7 @@ CASES = (
 
 def rows(case: Waiting) -> Iterator[Mapping[str, Any]]:
     """The events as rows, received one after the other within the last minutes."""
-    row = inbox_table.new_row(parse_event(deliveries.sample("payment.charge.created.v2")), time.time())
+    row = new_row(parse_event(deliveries.sample("payment.charge.created.v2")), time.time())
     for number in range(case.events):
         received = row["received"] - (case.events - number) / 1e3
         own = {"id": f"{number:032x}", "payment_id": f"{number % case.payments:032x}"}
@@ -55,7 +56,7 @@ def rows(case: Waiting) -> Iterator[Mapping[str, Any]]:
 
 def fill(connection: Connection, wanted: Sequence[Mapping[str, Any]]) -> None:
     """Write some of them."""
-    connection.execute(inbox_table.EVENTS.insert(), [*wanted])
+    connection.execute(EVENTS.insert(), [*wanted])
 
 
 async def lease_rounds(url: str, case: Waiting, rounds: int) -> list[float]:

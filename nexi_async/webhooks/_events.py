@@ -1,4 +1,4 @@
-"""The 15 events of a payment, one class each, and what stands in for those that are newer than this package.
+"""The 15 events of a payment, one class each. To add one, write its class here and list it in `Event`.
 
 Members are flat and named as on the wire, in snake case; what a delivery leaves out is None. Events may come twice and
 in any order. The two generations of one occurrence ("payment.charge.created" and "payment.charge.created.v2") share
@@ -7,7 +7,7 @@ their `id`. What several events carry means the same in all of them:
     amount, surcharge_amount        minor units; the surcharge comes on top
     order, order_items              the whole order; the lines that this event is about
     error                           why it failed; `error.decline` says whether to try again
-    reserve_id, charge_id,          the operation that the event tells of, usually equal to `id`
+    reserve_id, charge_id,          the operation that the event is about, usually equal to `id`
       refund_id, cancel_id
     my_reference                    the merchant's own text
     reconciliation_reference        finds the operation in the payout reports
@@ -26,11 +26,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias, get_args
+from typing import ClassVar, TypeAlias, get_args
 
 import attrs
 
-from nexi_async._errors import Fault
 from nexi_async._models.order import OrderItem
 from nexi_async.reference.event_names import EVENT_NAMES
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
@@ -42,6 +41,7 @@ from nexi_async.webhooks._details import (
     WebhookInvoice,
     WebhookOrder,
 )
+from nexi_async.webhooks._event_base import PaymentEvent, UnknownEvent, UnreadableEvent
 
 __all__ = [
     "EVENT_CLASSES",
@@ -70,30 +70,19 @@ __all__ = [
 
 
 @attrs.frozen(kw_only=True)
-class _Envelope:
-    """What every delivery says.
+class _Operation(PaymentEvent):
+    """An event of an operation: a reservation, a charge, a refund or a cancel."""
 
-    Attributes:
-        id: the occurrence; it is unique only together with the event's name.
-        timestamp: when it happened, with a time zone.
-        merchant: the merchant number, if the delivery has one.
-        raw: the body as it came.
-        faults: members that were there and could not be read, each with its JSON path; they read as if left out.
-    """
-
-    id: str
-    timestamp: datetime
-    merchant: int | None = None
-    raw: bytes = attrs.field(repr=False, eq=False)
-    faults: tuple[Fault, ...] = attrs.field(default=(), eq=False, metadata={"wire": None})
+    amount: Money
+    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class PaymentEvent(_Envelope):
-    """What the 15 events share: `id`, `timestamp`, `merchant`, `payment_id` and the `raw` body."""
+class _OperationWithItems(_Operation):
+    """An event of an operation on lines of the order."""
 
-    name: ClassVar[str]
-    payment_id: str
+    order_items: tuple[OrderItem, ...] = ()
+    my_reference: str | None = None
 
 
 # --- checkout ------------------------------------------------------------------------------------------------------
@@ -132,16 +121,14 @@ class CheckoutCompleted(PaymentEvent):
 
 
 @attrs.frozen(kw_only=True)
-class _Reservation(PaymentEvent):
+class _Reservation(_Operation):
     """What both generations of a reservation have."""
 
-    amount: Money
     payment_method: PaymentMethod
     payment_type: PaymentType
     my_reference: str | None = None
     reconciliation_reference: str | None = None
     payment_account_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -173,32 +160,26 @@ class ReservationCreatedV2(_Reservation):
 
 
 @attrs.frozen(kw_only=True)
-class ReservationFailed(PaymentEvent):
+class ReservationFailed(_Operation):
     """A reservation was declined; a shopper may try another card on the same payment.
 
     Every source has the amount.
     """
 
     name: ClassVar[str] = "payment.reservation.failed"
-    amount: Money
     error: EventError | None = None
     order_items: tuple[OrderItem, ...] = ()
-    surcharge_amount: int | None = None
 
 
 # --- charges -------------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
-class _Charge(PaymentEvent):
+class _Charge(_OperationWithItems):
     """What the four events of a charge have."""
 
-    amount: Money
     charge_id: str
-    order_items: tuple[OrderItem, ...] = ()
     reconciliation_reference: str | None = None
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -275,17 +256,7 @@ class ChargeFailedV2(_Charge):
 
 
 @attrs.frozen(kw_only=True)
-class _InitiatedRefund(PaymentEvent):
-    """What both generations of an accepted refund have."""
-
-    amount: Money
-    order_items: tuple[OrderItem, ...] = ()
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class RefundInitiated(_InitiatedRefund):
+class RefundInitiated(_OperationWithItems):
     """A refund was accepted; the money is back with `RefundCompleted` only.
 
     Every source has amount, refund and charge.
@@ -300,7 +271,7 @@ class RefundInitiated(_InitiatedRefund):
 
 
 @attrs.frozen(kw_only=True)
-class RefundInitiatedV2(_InitiatedRefund):
+class RefundInitiatedV2(_OperationWithItems):
     """A refund was accepted; the money is back with `RefundCompleted` only.
 
     Every source has the amount. Recorded deliveries and the official reference have refund and charge; the official PHP
@@ -322,14 +293,12 @@ class RefundInitiatedV2(_InitiatedRefund):
 
 
 @attrs.frozen(kw_only=True)
-class _FinishedRefund(PaymentEvent):
+class _FinishedRefund(_Operation):
     """What a refund has that succeeded or failed."""
 
-    amount: Money
     refund_id: str
     invoice_details: WebhookInvoice | None = None
     reconciliation_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -357,14 +326,10 @@ class RefundFailed(_FinishedRefund):
 
 
 @attrs.frozen(kw_only=True)
-class _Cancel(PaymentEvent):
+class _Cancel(_OperationWithItems):
     """What a cancel has that succeeded or failed."""
 
-    amount: Money
     cancel_id: str
-    order_items: tuple[OrderItem, ...] = ()
-    my_reference: str | None = None
-    surcharge_amount: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -386,51 +351,6 @@ class CancelFailed(_Cancel):
 
     name: ClassVar[str] = "payment.cancel.failed"
     error: EventError
-
-
-# --- what this package has no class for, or can't read as one ------------------------------------------------------
-
-
-@attrs.frozen(kw_only=True)
-class UnknownEvent(_Envelope):
-    """An event that this package has no class for; nothing of it is lost.
-
-    Attributes:
-        name: the event's name as it came.
-        payment_id: the payment, if the event is about one.
-        data: the event's own members as they came, never in a repr.
-    """
-
-    name: str
-    payment_id: str | None = None
-    data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
-
-
-@attrs.frozen(kw_only=True)
-class UnreadableEvent:
-    """An authentic event that its class can't hold: what the class requires is missing or unreadable.
-
-    It goes to the handler registered for `UnreadableEvent`, else to the fallback, never to the handler of its name.
-
-    Attributes:
-        name: the event's name as it came.
-        id: the occurrence.
-        faults: what is wrong, each with its JSON path; values are never repeated.
-        payment_id: the payment, if that could be read.
-        timestamp: when it happened, if that could be read.
-        merchant: the merchant number, if the delivery has one.
-        data: the event's own members as they came, never in a repr; empty if they were no object.
-        raw: the body as it came.
-    """
-
-    name: str
-    id: str
-    faults: tuple[Fault, ...]
-    payment_id: str | None = None
-    timestamp: datetime | None = None
-    merchant: int | None = None
-    data: Mapping[str, Any] = attrs.field(repr=False, hash=False)
-    raw: bytes = attrs.field(repr=False, eq=False)
 
 
 Event: TypeAlias = (

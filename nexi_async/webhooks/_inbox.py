@@ -92,8 +92,10 @@ class SQLInbox:
         from nexi_async._storage import Database, GroupCommit
         from nexi_async.webhooks import _inbox_migration as inbox_migration
         from nexi_async.webhooks import _inbox_table as inbox_table
+        from nexi_async.webhooks import _leases as leases
 
         self._table = inbox_table
+        self._leases = leases
         self._migration = inbox_migration
         self._database = Database(url)
         self._puts = GroupCommit(self._database, self._put)
@@ -271,10 +273,10 @@ class SQLInbox:
     def _record_then_lease(
         self, connection: Connection, results: Sequence[AttemptResult], capacity: Capacity
     ) -> tuple[list[StoredEvent], bool]:
-        self._table.acquire_lock(connection)
+        self._leases.acquire_lock(connection)
         now = self._clock.catch_up(self._table.synchronize_clock(connection, self.now()))
         if results:
-            self._table.record_results(connection, results, now)
+            self._leases.record_results(connection, results, now)
         if not capacity.total:
             return [], False
         self._purge_expired(connection, now)
@@ -282,7 +284,7 @@ class SQLInbox:
 
     def _lease(self, connection: Connection, capacity: Capacity, now: float) -> tuple[list[StoredEvent], bool]:
         lease = functools.partial(
-            self._table.lease_due, connection, worker=uuid4().hex, now=now, until=now + self.lease + LEASE_MARGIN
+            self._leases.lease_due, connection, worker=uuid4().hex, now=now, until=now + self.lease + LEASE_MARGIN
         )
         retried, has_more_to_retry = lease("retry", capacity.retries) if capacity.retries else ([], False)
         capacity_for_first = capacity.total - len(retried)

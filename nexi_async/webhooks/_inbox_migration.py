@@ -6,7 +6,7 @@ from sqlalchemy import Connection, case, inspect, literal_column, select, text, 
 
 from nexi_async._errors import InvalidRequest
 from nexi_async._storage import lock
-from nexi_async.webhooks._inbox_table import EVENTS, TABLES, VERSION, VERSIONS
+from nexi_async.webhooks._inbox_schema import EVENTS, TABLES, VERSION, VERSIONS
 
 __all__ = ["has_inbox", "migrate"]
 

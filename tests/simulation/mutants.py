@@ -144,12 +144,12 @@ MUTANTS: dict[str, Mutant] = {
         "            result = stored_events.done(event, self._clock())\n",
     ),
     "handle events of a payment side by side": Mutant(
-        "nexi_async.webhooks._inbox_table",
+        "nexi_async.webhooks._leases",
         "return row.payment_id is None or (row.leased is None and row.oldest == row.number)",
         "return True",
     ),
     "forget the events of a worker that died": Mutant(
-        "nexi_async.webhooks._inbox_table",
+        "nexi_async.webhooks._leases",
         '.values(attempts=EVENTS.c.attempts + 1, worker=bindparam("_worker"), due=bindparam("_due"), queue="retry")',
         '.values(attempts=EVENTS.c.attempts + 1, worker=bindparam("_worker"), due=bindparam("_due"), queue=None)',
     ),
