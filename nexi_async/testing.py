@@ -52,7 +52,7 @@ def nexi_webhook_app(nexi_receiver: CollectingReceiver) -> ASGIApp:
 @pytest.fixture
 def nexi_webhook_senders() -> Sequence[str]:
     """Addresses that webhooks come from, the first that the app lets in: Nexi's test and live ones, and 127.0.0.1."""
-    from nexi_async.webhooks._senders import SENDERS
+    from nexi_async._testing_transport import SENDERS
 
     return SENDERS
 
@@ -73,7 +73,7 @@ def nexi_seed(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def nexi_emulator(nexi_webhook_app: ASGIApp, nexi_webhook_senders: Sequence[str], nexi_seed: int) -> CheckoutEmulator:
     """An emulated Nexi Checkout; inside `async with nexi_emulator` its webhooks are delivered. Needs `[emulator]`."""
+    from nexi_async._testing_transport import AcceptedSender
     from nexi_async.emulator import CheckoutEmulator
-    from nexi_async.webhooks._senders import AcceptedSender
 
     return CheckoutEmulator(seed=nexi_seed, webhook_transport=AcceptedSender(nexi_webhook_app, nexi_webhook_senders))

@@ -19,7 +19,7 @@ FLOORS = (
     ("_models", "embed"),
     ("_codec", "_storage"),
     ("_best_effort",),
-    ("_transport", "webhooks"),
+    ("_testing_transport", "_transport", "webhooks"),
     ("_resources", "emulator"),
     ("_client", "telemetry", "testing"),
     ("batch",),
@@ -39,7 +39,7 @@ ONLY_IN = {
         "emulator/_background",
         "webhooks/_deadlines",
     ),
-    "httpx": ("_transport/", "emulator/", "webhooks/_senders", "_cli/", "_demo/"),
+    "httpx": ("_transport/", "emulator/", "_testing_transport", "_cli/", "_demo/"),
     "sqlalchemy": (
         "_storage",
         "batch/_ledger",

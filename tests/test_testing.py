@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from nexi_async import AsyncCheckout, Checkout, CreatedPayment, Order, OrderItem
+from nexi_async._testing_transport import SENDERS, AcceptedSender
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.testing import nexi_emulator, nexi_receiver, nexi_seed, nexi_webhook_app, nexi_webhook_senders
 from nexi_async.webhooks import CheckoutCompleted, CollectingReceiver, WebhookReceiver, deliveries
-from nexi_async.webhooks._senders import SENDERS, AcceptedSender
 
 pytestmark = pytest.mark.slow
 

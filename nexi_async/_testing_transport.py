@@ -1,4 +1,4 @@
-"""Delivering to an app in this process from an address that it takes deliveries from, for tests."""
+"""The transport of the fixtures in `testing`: it delivers webhooks to an app, from an address that the app accepts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PORT = 443
 
 
 class AcceptedSender(httpx.AsyncBaseTransport):
-    """Sends each delivery from the first of some addresses that the app lets in.
+    """Sends each delivery from the first of some addresses that the app accepts.
 
-    A receiver that takes deliveries of one environment, or of this machine, is reached whichever it is: it refuses the
-    others with 403 before it looks at anything else. The address that was let in is the first for the next delivery.
+    So a receiver of the test environment, of the live one, or of this machine gets them all: it refuses the other
+    addresses with 403 before any other check. The accepted address is tried first for the next delivery.
     """
 
     def __init__(self, app: ASGIApp, addresses: Iterable[str] = SENDERS) -> None:
@@ -30,7 +30,7 @@ class AcceptedSender(httpx.AsyncBaseTransport):
             raise ValueError("deliveries need at least one address to come from")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer to the first address that is let in, or to the last one."""
+        """The response to the first address that is accepted, or to the last one."""
         for transport in tuple(self._transports):
             response = await transport.handle_async_request(request)
             if response.status_code != httpx.codes.FORBIDDEN:
