@@ -33,7 +33,7 @@ IN_THE_SDIST = {
     "pyproject.toml",
     "tests",
 }
-NO_CODE = {".html", ".md", ".css", ".js", ".jsonl", ".svg", ".typed"}
+NO_CODE = {".html", ".md", ".css", ".js", ".jsonl", ".svg", ".toml", ".typed"}
 """Suffixes of files of the package that are no Python; templates, assets and `py.typed`."""
 
 
