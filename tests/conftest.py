@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests.postgres import postgres_database, postgres_server, postgres_url
 
@@ -10,6 +13,10 @@ __all__ = ["anyio_backend", "postgres_database", "postgres_server", "postgres_ur
 
 LONGEST_BYTES_ID = 40
 """Bytes that may stand in the name of a test; a generated body is longer."""
+
+settings.register_profile("everyday", max_examples=20, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))  # .ci/run sets it
 
 
 @pytest.fixture(params=["asyncio", "trio"])

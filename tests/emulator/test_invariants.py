@@ -192,6 +192,6 @@ class MoneyOverRestarts(Money):
 
 
 TestMoney = Money.TestCase
-TestMoney.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestMoney.settings = settings(stateful_step_count=40)  # of profiles, see conftest.py
 TestMoneyOverRestarts = MoneyOverRestarts.TestCase
-TestMoneyOverRestarts.settings = settings(max_examples=8, stateful_step_count=30, deadline=None)
+TestMoneyOverRestarts.settings = settings(max_examples=settings().max_examples // 10, stateful_step_count=30)

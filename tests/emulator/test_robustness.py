@@ -68,7 +68,7 @@ def prepared() -> tuple[Engine, list[str]]:
     return engine, [open_payment, payment, charge, refund, *scheduled, *unscheduled, run, "0" * 32, "x"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)  # of profiles, see conftest.py
 @given(st.data(), st.sampled_from(ENDPOINTS), queries, st.sampled_from([None, "k", "", "x" * 65]))
 def test_no_call_ever_crashes(data: st.DataObject, endpoint: Endpoint, query: dict[str, str], key: str | None) -> None:
     """Any call with any id and a broken body has a status of the reference, and leaves a state that can be shown."""
