@@ -131,8 +131,8 @@ class _Pages:
         if answer.redirect:
             return RedirectResponse(answer.redirect, 303)
         if self._is_closed(payment):
-            is_paid = answer.result == "completed"
-            return self._notice(request, "completed" if is_paid else "closed", 200 if is_paid else 410)
+            status = 200 if answer.result == "completed" else 410
+            return self._notice(request, _end_of(payment), status, link=_way_on(payment))
         return self._form(request, "hosted.html", payment, answer, typed.values)
 
     async def act_embedded(self, request: Request) -> Response:
@@ -245,7 +245,9 @@ class _Pages:
     def _closed(self, request: Request, payment: Payment | None, *, embedders: str = "'none'") -> Response | None:
         if payment is None:
             return self._notice(request, "unknown", 404, embedders=embedders)
-        return self._notice(request, "closed", 410, embedders=embedders) if self._is_closed(payment) else None
+        if not self._is_closed(payment):
+            return None
+        return self._notice(request, _end_of(payment), 410, embedders=embedders, link=_way_on(payment))
 
     def _form(
         self,
@@ -279,10 +281,17 @@ class _Pages:
         )
 
     def _notice(
-        self, request: Request, notice: str, status: int, *, embedders: str = "'none'", **values: str
+        self,
+        request: Request,
+        notice: str,
+        status: int,
+        *,
+        embedders: str = "'none'",
+        link: str | None = None,
+        **values: str,
     ) -> Response:
         text = _language(request).text(f"notice.{notice}", **values)
-        return self._page(request, "closed.html", status, embedders=embedders, text=text)
+        return self._page(request, "closed.html", status, embedders=embedders, text=text, link=link)
 
     def _page(
         self, request: Request, template: str, status: int, *, embedders: str = "'none'", **names: Any
@@ -305,6 +314,16 @@ async def _form_of(request: Request) -> dict[str, str]:
     """The form of a request; an empty field is an empty text, for one left out counts as its default."""
     body = (await request.body()).decode(errors="replace")
     return {name: values[-1] for name, values in parse_qs(body, keep_blank_values=True).items()}
+
+
+def _end_of(payment: Payment) -> str:
+    """The key of the text that says why nothing can be done any more."""
+    return "completed" if payment.completed_at is not None else "closed"
+
+
+def _way_on(payment: Payment) -> str | None:
+    """Where a shopper who has paid can go on."""
+    return checkout.return_url(payment) if payment.completed_at is not None else None
 
 
 def _language(request: Request) -> Language:

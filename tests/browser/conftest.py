@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.emulator._server import Listening, serve_app
@@ -33,8 +33,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LONGEST_WAIT = 5_000
-"""Milliseconds until the browser gives up on an element or a page."""
+LONGEST_WAIT = 15_000
+"""Milliseconds until the browser gives up on an element or a page, on a busy machine too."""
 
 _THREAD = pytest.StashKey[ThreadPoolExecutor]()
 
@@ -75,6 +75,8 @@ def browser(browser_thread: ThreadPoolExecutor) -> Iterator[Browser]:
     if path is None:
         pytest.skip(f"no Chromium: none of {', '.join(CHROMIUM_NAMES)} is on PATH, and CHROMIUM names none")
     assert Path(path).exists(), f"CHROMIUM names {path}, which is not there"
+
+    expect.set_options(timeout=LONGEST_WAIT)
 
     def start() -> tuple[Playwright, Browser]:
         playwright = sync_playwright().start()

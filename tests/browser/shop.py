@@ -15,7 +15,7 @@ from nexi_async import embed
 from nexi_async.emulator._engine.validation import EVENT_NAMES
 from tests.emulator.raw import order
 
-LONGEST_WAIT = 5
+LONGEST_WAIT = 15
 """Seconds until a webhook that did not come is missing."""
 
 PAGE = """<!doctype html>

@@ -40,6 +40,18 @@ def test_paying_by_card(page: Page, shop: Shop, payment_id: str) -> None:
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
+def test_pressing_pay_twice_pays_once(page: Page, shop: Shop, payment_id: str) -> None:
+    """The second click changes nothing, and the way back to the page says that the payment is completed."""
+    page.goto(shop.hosted(payment_id))
+    page.get_by_role("button", name="Pay SEK").dblclick()
+    expect_paid(page, shop, payment_id)
+    page.goto(shop.hosted(payment_id))
+    expect(page.get_by_role("heading")).to_have_text("Thank you, the payment is completed.")
+    page.get_by_role("link", name="Back to the shop").click()
+    expect_paid(page, shop, payment_id)
+    assert shop.summary(payment_id) == {"reservedAmount": 12500}
+
+
 def test_a_declined_shopper_tries_another_card(page: Page, shop: Shop, payment_id: str) -> None:
     """What was typed stays, the payment stays open, and a test card is chosen by a click."""
     page.goto(shop.hosted(payment_id))

@@ -162,7 +162,6 @@
     async setLanguage(language) {
       const url = new URL(window.location.href);
       url.searchParams.set("language", language);
-      url.searchParams.delete("paymentFailed");
       window.history.replaceState(null, "", url);
       await refresh(url);
     },
@@ -200,5 +199,10 @@
   new ResizeObserver(() => post("resize", Math.ceil(document.body.getBoundingClientRect().height))).observe(document.body);
   post("checkoutInitialized");
   if ("completed" in document.body.dataset) post("paymentSuccess");
-  if ("failed" in document.body.dataset) post("removePaymentFailedQueryParameter");
+  if ("failed" in document.body.dataset) {
+    const url = new URL(window.location.href);
+    url.searchParams.delete("paymentFailed");  // it was said, and is not said again when the page is fetched anew
+    window.history.replaceState(null, "", url);
+    post("removePaymentFailedQueryParameter");
+  }
 })();
