@@ -7,9 +7,10 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.batch.processes import emulator, emulator_process
 from tests.postgres import postgres_database, postgres_server, postgres_url
 
-__all__ = ["anyio_backend", "postgres_database", "postgres_server", "postgres_url"]
+__all__ = ["anyio_backend", "emulator", "emulator_process", "postgres_database", "postgres_server", "postgres_url"]
 
 LONGEST_BYTES_ID = 40
 """Bytes that may stand in the name of a test; a generated body is longer."""

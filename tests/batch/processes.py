@@ -1,4 +1,4 @@
-"""The emulator and the commands as processes of their own, as the kill test needs them."""
+"""The emulator as a process of its own, and the batch commands: in a process that can be killed, or in this one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 import httpx
+import pytest
+from typer.testing import CliRunner, Result
 
 from tests.batch.support import charges_in
 
@@ -23,7 +25,7 @@ PATIENCE = 30.0
 
 @attrs.frozen
 class EmulatorProcess:
-    """An emulator with its own books, out of reach of what happens here."""
+    """An emulator with its own state, out of reach of what happens in this process."""
 
     url: str
     controls: httpx.Client
@@ -78,11 +80,25 @@ def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
     raise AssertionError("the emulator did not listen in time")
 
 
-def batch(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `nexi-async batch` to its end."""
-    return subprocess.run(
-        [*COMMAND, "batch", *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[EmulatorProcess]:
+    """One emulator for all tests that need one: to start a process takes longer than most tests."""
+    with running_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(emulator_process: EmulatorProcess) -> EmulatorProcess:
+    """An emulator in its initial state, apart from its clock."""
+    emulator_process.control("POST", "reset")
+    return emulator_process
+
+
+def batch(environment: dict[str, str], *arguments: str) -> Result:
+    """Run `nexi-async batch` to its end, in this process."""
+    from nexi_async._cli.app import app  # not loaded by every test process, since it loads all there is
+
+    return CliRunner().invoke(app, ["batch", *arguments], env=environment)
 
 
 def begin(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:

@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from nexi_async import AsyncCheckout, Order, OrderItem, RetryPolicy
-from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger
+from nexi_async.batch import BatchCharger, ChargeJob, JobResult, Ledger, Outage
 from nexi_async.emulator import CheckoutEmulator, Clock
 from nexi_async.reference.currencies import CurrencyCode
 
@@ -74,7 +74,7 @@ def charges_in(payments: Iterable[dict[str, object]]) -> Counter[str]:
 
 
 @asynccontextmanager
-async def open_shop(url: str) -> AsyncIterator[Shop]:
+async def open_shop(url: str, *, outage: Outage | None = None) -> AsyncIterator[Shop]:
     """An emulator in process, on a clock that stands still."""
     emulator = CheckoutEmulator(seed=1, clock=Clock(time_scale=0, start=START))
     checkout = AsyncCheckout(
@@ -83,5 +83,5 @@ async def open_shop(url: str) -> AsyncIterator[Shop]:
         transport=httpx.ASGITransport(app=emulator),
         retry=SWIFT,
     )
-    async with checkout, Ledger.open(url, now=lambda: START) as ledger:
+    async with checkout, Ledger.open(url, now=lambda: START, outage=outage) as ledger:
         yield Shop(emulator, checkout, ledger)

@@ -10,12 +10,20 @@ import httpx
 import pytest
 
 from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
-from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger
-from nexi_async.batch._distributed import SHARD_SIZE, ShardWorker
+from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger, _distributed
+from nexi_async.batch._distributed import ShardWorker
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.runs import Scope
 from nexi_async.emulator import InjectedFault
 from tests.batch.support import Shop, job, no_time, open_shop
+
+SHARD_SIZE = 40
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several shards of few jobs."""
+    monkeypatch.setattr(_distributed, "SHARD_SIZE", SHARD_SIZE)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import BatchCharger, Dunning, JobResult, JobState, Ledger
 from nexi_async.batch._dunning import next_attempt
-from nexi_async.batch._ledger.dunning import AT_ONCE
+from nexi_async.batch._ledger import dunning as dunning_plans
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._results import JobOutcome
@@ -61,9 +61,10 @@ async def test_those_that_may_be_tried_again_are_planned_with_a_date(ledger: Led
     assert await ledger.dunning("r", attempt=3) == Dunning(0, 0, None, None)
 
 
-async def test_many_are_planned_in_several_transactions(ledger: Ledger) -> None:
+async def test_many_are_planned_in_several_transactions(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them."""
-    count = 2 * AT_ONCE
+    monkeypatch.setattr(dunning_plans, "AT_ONCE", 10)
+    count = 20
     await decline(ledger, {str(place): "51" for place in range(count)})
 
     assert (await ledger.dunning("r", attempt=2)).planned == count

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from nexi_async.batch._distributed import SHARD_SIZE
-from tests.batch.processes import EmulatorProcess, batch, begin, running_emulator
+from tests.batch.processes import EmulatorProcess, batch, begin
 
 pytestmark = pytest.mark.slow
 
 IS_FULL = os.environ.get("NEXI_TEST_FULL") == "1"
-JOBS, KILLS = (5_000, 15) if IS_FULL else (600, 4)
-SHARED_JOBS = max(JOBS, 3 * SHARD_SIZE)
+JOBS, KILLS = (5_000, 15) if IS_FULL else (300, 3)
+SHARED_JOBS = max(JOBS, 2 * SHARD_SIZE + 1)
 """Three machines need three shards."""
 DECLINED = 0.05
 
@@ -59,27 +59,26 @@ def kill_at_some_moment(charging: subprocess.Popen[str], chance: random.Random) 
 def states(environment: dict[str, str], folder: Path) -> dict[str, str]:
     """What the ledger says of each job."""
     file = folder / "report.csv"
-    assert batch(environment, "report", "--run", "r", "--csv", str(file)).returncode == 0
+    assert batch(environment, "report", "--run", "r", "--csv", str(file)).exit_code == 0
     return {row["reference"]: row["state"] for row in csv.DictReader(file.read_text().splitlines())}
 
 
 @pytest.mark.timeout(600)
-def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Path) -> None:
+def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Path, emulator: EmulatorProcess) -> None:
     """Answers lost after the effect, random failures, declines, and SIGKILL at random moments."""
     chance = random.Random(8)
-    with running_emulator() as emulator:
-        environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
-        approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, JOBS)
-        assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
-        emulator.control("PUT", "faults", FAULTS)
-        kills = 0
-        for _ in range(KILLS):
-            charging = begin(environment, *RUN, "--rate", str(JOBS // 4))
-            kill_at_some_moment(charging, chance)
-            kills += charging.returncode == -9
-        last = batch(environment, *RUN)
-        assert last.returncode == 1, last.stderr  # some are declined
-        charged = emulator.charged()
+    environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
+    approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, JOBS)
+    assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").exit_code == 0
+    emulator.control("PUT", "faults", FAULTS)
+    kills = 0
+    for _ in range(KILLS):
+        charging = begin(environment, *RUN, "--rate", str(JOBS // 4))
+        kill_at_some_moment(charging, chance)
+        kills += charging.returncode == -9
+    last = batch(environment, *RUN)
+    assert last.exit_code == 1, last.stderr  # some are declined
+    charged = emulator.charged()
 
     assert kills == KILLS
     assert charged == Counter(dict.fromkeys(approved, 1))
@@ -90,21 +89,22 @@ def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Pa
 
 
 @pytest.mark.timeout(600)
-def test_a_worker_that_dies_for_good_is_replaced_by_the_others(tmp_path: Path, postgres_url: str) -> None:
+def test_a_worker_that_dies_for_good_is_replaced_by_the_others(
+    tmp_path: Path, postgres_url: str, emulator: EmulatorProcess
+) -> None:
     """Three machines on PostgreSQL, one of them killed in the middle of a shard: the others charge the rest, once."""
     chance = random.Random(9)
-    with running_emulator() as emulator:
-        environment = {**emulator.environment, "NEXI_LEDGER": postgres_url}
-        approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, SHARED_JOBS)
-        assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
-        emulator.control("PUT", "faults", FAULTS)
-        worker = ("worker", "--run", "r", "--concurrency", "10", "--rate", str(SHARED_JOBS // 4))
-        first, *others = [begin(environment, *worker) for _ in range(3)]
-        kill_at_some_moment(first, chance)
-        for other in others:
-            _, complaints = other.communicate(timeout=300)
-            assert other.returncode == 1, complaints  # some are declined
-        charged = emulator.charged()
+    environment = {**emulator.environment, "NEXI_LEDGER": postgres_url}
+    approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, SHARED_JOBS)
+    assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").exit_code == 0
+    emulator.control("PUT", "faults", FAULTS)
+    worker = ("worker", "--run", "r", "--concurrency", "10", "--rate", str(SHARED_JOBS // 4))
+    first, *others = [begin(environment, *worker) for _ in range(3)]
+    kill_at_some_moment(first, chance)
+    for other in others:
+        _, complaints = other.communicate(timeout=300)
+        assert other.returncode == 1, complaints  # some are declined
+    charged = emulator.charged()
 
     assert first.returncode == -9
     assert charged == Counter(dict.fromkeys(approved, 1))

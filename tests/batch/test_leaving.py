@@ -1,6 +1,6 @@
 """Leaving results early: whoever leaves the loop in any way is left alone, and nobody is charged behind their back.
 
-In the suite with a dozen leaving points; with NEXI_TEST_FULL=1 with 500 on each of asyncio and trio.
+In the suite with six leaving points; with NEXI_TEST_FULL=1 with 500 on each of asyncio and trio.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ import pytest
 from nexi_async import AsyncCheckout
 from nexi_async.batch import BatchCharger, JobResult, JobState
 from nexi_async.emulator import InjectedFault
-from tests.batch.processes import batch, running_emulator
+from tests.batch.processes import EmulatorProcess, batch
 from tests.batch.support import SWIFT, Shop, open_shop
 
-POINTS = 500 if os.environ.get("NEXI_TEST_FULL") == "1" else 12
-JOBS = 60
+POINTS, JOBS = (500, 60) if os.environ.get("NEXI_TEST_FULL") == "1" else (6, 30)
 
 
 class SlowTransport(httpx.ASGITransport):
@@ -188,17 +187,17 @@ async def test_leaving_a_block_does_not_wait_for_ever(shop: Shop, monkeypatch: p
 
 async def test_a_block_can_be_entered_again(shop: Shop) -> None:
     """What was left is charged then, at the pace that was found."""
-    await shop.ledger.plan("r", shop.jobs(200))
+    await shop.ledger.plan("r", shop.jobs(100))
     async with slow_charger(shop, 2) as (charger, _):
         async with charger as results:
             async for _ in results:
                 break
-        assert shop.charged().total() < 200
+        assert shop.charged().total() < 100
         async with charger as results:
             async for _ in results:
                 pass
 
-    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(200)})
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(100)})
 
 
 async def test_a_charger_does_one_thing_at_a_time(shop: Shop) -> None:
@@ -230,21 +229,20 @@ anyio.run(main, backend=sys.argv[1])
 
 
 @pytest.mark.slow
-def test_behind_a_closed_pipe_it_ends(tmp_path: Path, anyio_backend_name: str) -> None:
+def test_behind_a_closed_pipe_it_ends(tmp_path: Path, anyio_backend_name: str, emulator: EmulatorProcess) -> None:
     """`python charge.py | head -1`: the program gets its error, and everybody is charged once in the end."""
-    with running_emulator() as emulator:
-        environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
-        lines = [f"job-{n},{id_},SEK,9900,Box" for n, id_ in enumerate(emulator.sign_up(300))]
-        (tmp_path / "jobs.csv").write_text("\n".join(["reference,subscription_id,currency,amount,name", *lines]))
-        assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").returncode == 0
-        command = [sys.executable, "-c", PRINTING, anyio_backend_name]
-        program = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert program.stdout is not None
-        assert program.stderr is not None
-        program.stdout.readline()
-        program.stdout.close()
-        assert program.stderr.read() == "all is well"
-        assert program.wait(30) == 0
-        program.stderr.close()
-        assert batch(environment, "run", "--run", "r").returncode == 0
-        assert emulator.charged() == Counter({f"job-{n}": 1 for n in range(300)})
+    environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
+    lines = [f"job-{n},{id_},SEK,9900,Box" for n, id_ in enumerate(emulator.sign_up(100))]
+    (tmp_path / "jobs.csv").write_text("\n".join(["reference,subscription_id,currency,amount,name", *lines]))
+    assert batch(environment, "plan", str(tmp_path / "jobs.csv"), "--run", "r").exit_code == 0
+    command = [sys.executable, "-c", PRINTING, anyio_backend_name]
+    program = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdout.readline()
+    program.stdout.close()
+    assert program.stderr.read() == "all is well"
+    assert program.wait(30) == 0
+    program.stderr.close()
+    assert batch(environment, "run", "--run", "r").exit_code == 0
+    assert emulator.charged() == Counter({f"job-{n}": 1 for n in range(100)})

@@ -111,7 +111,7 @@ async def charge(
     durations=st.lists(st.floats(0, 2), min_size=1, max_size=5),
     leave_after=st.integers(1, 40),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.timeout(180)
 @pytest.mark.slow

@@ -15,8 +15,8 @@ from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
 from nexi_async.batch._csv_report import CSVReport
 from nexi_async.batch._html_report import MAX_LISTED, html_report, is_listed
+from nexi_async.batch._ledger import reading
 from nexi_async.batch._ledger.ledger import job_queue_of
-from nexi_async.batch._ledger.reading import AT_ONCE
 from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._results import JobOutcome
 from nexi_async.reference.currencies import format_amount
@@ -81,9 +81,10 @@ async def test_throughput_is_cut_into_slices(url: str) -> None:
     assert sum(jobs for _, jobs in summary.ended) == 25
 
 
-async def test_every_job_is_in_the_csv(ledger: Ledger) -> None:
+async def test_every_job_is_in_the_csv(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order they were planned, however many, in the documented columns."""
-    count = AT_ONCE
+    monkeypatch.setattr(reading, "AT_ONCE", 10)
+    count = 20
     await ledger.plan("r", [job(f"a,{place}", "sub") for place in range(count)])
     await work(ledger, {"a,0": CHARGED, "a,1": POOR})
     paper = io.StringIO(newline="")

@@ -29,20 +29,12 @@ pytestmark = pytest.mark.slow
 HEADER = "reference,subscription_id,currency,amount,name,tax_rate\n"
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[EmulatorProcess]:
-    """One emulator for all commands."""
-    with running_emulator() as emulator:
-        yield emulator
-
-
 @pytest.fixture
 def at(emulator: EmulatorProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, with the address, the key and the ledger in the environment."""
     monkeypatch.setenv("NEXI_BASE_URL", emulator.url)
     monkeypatch.setenv("NEXI_SECRET_KEY", "emulator-secret-key")
     monkeypatch.setenv("NEXI_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
-    emulator.control("POST", "reset")
     return tmp_path
 
 
