@@ -34,9 +34,9 @@ def demo(
 ) -> None:
     """Run a shop that uses the whole SDK, against the emulator on this machine.
 
-    It sells every order on the hosted page, receives the webhooks, charges, refunds and cancels, bills subscriptions,
-    and loses a response on purpose. Then it compares the money as the SDK's responses, the webhooks and the emulator's
-    state report it.
+    It sells every order to a shopper whom the emulator plays, receives the webhooks, charges, refunds and cancels,
+    bills subscriptions, and loses a response on purpose. Then it compares the money as the responses, the webhooks and
+    the state of the emulator report it.
 
     Each line of FILE is one order:
 

@@ -11,9 +11,9 @@ import attrs
 from nexi_async import Checkout, Consumer, Order, Payment, SubscriptionSetup
 from nexi_async._demo.listener import CHARGED, EVENTS, WEBHOOK_TIMEOUT
 from nexi_async._demo.services import ShopServices
-from nexi_async._demo.shopper import Shopper, Visit
 from nexi_async._demo.sources import PaymentRecord
 from nexi_async.embed import read_return_url
+from nexi_async.emulator import CheckoutEmulator
 from nexi_async.reference.currencies import format_amount
 from nexi_async.webhooks import ReservationFailed
 
@@ -50,9 +50,9 @@ class Purchase:
 
 
 class CheckoutFlow:
-    """Creates payments and follows their shoppers through the hosted page."""
+    """Creates payments, and has the emulator play the shopper on their hosted page."""
 
-    def __init__(self, services: ShopServices, shopper: Shopper) -> None:
+    def __init__(self, services: ShopServices, emulator: CheckoutEmulator) -> None:
         """Register the handler of `payment.reservation.failed`."""
         self._services = services
         self._checkout = services.checkout
@@ -60,7 +60,7 @@ class CheckoutFlow:
         self._listener = services.listener
         self._timeline = services.timeline
         self._records = services.records
-        self._shopper = shopper
+        self._emulator = emulator
         self._declines: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
         self._listener.receiver.on("payment.reservation.failed")(self._offer_another_card)
 
@@ -80,8 +80,8 @@ class CheckoutFlow:
         payment_id = created.payment_id
         record = PaymentRecord(payment_id=payment_id, label=purchase.label, currency=purchase.order.currency)
         self._records[payment_id] = record
-        visit = await self._visit(purchase, payment_id, created.hosted_payment_page_url or "")
-        if visit is None or read_return_url(visit.address).payment_id != payment_id:
+        address = await self._visit(purchase, payment_id)
+        if address is None or read_return_url(address).payment_id != payment_id:
             self._timeline.log(purchase.label, "shop", "terminates the payment")
             await self._checkout.payments.terminate(payment_id)
             return None
@@ -95,19 +95,19 @@ class CheckoutFlow:
             consumer=customer,
         )
 
-    async def _visit(self, purchase: Purchase, payment_id: str, page: str) -> Visit | None:
-        """Where the shopper ended up; None if every card was declined."""
+    async def _visit(self, purchase: Purchase, payment_id: str) -> str | None:
+        """The address that the hosted page sends the shopper to; None if every card was declined."""
         if purchase.method:
             self._timeline.log(purchase.label, "shopper", f"pays with {purchase.method}")
-            return await self._shopper.pay_with(page, purchase.method)
+            return self._emulator.pay(payment_id, method=purchase.method).redirect
         if not purchase.cards:
             self._timeline.log(purchase.label, "shopper", "abandons the page")
-            return await self._shopper.abandon(page)
+            return self._emulator.cancel(payment_id).redirect
         for number in purchase.cards:
             self._timeline.log(purchase.label, "shopper", f"pays with card {_masked(number)}")
-            visit = await self._shopper.pay_by_card(page, number)
-            if not visit.is_declined:
-                return visit
+            outcome = self._emulator.pay(payment_id, card=number)
+            if outcome.result == "completed":
+                return outcome.redirect
             if not await self._may_try_again(payment_id):
                 break
         return None

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import anyio
-import httpx
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from nexi_async import AsyncCheckout
 from nexi_async._demo.billing import LABEL, Billing
@@ -17,8 +18,6 @@ from nexi_async._demo.reconciliation import PaymentBalance, Reconciliation, reco
 from nexi_async._demo.servers import REFUND_SECONDS, Servers, running_servers
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shop import Shop
-from nexi_async._demo.shopper import Shopper
-from nexi_async._demo.site import build_site
 from nexi_async._demo.sources import PaymentRecord, from_emulator, from_events, from_sdk
 from nexi_async._demo.timeline import Timeline
 from nexi_async.emulator import CheckoutEmulator
@@ -44,8 +43,7 @@ async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline
     records: dict[str, PaymentRecord] = {}
     listener = WebhookListener(_event_logger(timeline, records))
     async with (
-        running_servers(build_site(listener.receiver)) as servers,
-        httpx.AsyncClient(verify=servers.trust, trust_env=False, follow_redirects=True, timeout=30) as browser,
+        running_servers(Starlette(routes=[Mount("/nexi", listener.receiver)])) as servers,
         _client(servers) as checkout,
     ):
         timeline.log("", "emulator", f"listens at {servers.emulator_url}")
@@ -53,7 +51,7 @@ async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline
         services = ShopServices(
             checkout=checkout, site_url=servers.site_url, listener=listener, timeline=timeline, records=records
         )
-        checkout_flow = CheckoutFlow(services, Shopper(browser))
+        checkout_flow = CheckoutFlow(services, servers.emulator)
         await _sell(Shop(services, checkout_flow), orders, timeline)
         await _complete_refunds(services, servers.emulator)
         if subscriptions:

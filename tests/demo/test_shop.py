@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -15,8 +14,8 @@ from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.orders import read_orders, sample_orders
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shop import Shop, split
-from nexi_async._demo.shopper import Shopper
 from nexi_async._demo.timeline import Timeline
+from nexi_async.emulator import CheckoutEmulator
 from tests.scripted import ScriptedAPI, answer, client
 
 
@@ -49,14 +48,14 @@ async def test_an_error_is_logged_and_the_shop_goes_on() -> None:
     """An order that the API answers with an error ends with a line that says what happened to the money."""
     paper = io.StringIO()
     order = read_orders(sample_orders())[0]
-    async with client(ScriptedAPI(answer(500))) as checkout, httpx.AsyncClient() as browser:
+    async with client(ScriptedAPI(answer(500))) as checkout:
         services = ShopServices(
             checkout=checkout,
             site_url="https://shop.test",
             listener=WebhookListener(lambda _: None),
             timeline=Timeline(Console(file=paper, width=80)),
         )
-        await Shop(services, CheckoutFlow(services, Shopper(browser))).sell(order, 0)
+        await Shop(services, CheckoutFlow(services, CheckoutEmulator())).sell(order, 0)
 
     assert "gives up: POST /v1/payments answered 500" in paper.getvalue()
     assert "outcome unknown" in paper.getvalue()
