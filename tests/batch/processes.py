@@ -17,8 +17,6 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.batch.support import charges_in
-
 COMMAND = [sys.executable, "-c", "from nexi_async._cli import main; main()"]
 PATIENCE = 30.0
 
@@ -48,6 +46,8 @@ class EmulatorProcess:
 
     def charged(self) -> Counter[str]:
         """How often each job was charged."""
+        from tests.batch.support import charges_in  # this module is loaded before coverage is measured
+
         return charges_in(self.control("GET", "books")["payments"])
 
 
@@ -96,7 +96,7 @@ def emulator(emulator_process: EmulatorProcess) -> EmulatorProcess:
 
 def batch(environment: dict[str, str], *arguments: str) -> Result:
     """Run `nexi-async batch` to its end, in this process."""
-    from nexi_async._cli.app import app  # not loaded by every test process, since it loads all there is
+    from nexi_async._cli.app import app  # see above
 
     return CliRunner().invoke(app, ["batch", *arguments], env=environment)
 
