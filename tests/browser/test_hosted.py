@@ -40,10 +40,20 @@ def test_paying_by_card(page: Page, shop: Shop, payment_id: str) -> None:
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
-def test_pressing_pay_twice_pays_once(page: Page, shop: Shop, payment_id: str) -> None:
-    """The second click changes nothing, and the way back to the page says that the payment is completed."""
+@pytest.mark.slow
+def test_pressing_pay_again_while_it_takes_long(page: Page, shop: Shop) -> None:
+    """The second click changes nothing: the shopper comes to the shop, and not to a page that says it is too late."""
+    payment_id = shop.create(301)  # answered a second late
     page.goto(shop.hosted(payment_id))
-    page.get_by_role("button", name="Pay SEK").dblclick()
+    pay = page.get_by_role("button", name="Pay SEK")
+    pay.evaluate("button => { button.click(); setTimeout(() => button.click(), 200); }")
+    expect_paid(page, shop, payment_id)
+
+
+def test_the_page_of_a_completed_payment(page: Page, shop: Shop, payment_id: str) -> None:
+    """It says so, and leads to the shop."""
+    page.goto(shop.hosted(payment_id))
+    press(page, "Pay SEK 125.00")
     expect_paid(page, shop, payment_id)
     page.goto(shop.hosted(payment_id))
     expect(page.get_by_role("heading")).to_have_text("Thank you, the payment is completed.")
