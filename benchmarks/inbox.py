@@ -1,6 +1,6 @@
 """What it costs to lease the next 20 events of an inbox, by how many wait and how they are spread over payments.
 
-Nothing is analysed beforehand, so that PostgreSQL knows as little of the table as after a sudden flood.
+Nothing is analysed beforehand, so that PostgreSQL has no statistics of the table, as after a sudden burst.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INSERT_SIZE = 5000
 
 
 class Waiting(NamedTuple):
-    """What lies in the inbox."""
+    """What is in the inbox."""
 
     events: int
     payments: int

@@ -65,7 +65,7 @@ async def bare(request: Request) -> JSONResponse:
 
 
 async def handle(_: Event) -> None:
-    """Nothing: what a shop does is its own affair."""
+    """Nothing: the receiver is measured, not the shop."""
 
 
 def build(name: str, url: str) -> ASGIApp:
@@ -82,7 +82,7 @@ def build(name: str, url: str) -> ASGIApp:
 
 
 def waiting_in(receiver: WebhookReceiver) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """Says how many events wait."""
+    """An endpoint that returns how many events wait."""
 
     async def waiting(_: Request) -> JSONResponse:
         inbox = (await receiver.stats()).inbox
@@ -125,7 +125,7 @@ def serving(name: str, url: str) -> Iterator[int]:
 
 
 def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
+    """Wait until the server accepts connections."""
     ends = time.monotonic() + TIMEOUT
     while time.monotonic() < ends:
         with socket.socket() as probe:

@@ -13,7 +13,7 @@ and in synchronous tests, which call `nexi_emulator.deliver_all(client.portal)` 
 To have the webhooks delivered to an app of one's own, define the fixture `nexi_webhook_app` so that it returns it.
 """
 
-# pytest loads this before it measures coverage: what is imported here counts for nobody's tests. So nothing is.
+# pytest loads this before coverage is measured: imports at the top would be missing from the coverage of users.
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def nexi_webhook_app(nexi_receiver: CollectingReceiver) -> ASGIApp:
 
 @pytest.fixture
 def nexi_webhook_senders() -> Sequence[str]:
-    """Addresses that webhooks come from, the first that the app lets in: Nexi's test and live ones, and 127.0.0.1."""
+    """Addresses that webhooks come from, the first that the app accepts: Nexi's test and live ones, and 127.0.0.1."""
     from nexi_async._testing_transport import SENDERS
 
     return SENDERS

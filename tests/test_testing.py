@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["nexi_emulator", "nexi_receiver", "nexi_seed", "nexi_webhook_app", "nexi_webhook_senders"]
 
-PATIENCE = 150.0
+TIMEOUT = 150.0
 """Seconds for a whole run of pytest, on a machine that is busy with others."""
 
 CONFIGURATION = """
@@ -55,7 +55,7 @@ async def test_own_app(nexi_emulator, nexi_webhook_app):
 
 
 async def create_payment(checkout: AsyncCheckout, receiver: CollectingReceiver) -> CreatedPayment:
-    """A payment of 125.00 SEK whose events the receiver hears of."""
+    """A payment of 125.00 SEK whose events the receiver gets."""
     line = OrderItem.of(reference="mug", name="Mug", unit_price=10_000, tax_rate=2500)
     return await checkout.payments.create(
         order=Order.of(items=[line], currency="SEK"),
@@ -124,7 +124,7 @@ def run_pytest(folder: Path, *options: str, configuration: str = CONFIGURATION) 
     # a process like a user's, whose coverage is not measured
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
 
 

@@ -1,4 +1,4 @@
-"""The `Authorization` value of a delivery: a webhook has no signature, but knows what its payment was created with."""
+"""The `Authorization` value of a delivery: it is the one with which the payment was created."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ class CollectingReceiver(WebhookReceiver):
         super().__init__(authorization=self.authorization, fallback=self._keep)
 
     def notifications(self, *events: EventName, url: str = "https://shop.test/nexi/webhooks") -> Notifications:
-        """The webhooks to create a payment with, so that it hears of these events, or of all."""
+        """The webhooks to create a payment with, so that it gets these events, or all."""
         return Notifications.to(url, authorization=self.authorization, events=events or EVENT_NAMES)
 
     async def wait_for(self, name: str, payment_id: str | None = None, *, seconds: float = 5.0) -> Event:
         """The first event of that name, of that payment if one is given, waiting for it if need be.
 
         Raises:
-            TimeoutError: it did not come in time; says what did.
+            TimeoutError: it did not come in time; names what did.
         """
         with anyio.move_on_after(seconds):
             while True:

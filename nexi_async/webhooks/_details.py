@@ -127,7 +127,7 @@ class EventError:
     Attributes:
         code: the issuer's response code when the source is the issuer, else one of Nexi's own.
         message: free text for logs; never decide by it.
-        source: who said no, e.g. "Issuer" or "Internal".
+        source: who declined, e.g. "Issuer" or "Internal".
     """
 
     code: str

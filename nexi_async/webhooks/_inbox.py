@@ -32,9 +32,9 @@ DAY = 86_400.0
 PURGE_INTERVAL = 600.0
 """Seconds between two searches for events whose retention has ended."""
 STARTUP_RETRY_INTERVAL = 1.0
-"""Seconds between two tries to reach a database that is away when the receiver starts."""
+"""Seconds between two attempts to reach a database that is unavailable when the receiver starts."""
 LEASE_MARGIN = 10.0
-"""Seconds that a lease lasts longer than a handler may take, so that nobody else begins before it has been stopped."""
+"""Seconds that a lease lasts longer than a handler may take: it is stopped before its event can be leased again."""
 
 
 class SQLInbox:
@@ -52,9 +52,9 @@ class SQLInbox:
     Several processes may work through one inbox, on PostgreSQL also on several machines. A clock that is set back
     delays nothing; clocks of machines should agree to a few seconds when processes start.
 
-    A database that is away is waited for: nothing new is stored, so Nexi keeps sending, and the workers go on when it
-    is back. The log says so once when it begins and once when it is over. An inbox of an older release is brought up
-    to date when it is opened; stop the processes of the older one first.
+    A database that is unavailable is waited for: nothing new is stored, so Nexi keeps sending, and the workers go on
+    when it is back. Beginning and end of an outage are logged once each. An inbox of an older release is brought up to
+    date when it is opened; stop the processes of the older one first.
 
     Args:
         url: "sqlite:///inbox.db" (three slashes for a relative path, four for an absolute one) or
@@ -65,14 +65,14 @@ class SQLInbox:
         lease: seconds after which others take over the events of a process that died, and 10 more; and the most that
             a handler may take, unless the receiver's `handler_timeout` is less.
         retention: seconds for which handled events are kept, to recognise late repetitions: 30 days.
-        dead_retention: seconds for which dead events are kept; 90 days. The log says when some are deleted.
-        startup_timeout: seconds for which a start waits for a database that is away; 5 minutes.
+        dead_retention: seconds for which dead events are kept; 90 days. Their deletion is logged.
+        startup_timeout: seconds for which a start waits for an unavailable database; 5 minutes.
         clock: seconds since 1970, for tests.
 
     Raises:
-        InvalidRequest: an option can't be used; says which and why.
+        InvalidRequest: an option can't be used; names it and the reason.
         ConfigurationError: the URL can't be used.
-        ModuleNotFoundError: the driver is not installed; says how to install it.
+        ModuleNotFoundError: the driver is not installed; names the command that installs it.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class SQLInbox:
         """Make the table if it is missing, or bring it up to date.
 
         Raises:
-            StorageUnavailable: the database is away.
+            StorageUnavailable: the database is unavailable.
             StorageError: it can't be used.
             InvalidRequest: a newer release has worked on it.
         """
@@ -137,7 +137,7 @@ class SQLInbox:
         """Whether there is an inbox, without making anything.
 
         Raises:
-            StorageUnavailable: the database is away.
+            StorageUnavailable: the database is unavailable.
             StorageError: it can't be used.
         """
         return self._database.exists() and await self._database.run(self._migration.has_inbox)
@@ -150,7 +150,7 @@ class SQLInbox:
         """Write an event; when this returns it is on disk, or was already.
 
         Raises:
-            StorageUnavailable: the database is away, which the log reports once.
+            StorageUnavailable: the database is unavailable, which is logged once.
             StorageError: it can't be used.
         """
         asked = time.monotonic()
@@ -173,7 +173,7 @@ class SQLInbox:
             count_error: called for each failure of the inbox or of its workers, besides the log.
 
         Raises:
-            StorageUnavailable: the database is away and did not come back within `startup_timeout` seconds.
+            StorageUnavailable: the database is unavailable and did not come back within `startup_timeout` seconds.
         """
         self._workers = WorkerPool(
             self._record_and_lease,

@@ -13,13 +13,13 @@ __all__ = ["InboxClock", "steady_clock"]
 
 
 def steady_clock() -> Callable[[], float]:
-    """A clock that is read from the wall once, and then runs evenly, whatever becomes of the wall clock."""
+    """A clock that starts at the wall clock's time and then runs evenly, even if the wall clock is set."""
     ahead = time.time() - time.monotonic()
     return lambda: time.monotonic() + ahead
 
 
 class InboxClock:
-    """Seconds since 1970, never behind what `catch_up` was told.
+    """Seconds since 1970, never behind the times that `catch_up` was called with.
 
     Processes write their time into the inbox and read that of the others with every transaction of their workers, so
     they all follow the one that is ahead, also after a restart.

@@ -56,7 +56,7 @@ def _from_1_to_2(connection: Connection) -> None:
 _DROP_INDEXES = ("DROP INDEX IF EXISTS ix_nexi_inbox_payment_id", "DROP INDEX IF EXISTS nexi_inbox_state_due")
 _ADD_QUEUE = {
     "postgresql": (
-        "SET LOCAL statement_timeout = 0",  # years of events may lie there
+        "SET LOCAL statement_timeout = 0",  # it may hold years of events
         "ALTER TABLE nexi_inbox ADD COLUMN queue TEXT",  # and are not written again, as they would be with a default
         "ALTER TABLE nexi_inbox ALTER COLUMN queue SET DEFAULT 'first'",
     ),

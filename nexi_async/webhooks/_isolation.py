@@ -1,7 +1,7 @@
 """Isolation: a handler may end in any way and in any time without touching anything but its own event.
 
 `except Exception` would not do. A handler that awaits a cancelled task raises `CancelledError`, which looks like the
-cancellation of whoever called it; a library that it uses may raise `SystemExit`. Whether a cancellation is meant for
+cancellation of its caller; a library that it uses may raise `SystemExit`. Whether a cancellation is meant for
 the caller is asked of the scopes that the caller runs in, never read from the exception.
 """
 
@@ -50,7 +50,7 @@ async def contain(handler: Awaitable[None]) -> None:
 
 
 def _has_text(error: Exception) -> bool:
-    """Whether it can be shown: whoever logs it must not fail in its turn."""
+    """Whether it can be logged: logging it must not fail too."""
     try:
         str(error)
     except BaseException:  # noqa: BLE001 - `__str__` is the handler's code too

@@ -159,7 +159,7 @@ def _dequeue(connection: Connection, rows: Sequence[Any], now: float) -> None:
 def record_results(connection: Connection, results: Sequence[AttemptResult], now: float) -> None:
     """Write results of attempts; an event that has ended, or is leased by another worker by now, is left as it is.
 
-    An event that was handled is done even if the lease had run out: handling it again would help nobody.
+    An event that was handled is done even if the lease had run out: handling it again would be of no use.
     """
     connection.execute(_RECORD_RESULT, [_parameters(result) for result in results])
     payments = [{"_payment_id": payment, "_now": now} for payment in {result.payment_id for result in results}]

@@ -1,6 +1,6 @@
 """The log of this room, "nexi_async.webhooks": sentences for people, fields for machines, never a body or a secret.
 
-Whatever a sender wrote is shown with its control characters escaped, so that nobody writes lines of their own into it.
+Whatever a sender wrote is shown with its control characters escaped, so that no sender can forge a line of the log.
 Warnings and errors reach standard error while logging has not been configured; the first of a cause at once, further
 ones within a minute as a number.
 """
@@ -83,7 +83,7 @@ class StandardError(logging.Handler):
         shown_by.handle(record)
 
     def flush(self) -> None:
-        """Tell what has not been told yet: at the end of the program nothing more will come."""
+        """Log the counts that have not been logged yet, at the end of the program."""
         self._log_repeated(until=float("inf"))
 
     def _log_repeated(self, *, until: float) -> None:
@@ -94,7 +94,7 @@ class StandardError(logging.Handler):
                 logging.lastResort.handle(summary)
 
     def _is_configured(self) -> bool:
-        """Whether somebody else takes care of the records; the package's own NullHandler does not."""
+        """Whether another handler gets the records; the package's own NullHandler does not count."""
         if any(handler is not self for handler in logger.handlers):
             return True
         above = logger.parent if logger.propagate else None
@@ -115,7 +115,7 @@ class _Repeated:
         self._record.exc_info = self._record.exc_text = None  # a traceback would keep the handler's variables alive
 
     def summary(self) -> logging.LogRecord | None:
-        """A record that tells the number, if there is anything to tell."""
+        """A record with the number of repetitions, if there were any."""
         if not self.count:
             return None
         first = self._record.getMessage()
@@ -124,12 +124,12 @@ class _Repeated:
 
 
 def _cause(record: logging.LogRecord) -> Cause:
-    """What records that say the same have in common: the sentence before values are filled in, and the exception."""
+    """What records of the same cause have in common: the sentence before values are filled in, and the exception."""
     return record.msg, record.exc_info and record.exc_info[0]
 
 
 def flush() -> None:
-    """Tell what is still counted; a server that is told to terminate ends without the usual clearing up."""
+    """Log what has only been counted so far: a server that is terminated ends without running exit handlers."""
     for handler in logger.handlers:
         handler.flush()
 

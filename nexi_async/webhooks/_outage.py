@@ -40,7 +40,7 @@ class Outage:
 
     def record_success(self, *, asked: float) -> None:
         """Record that a call succeeded that began at `asked`, by the monotonic clock."""
-        if self.failures and asked > self._failed:  # else it answered before it went away
+        if self.failures and asked > self._failed:  # else it succeeded before the outage
             logger.warning("the inbox can be used again, after %.1f seconds", time.monotonic() - self._began)
             self.failures = 0
 

@@ -1,8 +1,8 @@
 """From the body of a delivery to an event.
 
 Recorded deliveries carry numbers and one merchant member; the samples of the official reference carry texts of digits,
-both merchant members, and empty texts for what is not set. Either is read. Whatever says which event it is, by `event`
-and `id`, is an event: a name that nobody knows never fails, and what its class can't hold is an `UnreadableEvent`.
+both merchant members, and empty texts for what is not set. Either is read. Whatever has an `event`
+and an `id` is an event: an unknown name never fails, and what its class can't hold is an `UnreadableEvent`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ID_RULE = f"must be text of 1 to {MAX_ID_LENGTH} characters"
 
 
 class InvalidEvent(Malformed):
-    """A body that is no webhook event: it does not even say which event it is.
+    """A body that is no webhook event: it has no name or no id of an event.
 
     Attributes:
         faults: each place as a JSON path and what is wrong there.

@@ -1,6 +1,6 @@
-"""The payment as it is now, for handlers that ask for it: fetched once for all who need it, and not too often.
+"""The payment as it is now, for handlers that take it: fetched once for several events, within the API's limit.
 
-A webhook is a hint: what it tells may be overtaken. But Nexi lets a payment be retrieved 30 times an hour only, and
+The state in a webhook may be outdated. But Nexi lets a payment be retrieved 30 times an hour only, and
 one payment brings a dozen events within seconds. So a fetched payment serves every event that came in before the fetch.
 """
 
@@ -50,7 +50,7 @@ class PaymentFetcher:
             NexiError: it can't be fetched.
         """
         fetched = self._recall(payment_id)
-        async with fetched.turn:  # who waits here is served by the same fetch
+        async with fetched.turn:  # those that wait here share one fetch
             if fetched.payment is None or fetched.begun < received:
                 begun = self._clock()
                 fetched.count(begun)
@@ -66,7 +66,7 @@ class PaymentFetcher:
         return fetched
 
     def _forget_oldest(self, *, keep: _Fetched) -> None:
-        """Forget the payment asked for longest ago, of those that nobody is fetching or about to fetch."""
+        """Forget the payment asked for longest ago, of those that are not being fetched."""
         unused = (id_ for id_, fetched in self._recent.items() if fetched is not keep and not fetched.turn.locked())
         oldest = next(unused, None)
         if oldest is not None:

@@ -1,12 +1,12 @@
-"""Who sent a request that came through proxies, told by headers that only named proxies are believed.
+"""The sender of a request that came through proxies, by headers that are trusted from named proxies only.
 
 A proxy appends the address it saw to `X-Forwarded-For` or to `Forwarded` (RFC 7239). What stands further left was there
-before and may be the sender's own invention. So the hops are walked from right to left, as long as they are proxies of
+before and may be forged by the sender. So the hops are walked from right to left, as long as they are proxies of
 ours; the first that is not is the sender.
 
-A server or a middleware may have done so before us, by rules of its own: uvicorn believes `X-Forwarded-For` from
-127.0.0.1 unless told otherwise, and takes the left-most entry with `--forwarded-allow-ips='*'`. It puts what it found
-in the place of the peer and does not say so. What may have come about that way is not taken for the peer.
+A server or a middleware may have done so before us, by rules of its own: uvicorn trusts `X-Forwarded-For` from
+127.0.0.1 unless configured otherwise, and takes the left-most entry with `--forwarded-allow-ips='*'`. It puts that
+in the place of the peer, without a trace. An address that may have been set in this way is not taken for the peer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 Proxies: TypeAlias = Sequence[Network] | Literal["server"]
-"""Whose headers are believed; "server" leaves that to the server, whose word on the peer is taken as it is."""
+"""Whose headers are trusted; "server" leaves that to the server, whose peer address is taken as it is."""
 
 FORWARDING = frozenset(
     {
@@ -48,12 +48,12 @@ _PAIR = re.compile(r"""\s*+([^\s=,;"]++)=("(?:[^"\\]|\\.)*+"|[^\s,;"]*+)\s*+(;|,
 
 
 def sender(client: Sequence[Any] | None, headers: Headers, proxies: Proxies) -> Address | None:
-    """The address that a request came from; None if it can't be told.
+    """The address that a request came from; None if it can't be determined.
 
     Args:
         client: who is at the other end of the connection, as ASGI has it: host and port.
         headers: as ASGI has them, names in lower case.
-        proxies: whose headers are believed.
+        proxies: whose headers are trusted.
     """
     address = read_address(str(client[0])) if client else None
     if client is None or address is None or proxies == "server":
@@ -63,7 +63,7 @@ def sender(client: Sequence[Any] | None, headers: Headers, proxies: Proxies) -> 
         return _claimed_sender(headers, proxies)
     if not is_rewritten(client, headers):
         return address
-    # either it is the peer, or a header told it: only if the proxies tell the same is it the sender in both cases
+    # the peer, or an address from a header: the sender in either case only if the headers of the proxies agree
     return address if proxies and _claimed_sender(headers, proxies) == address else None
 
 
@@ -94,8 +94,8 @@ def is_inside(address: Address, networks: Iterable[Network]) -> bool:
 
 def _claimed_sender(headers: Headers, proxies: Sequence[Network]) -> Address | None:
     """The sender according to the headers, if they agree; a sender may add the header that the proxy does not write."""
-    told = {_first_untrusted(hops, proxies) for hops in _claims(headers)}
-    return told.pop() if len(told) == 1 else None
+    claimed = {_first_untrusted(hops, proxies) for hops in _claims(headers)}
+    return claimed.pop() if len(claimed) == 1 else None
 
 
 def _first_untrusted(hops: Sequence[str], proxies: Sequence[Network]) -> Address | None:
@@ -114,7 +114,7 @@ def _without_port(hop: str) -> str:
 
 
 def _claims(headers: Headers) -> Iterable[Sequence[str]]:
-    """What each of the two headers tells, repeated ones joined in their order."""
+    """The hops in each of the two headers, repeated ones joined in their order."""
     headers = tuple(headers)
     x_forwarded_for, forwarded = _joined(headers, b"x-forwarded-for"), _joined(headers, b"forwarded")
     if x_forwarded_for is not None:

@@ -93,7 +93,7 @@ class WebhookReceiver:
             the event loop can't be cancelled, and work that it has given to a thread goes on.
 
     Raises:
-        InvalidRequest: an option can't be used; says which and why.
+        InvalidRequest: an option can't be used; names it and the reason.
     """
 
     def __init__(

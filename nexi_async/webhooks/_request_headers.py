@@ -17,7 +17,7 @@ class RequestHeaders(NamedTuple):
         authorization: as it came, if it came once.
         content_length: the length of the body that the sender announces, 0 if it can't be read; what comes is counted
             anyway.
-        forwarding: all that may tell of an address.
+        forwarding: all that may contain the sender's address.
     """
 
     authorization: bytes | None

@@ -99,14 +99,14 @@ class WebhookRouter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody takes any event."""
+        """Whether there is no handler at all."""
         return self._fallback is None and not self._by_name
 
     @property
     def names(self) -> tuple[EventName, ...]:
-        """The events that somebody takes: those with a handler, or all that are known if there is only a fallback.
+        """The events that are handled: those with a handler, or all that are known if there is only a fallback.
 
-        A name that was registered with `strict=False` is among them, although its type does not say so.
+        A name that was registered with `strict=False` is among them, although its type does not include it.
         """
         is_open = self._fallback is not None and not self._by_name
         return EVENT_NAMES if is_open else cast("tuple[EventName, ...]", tuple(self._by_name))
@@ -192,7 +192,7 @@ class WebhookRouter:
 
         Raises:
             TypeError: the handler is not an `async def`, can't be called with an event, is annotated for another event,
-                or asks for a payment that nobody can fetch.
+                or takes a payment, and there is no `refetch`.
             ValueError: the event is not known, with the name that was probably meant; or it has a handler already.
             RuntimeError: events have come in, or the router has been included; register handlers before.
         """
@@ -211,7 +211,7 @@ class WebhookRouter:
         """Take over the handlers of another router, which accepts no more of them from then on.
 
         Raises:
-            TypeError: one of its handlers asks for a payment that nobody can fetch.
+            TypeError: one of its handlers takes a payment, and there is no `refetch`.
             ValueError: an event, or everything else, has a handler in both; nothing is taken over then.
             RuntimeError: events have come in, or this router has been included; include routers before.
         """

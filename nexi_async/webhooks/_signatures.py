@@ -1,4 +1,4 @@
-"""What a handler says of itself: whether it can be called with an event, and with which."""
+"""Checks of a handler's signature: whether it can be called with an event, and with which."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ Cause: TypeAlias = Literal[
     "handler",
     "inbox",
 ]
-"""Why a delivery was refused or an event not handled, in few enough words for a label."""
+"""Why a delivery was refused or an event not handled, as the value of a label."""
 
 MAX_ERROR_LENGTH = 1000
 
@@ -44,7 +44,7 @@ class ErrorStats:
 
     Attributes:
         count: how many.
-        last: what the last one was, in the words of the log; after a handler failed with the text of its exception.
+        last: the text of the last one, as logged; after a handler failed with the text of its exception.
         last_at: when that was.
     """
 
@@ -127,7 +127,7 @@ class Counters:
         self.count_error(cause, message % values, error)
 
     def count_error(self, cause: Cause, text: str, error: Exception | None = None) -> None:
-        """Count an error that somebody else logs."""
+        """Count an error that is logged elsewhere."""
         if error is not None:
             text = f"{text}: {type(error).__name__}: {error}"
         so_far = self.errors[cause].count if cause in self.errors else 0

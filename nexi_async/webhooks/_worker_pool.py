@@ -44,11 +44,11 @@ RecordAndLease: TypeAlias = Callable[[Sequence[AttemptResult], Capacity], Awaita
 """Records results of attempts and leases events for which there is capacity, in one transaction."""
 
 CountError: TypeAlias = Callable[[str, Exception], None]
-"""Counts an error that the log has been told, in the words of the log."""
+"""Counts an error that has been logged, with the text of the log."""
 
 
 class Wakeup:
-    """Ends one wait; set while nobody waits, it ends the next wait at once."""
+    """Ends one wait; set while there is no wait, it ends the next one at once."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
@@ -182,7 +182,7 @@ class WorkerPool:
         return Capacity(free, min(free, max(0, self._capacity.retries - retries)))
 
     async def _poll(self, capacity: Capacity) -> Sequence[StoredEvent]:
-        """Record results and lease what is due; while the database is away results are kept for the next poll."""
+        """Record results and lease what is due; results are kept while the database is unavailable."""
         results, self._results = self._results, []
         leased: Sequence[StoredEvent] = ()
         asked = time.monotonic()

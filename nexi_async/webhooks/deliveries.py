@@ -1,4 +1,4 @@
-"""Deliveries as Nexi makes them, for the tests of those who handle them.
+"""Deliveries as Nexi makes them, for tests of handlers.
 
     body = deliveries.sample("payment.charge.created.v2", payment_id=payment_id, my_reference="order-17")
     answer = await deliveries.send(app, body, authorization=authorization)
@@ -26,7 +26,7 @@ from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 __all__ = ["SENDER", "DeliveryResponse", "sample", "send"]
 
 SENDER = ("20.31.57.61", 443)
-"""Where deliveries come from in the test environment, as a server tells it."""
+"""Where deliveries come from in the test environment, as ASGI has it."""
 RESPONSE_TIMEOUT = 10.0
 """Seconds that a receiver may take to answer."""
 
@@ -113,7 +113,7 @@ _DATA: Mapping[str, str] = {
 """What recorded deliveries of each event carry for a card payment, besides the payment's id."""
 
 _OPERATIONS = ("reserveId", "refundId", "cancelId", "chargeId")
-"""An event that tells of an operation has the operation's id, the first of these that it carries."""
+"""An event about an operation has the operation's id, the first of these that it carries."""
 
 
 def sample(event_name: str, **changes: object) -> bytes:
@@ -165,10 +165,10 @@ async def send(
 
     Raises:
         TimeoutError: there was no answer within 10 seconds.
-        httpx.TransportError: nobody listens at the URL.
-        Exception: what an app let out; a receiver of this package lets nothing out.
+        httpx.TransportError: there is no server at the URL.
+        Exception: what an app raised; a receiver of this package raises nothing.
     """
-    # httpx speaks to either; it is only needed here, in tests
+    # httpx reaches either; it is only needed here, in tests
     import httpx
 
     headers = {"Authorization": authorization, "Content-Type": "application/json"}

@@ -24,13 +24,13 @@ Serving = Callable[[ASGIApp], AbstractContextManager[str]]
 
 @contextmanager
 def uvicorn_serving(
-    app: ASGIApp, *, believing: str | None = "127.0.0.1", listener: socket.socket | None = None
+    app: ASGIApp, *, trusting: str | None = "127.0.0.1", listener: socket.socket | None = None
 ) -> Iterator[str]:
-    """Whoever comes before the server is ready waits in the queue.
+    """Connections that are opened before the server is ready wait in the queue.
 
     Args:
         app: what to serve.
-        believing: whose `X-Forwarded-For` uvicorn believes; None for nobody's.
+        trusting: whose `X-Forwarded-For` uvicorn trusts; None for no one's.
         listener: where to serve it, if not on a free port.
     """
     config = uvicorn.Config(
@@ -38,8 +38,8 @@ def uvicorn_serving(
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=1,
-        proxy_headers=believing is not None,
-        forwarded_allow_ips=believing,
+        proxy_headers=trusting is not None,
+        forwarded_allow_ips=trusting,
     )
     server = uvicorn.Server(config)
     with (
@@ -54,7 +54,7 @@ def uvicorn_serving(
 
 @contextmanager
 def hypercorn_serving(app: ASGIApp, *, backend: str) -> Iterator[str]:
-    """Hypercorn is given a listener that exists already, so that nobody comes too early here either."""
+    """Hypercorn is given a listener that exists already, so that no connection comes too early."""
     serve: Any = hypercorn.trio.serve if backend == "trio" else hypercorn.asyncio.serve
     listener = socket.create_server(("127.0.0.1", 0))
     config = Config()

@@ -31,12 +31,12 @@ def test_anything_else_does_not(header: bytes | None) -> None:
 
 @given(st.binary())
 def test_no_header_breaks_the_comparison(header: bytes) -> None:
-    """Bytes that are no text are refused like any other stranger."""
+    """Bytes that are no text are refused like any other wrong value."""
     assert authorized(header, SECRETS) is (header in SECRETS)
 
 
 def test_one_value_need_not_be_a_list() -> None:
-    """A single text is one value, not a list of its letters."""
+    """A single text is one value, not a list of its characters."""
     assert accepted_authorizations("Kq7ZtB9f") == (b"Kq7ZtB9f",)
     assert accepted_authorizations(["current-value", "previous-value"]) == SECRETS
 

@@ -57,7 +57,7 @@ async def forever(_: anyio.Event) -> None:
 
 
 async def for_an_event(event: anyio.Event) -> None:
-    """Waits for somebody else."""
+    """Waits for another task."""
     await event.wait()
 
 

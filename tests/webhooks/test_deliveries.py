@@ -131,7 +131,7 @@ async def test_a_delivery_reaches_an_app() -> None:
     assert (await deliveries.send(mounted, body, authorization=AUTHORIZATION, path="/elsewhere/hooks")).status == 200
 
 
-async def test_nobody_listens() -> None:
+async def test_there_is_no_server() -> None:
     """A URL without a server is an error of the transport."""
     with pytest.raises(httpx.ConnectError):
         await deliveries.send("http://127.0.0.1:1/", b"{}", authorization=AUTHORIZATION)

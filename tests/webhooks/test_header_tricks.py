@@ -1,6 +1,6 @@
-"""Nobody becomes Nexi by a header, on real servers, whether they read such headers themselves or not.
+"""No header makes a sender Nexi, on real servers, whether they read such headers themselves or not.
 
-Each trick is written to the socket byte by byte. The sender is 127.0.0.1, which uvicorn believes unless told otherwise.
+Each trick is written to the socket byte by byte. The sender is 127.0.0.1, which uvicorn trusts by default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.webhooks.servers import SERVERS, Serving, uvicorn_serving
 from tests.webhooks.support import AUTHORIZATION
 
 NEXI = b"20.31.57.61"
-STRANGER = b"203.0.113.9"
+OTHER = b"203.0.113.9"
 
 TRICKS: dict[str, bytes] = {
     "the address of Nexi": b"X-Forwarded-For: 20.31.57.61",
@@ -56,7 +56,7 @@ async def take(event: Event) -> None:
 
 
 def fixed(app: ASGIApp, mode: str) -> ASGIApp:
-    """Hypercorn's middleware that believes one proxy in front, whoever it is."""
+    """Hypercorn's middleware that trusts one proxy in front, at any address."""
     return cast("ASGIApp", ProxyFixMiddleware(cast("Any", app), mode=cast("Any", mode)))
 
 
@@ -68,8 +68,8 @@ def behind(serving: Serving, mode: str) -> Serving:
 
 PLACES: dict[str, Serving] = {
     **SERVERS,
-    "uvicorn that believes all": functools.partial(uvicorn_serving, believing="*"),
-    "uvicorn that believes none": functools.partial(uvicorn_serving, believing=None),
+    "uvicorn that trusts all": functools.partial(uvicorn_serving, trusting="*"),
+    "uvicorn that trusts none": functools.partial(uvicorn_serving, trusting=None),
     "hypercorn with ProxyFix": behind(SERVERS["hypercorn on asyncio"], "legacy"),
     "hypercorn with modern ProxyFix": behind(SERVERS["hypercorn on trio"], "modern"),
 }
@@ -101,7 +101,7 @@ def refused(address: Any, before: bytes = b"", after: bytes = b"") -> dict[str, 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_no_trick_gets_in(place: str) -> None:
-    """Without `trusted_proxies` no header makes a stranger Nexi, whatever the server makes of it."""
+    """Without `trusted_proxies` no header makes another sender Nexi, however the server treats it."""
     with PLACES[place](WebhookReceiver(authorization=AUTHORIZATION, fallback=take)) as url:
         assert refused(where(url)) == {}
 
@@ -111,30 +111,30 @@ def test_no_trick_gets_past_a_proxy(place: str) -> None:
     """A proxy of ours appends whom it saw: then what a sender wrote before it counts for nothing."""
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take, trusted_proxies=["127.0.0.1"])
     with PLACES[place](receiver) as url:
-        assert refused(where(url), after=b"\r\nX-Forwarded-For: " + STRANGER) == {}
+        assert refused(where(url), after=b"\r\nX-Forwarded-For: " + OTHER) == {}
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_nexi_gets_past_a_proxy(place: str) -> None:
-    """What a named proxy appends is believed, on every server, also behind an entry that a sender made up."""
+    """What a named proxy appends is trusted, on every server, also behind an entry that a sender made up."""
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take, trusted_proxies=["127.0.0.1"])
     with PLACES[place](receiver) as url:
         assert status(where(url), b"X-Forwarded-For: " + NEXI) == 200
         forged = b"X-Forwarded-For: 198.51.100.7, " + NEXI
-        assert status(where(url), forged) == (403 if place == "uvicorn that believes all" else 200)
+        assert status(where(url), forged) == (403 if place == "uvicorn that trusts all" else 200)
 
 
 def test_the_server_may_be_believed(caplog: pytest.LogCaptureFixture) -> None:
-    """With "server" the peer is whom the server says, if that is what was asked for; and nobody is warned."""
+    """With "server" the peer is the one that the server names, and there is no warning."""
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take, trusted_proxies="server")
     with uvicorn_serving(receiver) as url:
         assert status(where(url), b"X-Forwarded-For: " + NEXI) == 200
-        assert status(where(url), b"X-Forwarded-For: %s, %s" % (NEXI, STRANGER)) == 403
+        assert status(where(url), b"X-Forwarded-For: %s, %s" % (NEXI, OTHER)) == 403
     assert "taken from a header" not in caplog.text
 
 
-def test_a_rewritten_peer_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    """Refused, the log says why and what to set; let in by a named proxy, it says once what is better."""
+def test_a_rewritten_peer_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """For a refusal the log names cause and option; for one accepted through a named proxy it warns once."""
     with uvicorn_serving(WebhookReceiver(authorization=AUTHORIZATION, fallback=take)) as url:
         status(where(url), b"X-Forwarded-For: " + NEXI)
     assert "may have been taken from a header by the server" in caplog.text
@@ -148,7 +148,7 @@ def test_a_rewritten_peer_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.count("the server takes addresses from forwarding headers") == 1
 
 
-@pytest.fixture(params=["127.0.0.1", "*", None], ids=["default", "believes all", "believes none"])
+@pytest.fixture(params=["127.0.0.1", "*", None], ids=["default", "trusts all", "trusts none"])
 def unix_socket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Uvicorn on a Unix socket, where a peer has no address at all."""
     path = str(tmp_path / "shop.sock")
@@ -156,7 +156,7 @@ def unix_socket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]
     listener.bind(path)
     listener.listen()
     receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=take)
-    with uvicorn_serving(receiver, believing=request.param, listener=listener):
+    with uvicorn_serving(receiver, trusting=request.param, listener=listener):
         yield path
 
 

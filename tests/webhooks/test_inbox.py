@@ -31,7 +31,7 @@ CAPACITY, NO_CAPACITY = Capacity(10, 10), Capacity(0, 0)
 
 
 class Clock:
-    """A wall clock that moves when told to."""
+    """A wall clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -41,7 +41,7 @@ class Clock:
 
 
 class Shop:
-    """Handles events and takes note of them; fails or waits when told to."""
+    """Handles events and records them; fails or waits if the test wants it."""
 
     def __init__(self) -> None:
         self.seen: list[StoredEvent] = []
@@ -56,7 +56,7 @@ class Shop:
         return [event.number for event in self.seen]
 
     async def handle(self, event: StoredEvent) -> None:
-        """Take note of an event; handle it when the gate is open."""
+        """Record an event; handle it when the gate is open."""
         self.seen.append(event)
         self.news.set()
         await self.gate.wait()
@@ -94,7 +94,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def inbox(url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SQLInbox]:
-    """An open inbox, nobody works on it yet."""
+    """An open inbox without workers."""
     monkeypatch.setattr(workers, "POLL_INTERVAL", 0.02)
     async with SQLInbox(url, clock=clock, max_attempts=3, lease=30.0) as inbox:
         yield inbox
@@ -317,7 +317,7 @@ async def test_a_dead_process_loses_nothing(inbox: SQLInbox, shop: Shop, clock: 
 
 
 async def test_a_event_that_kills_its_workers_dies(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
-    """When every try ended with the process, nobody is sent into it again."""
+    """When every attempt ended with its process, no other process gets the event."""
     await put(inbox)
     for _ in range(3):
         (lent,) = await inbox._record_and_lease([], CAPACITY)
@@ -364,7 +364,7 @@ async def test_a_stop_lets_handlers_end(url: str, shop: Shop) -> None:
 
 
 async def test_a_stop_does_not_wait_for_ever(inbox: SQLInbox, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not end in time is given back, and this try does not count."""
+    """The lease of what does not end in time is released, and this attempt does not count."""
     monkeypatch.setattr(workers, "SHUTDOWN_TIMEOUT", 0.05)
     await put(inbox)
     shop.gate = anyio.Event()
@@ -405,7 +405,7 @@ async def test_a_database_that_is_away_is_waited_for(
     async def unreliable(*args: Any, **kwargs: Any) -> Any:
         if away[0]:
             failed_once.set()
-            raise ConnectionError("nobody there")
+            raise ConnectionError("no route")
         return await run(*args, **kwargs)
 
     await put(inbox)
@@ -417,7 +417,7 @@ async def test_a_database_that_is_away_is_waited_for(
         away[0] = False
         await until(inbox, waiting=0)
     assert len(shop.seen) == 1
-    assert "the inbox can't be used, trying again: nobody there" in caplog.text
+    assert "the inbox can't be used, trying again: no route" in caplog.text
 
 
 # --- looking after it ----------------------------------------------------------------------------------------------
@@ -455,7 +455,7 @@ async def test_waiting_events_are_not_replayed(inbox: SQLInbox) -> None:
     assert await inbox.replay() == await inbox.replay(1) == 0
 
 
-async def test_old_events_are_thrown_away(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+async def test_old_events_are_purged(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
     """Done ones after a while; waiting and dead ones stay, unless one says so."""
     await put(inbox)
     await put(inbox, "payment.cancel.created")
@@ -473,14 +473,14 @@ async def test_old_events_are_thrown_away(inbox: SQLInbox, shop: Shop, clock: Cl
         assert [event.state for event in await inbox.events()] == ["waiting"]
 
 
-async def test_waiting_events_are_not_thrown_away(inbox: SQLInbox) -> None:
-    """Nobody has handled them."""
+async def test_waiting_events_are_not_purged(inbox: SQLInbox) -> None:
+    """They have not been handled."""
     with pytest.raises(InvalidRequest, match="waiting events can't be deleted"):
         await inbox.purge("waiting")
 
 
-async def test_workers_tidy_up(url: str, clock: Clock, shop: Shop) -> None:
-    """What is older than `retention` goes by itself, as long as somebody works."""
+async def test_workers_purge_events(url: str, clock: Clock, shop: Shop) -> None:
+    """What is older than `retention` is purged by the workers."""
     async with SQLInbox(url, clock=clock, retention=1000.0) as inbox, inbox.working(shop.handle):
         await put(inbox)
         await until(inbox, waiting=0)
@@ -513,7 +513,7 @@ def test_a_wrong_option_is_named(option: str, tmp_path: Path) -> None:
         SQLInbox(f"sqlite:///{tmp_path / 'inbox.db'}", **wrong)
 
 
-async def test_success_is_quiet(inbox: SQLInbox, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+async def test_success_is_not_logged(inbox: SQLInbox, shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     """An event that is handled leaves no warning."""
     await put(inbox)
     with caplog.at_level(logging.WARNING):
@@ -663,7 +663,7 @@ async def test_dead_events_are_kept_for_a_time(
 
 
 class Away:
-    """Takes the place of a database's `run`; it is away when told to."""
+    """Takes the place of a database's `run`; it is unavailable if the test wants it."""
 
     def __init__(self, inbox: SQLInbox, monkeypatch: pytest.MonkeyPatch) -> None:
         self._run = inbox._database.run
@@ -675,7 +675,7 @@ class Away:
         """Answer, or be away."""
         self.asked += 1
         if self.is_away:
-            raise StorageUnavailable("the database is unavailable: nobody there")
+            raise StorageUnavailable("the database is unavailable: no route")
         return await self._run(*args, **kwargs)
 
 
@@ -705,7 +705,7 @@ async def test_a_start_waits_for_the_database(
     database = Away(inbox, monkeypatch)
 
     async def come_back() -> None:
-        while database.asked < 5:  # noqa: ASYNC110 - nobody wakes
+        while database.asked < 5:  # noqa: ASYNC110 - there is nothing to wait on
             await anyio.sleep(0.01)
         database.is_away = False
 

@@ -85,7 +85,7 @@ async def test_everything_that_waited_is_handled(url: str) -> None:
     inbox = SQLInbox(url)
     async with inbox.working(handle):
         with anyio.fail_after(20):
-            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody wakes
+            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - there is nothing to wait on
                 await anyio.sleep(0.01)
     assert sorted(seen) == sorted(row["id"] for row in ROWS if row["state"] == "waiting")
     assert seen.index("new") < seen.index("behind")

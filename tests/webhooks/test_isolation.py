@@ -56,7 +56,7 @@ async def test_a_base_exception_is_a_failure(error: BaseException) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_stray_cancellation_is_a_failure() -> None:
-    """Awaiting a cancelled task cancels nobody."""
+    """Awaiting a cancelled task does not cancel the caller."""
     with pytest.raises(HandlerFailed, match="CancelledError"):
         await run_isolated(await_a_cancelled_task())
 
@@ -86,7 +86,7 @@ async def test_an_exception_comes_out_as_it_is() -> None:
 
 
 async def test_an_error_without_text_is_replaced() -> None:
-    """Whoever logs it must not fail in its turn."""
+    """Logging it must not fail too."""
 
     class Unprintable(Exception):
         def __str__(self) -> str:
@@ -113,7 +113,7 @@ async def test_without_an_inbox_it_is_answered_500(error: BaseException) -> None
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_without_an_inbox_a_handler_that_cancels_itself_loses_no_event() -> None:
-    """It has done its work: whatever becomes of its own delivery's task, the next delivery is answered 200."""
+    """Its work is done: however the task of its delivery ends, the next delivery is answered 200."""
     handled: list[Event] = []
 
     async def handle(event: Event) -> None:
@@ -141,7 +141,7 @@ async def test_with_an_inbox_a_handler_that_cancels_itself_stops_no_worker(tmp_p
         for payment_id in ("1", "2", "3"):
             await deliver(receiver, deliveries.sample("payment.created", payment_id=payment_id))
         with anyio.fail_after(TIMEOUT):
-            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - nobody wakes
+            while (await inbox.stats()).waiting:  # noqa: ASYNC110 - there is nothing to wait on
                 await anyio.sleep(0.01)
     assert handled == ["1", "2", "3"]
 
@@ -167,11 +167,11 @@ async def test_with_an_inbox_a_handler_that_hangs_fails(tmp_path: Path) -> None:
     async with receiver:
         await deliver(receiver, deliveries.sample("payment.created"))
         with anyio.fail_after(TIMEOUT):
-            while not (await inbox.stats()).dead:  # noqa: ASYNC110 - nobody wakes
+            while not (await inbox.stats()).dead:  # noqa: ASYNC110 - there is nothing to wait on
                 await anyio.sleep(0.01)
 
 
-async def test_sixty_handlers_that_hang_hold_nobody_for_a_lease(tmp_path: Path) -> None:
+async def test_sixty_handlers_that_hang_delay_no_other_for_a_lease(tmp_path: Path) -> None:
     """What comes in after them is handled when their time limit has run out; their retries leave it room."""
     hanging, handled = {f"hangs-{number}" for number in range(60)}, set[str | None]()
 
@@ -186,7 +186,7 @@ async def test_sixty_handlers_that_hang_hold_nobody_for_a_lease(tmp_path: Path) 
         for payment_id in (*sorted(hanging), *map(str, range(20))):
             await deliver(receiver, deliveries.sample("payment.created", payment_id=payment_id))
         with anyio.fail_after(inbox.lease / 3):
-            while len(handled) < 20:  # noqa: ASYNC110 - nobody wakes
+            while len(handled) < 20:  # noqa: ASYNC110 - there is nothing to wait on
                 await anyio.sleep(0.01)
 
 

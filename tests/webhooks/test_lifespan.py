@@ -22,7 +22,7 @@ TIMEOUT = 20.0
 
 
 class Shop:
-    """A merchant's side: a receiver with an inbox, whose fallback takes note of everything."""
+    """A merchant's side: a receiver with an inbox, whose fallback records everything."""
 
     def __init__(self, url: str) -> None:
         self.seen: list[Event] = []
@@ -79,7 +79,7 @@ def test_within_the_lifespan_of_its_app(shop: Shop, anyio_backend: str) -> None:
 
 
 def test_by_itself(shop: Shop, anyio_backend: str) -> None:
-    """Served alone it needs nobody."""
+    """Served by itself it needs no other app."""
     assert deliver_to(shop.receiver, anyio_backend, "/") == 200
 
 
@@ -115,12 +115,12 @@ async def test_what_was_stored_before_a_stop_is_handled_after_it(url: str) -> No
 
 
 async def test_a_receiver_that_does_not_run_stores_nothing(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody would handle it: Nexi keeps sending, and the log says what is missing."""
+    """It would not be handled: Nexi keeps sending, and the log says what is missing."""
     assert (await deliver(shop.receiver, deliveries.sample("payment.created"))).status == 500
     assert "pass receiver.lifespan to the app" in caplog.text
 
 
-async def test_an_event_that_nobody_takes_is_not_stored(url: str) -> None:
+async def test_an_event_without_a_handler_is_not_stored(url: str) -> None:
     """Without handler and fallback it is refused, as without an inbox."""
     receiver = WebhookReceiver(authorization=AUTHORIZATION, inbox=SQLInbox(url))
     async with receiver:
@@ -130,7 +130,7 @@ async def test_an_event_that_nobody_takes_is_not_stored(url: str) -> None:
     assert stats.inbox.waiting == 0
 
 
-async def test_a_event_that_nobody_takes_any_more_fails(url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_stored_event_without_a_handler_fails(url: str, caplog: pytest.LogCaptureFixture) -> None:
     """A handler that was dropped after its events had been stored is missed."""
     inbox = SQLInbox(url)
     receiver = WebhookReceiver(authorization=AUTHORIZATION, inbox=inbox)
@@ -139,7 +139,7 @@ async def test_a_event_that_nobody_takes_any_more_fails(url: str, caplog: pytest
         async with receiver:
             await other.put(parse_event(deliveries.sample("payment.cancel.created")))
             with anyio.fail_after(TIMEOUT):
-                while len((await receiver.stats()).failed) < 2:  # noqa: ASYNC110 - nobody wakes
+                while len((await receiver.stats()).failed) < 2:  # noqa: ASYNC110 - there is nothing to wait on
                     await anyio.sleep(0.01)
     assert "no handler for 'payment.created'" in caplog.text
 

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is seen, by whoever has set up logging and by whoever has not; and nobody else writes the log."""
+"""Every failure is logged, with and without a configuration of logging, and no sender can forge a line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORGED = "payment.created\n2026-11-24 ERROR root: all money is gone\x1b[2K\r\u20
 
 
 class Clock:
-    """Stands still unless told to go on."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -41,7 +41,7 @@ def unconfigured(*, propagates: bool = False) -> Iterator[Clock]:
 
 
 def test_warnings_and_errors_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard error, as Python shows them for loggers that nobody looks after; what is only information is not."""
+    """On standard error, as Python shows them for loggers without handlers; what is only information is not."""
     with unconfigured():
         logger.info("handled %s", "payment.created")
         logger.warning("refused %r", "bb02")
@@ -67,7 +67,7 @@ def test_a_flood_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_number_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """A program that stops within the minute says how many there were; nothing is told twice."""
+    """A program that stops within the minute logs how many there were; nothing is logged twice."""
     with unconfigured():
         for _ in range(3):
             logger.warning("refused")
@@ -88,7 +88,7 @@ class Collecting(logging.Handler):
 
 
 def test_a_configured_handler_is_not_doubled(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever attaches a handler gets every record, and standard error gets none."""
+    """An attached handler gets every record, and standard error gets none."""
     collecting = Collecting()
     with unconfigured():
         logger.addHandler(collecting)
@@ -156,7 +156,7 @@ async def take(event: Event) -> None:
         ({"fallback": take, "authorization": raise_it}, {}, deliveries.sample("payment.created", payment_id=FORGED)),
     ],
 )
-async def test_nobody_else_writes_the_log(
+async def test_no_sender_writes_the_log(
     options: Any, scope: Any, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever a sender puts into names and ids, no line of the log begins with it; fields for machines neither."""

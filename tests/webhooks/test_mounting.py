@@ -115,7 +115,7 @@ def test_a_handler_that_hangs_is_stopped(
 
 
 def test_a_test_client_has_no_address(fastapi_app: FastAPI) -> None:
-    """Without `client=` a test client is nobody."""
+    """Without `client=` a test client has no address that is allowed."""
     answer = TestClient(fastapi_app).post("/nexi/webhooks", content=b"{}", headers=HEADERS)
     assert answer.status_code == 403
 
@@ -128,7 +128,7 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
 
 
 async def test_behind_a_real_server() -> None:
-    """Over a socket: handled, repeated, from a stranger, in chunks, too large."""
+    """Over a socket: handled, repeated, without authorization, in chunks, too large."""
     seen: list[Event] = []
 
     async def remember(event: Event) -> None:
@@ -144,12 +144,12 @@ async def test_behind_a_real_server() -> None:
         async with client() as sender:
             first = await sender.post(url, content=body, headers=HEADERS)
             again = await sender.post(url, content=body, headers=HEADERS)
-            stranger = await sender.post(url, content=body)
+            unauthorized = await sender.post(url, content=body)
             large = await sender.post(url, content=in_pieces(), headers=HEADERS)
     assert (first.status_code, first.text, first.headers["content-type"]) == (
         200,
         "handled",
         "text/plain; charset=utf-8",
     )
-    assert [answer.status_code for answer in (again, stranger, large)] == [200, 401, 413]
+    assert [answer.status_code for answer in (again, unauthorized, large)] == [200, 401, 413]
     assert [event.raw for event in seen] == [body]

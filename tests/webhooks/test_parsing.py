@@ -142,7 +142,7 @@ def test_null_and_empty_text_mean_not_set(member: str, unset: str | None) -> Non
 
 
 def test_new_members_are_ignored() -> None:
-    """A member that nobody knows yet breaks nothing, at any depth."""
+    """An unknown member breaks nothing, at any depth."""
     body = changed("payment.created", lambda document: document["data"]["order"].update(colour="red", lines=[]))
     assert isinstance(parse_event(body), PaymentCreated)
 
@@ -186,7 +186,7 @@ def test_timestamps_have_any_fraction_and_offset(fraction: str, offset: str) -> 
 
 
 def test_the_body_is_kept_and_not_compared() -> None:
-    """Whoever needs a member that is not modelled finds it in the raw body."""
+    """A member that is not modelled is in the raw body."""
     body = deliveries.sample("payment.cancel.created")
     event = parse_event(body)
     assert event.raw == body
@@ -213,7 +213,7 @@ def test_an_unknown_name_is_an_unknown_event() -> None:
     "data", [None, {}, {"paymentId": 5}, {"paymentId": "\0"}, {"name": 1, "id": 2, "raw": 3, "data": []}]
 )
 def test_an_unknown_event_need_not_be_about_a_payment(data: dict[str, Any] | None) -> None:
-    """Nothing is asked of the data of an event that nobody knows."""
+    """Nothing is required of the data of an unknown event."""
     event = parse_event(changed("partner.onboarded", lambda document: document.update(data=data)))
     assert isinstance(event, UnknownEvent)
     assert event.payment_id is None
@@ -257,7 +257,7 @@ def test_what_is_no_object_is_no_event(body: bytes, path: str) -> None:
     ],
 )
 def test_what_does_not_say_which_event_it_is_is_none(place: tuple[str], value: Any) -> None:
-    """Without a name and an id that a database can keep, nothing can be told apart: the one reason to refuse."""
+    """Without a name and an id that a database can keep, events can't be distinguished: the one reason to refuse."""
     with pytest.raises(InvalidEvent) as refusal:
         parse_event(changed("payment.charge.created.v2", lambda document: put(document, place, value)))
     assert refusal.value.faults == (Fault(place[0], ID_RULE),)
@@ -298,7 +298,7 @@ def test_what_its_class_requires_makes_it_unreadable(place: tuple[str, ...], val
     assert (event.payment_id is None) == (place in {("data",), ("data", "paymentId")})
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_text_at_once() -> None:
     """One look at the event shows all that is wrong."""
     event = parse_event(
         changed("payment.charge.failed", lambda document: document.update(data={}, timestamp="yesterday"))
@@ -380,7 +380,7 @@ def test_no_body_breaks_the_parser(body: bytes) -> None:
 
 @given(st.data())
 def test_no_change_breaks_the_parser(data: st.DataObject) -> None:
-    """A delivery with anything anywhere is an event, or does not say which; no fault tells the shopper's data."""
+    """A delivery with anything anywhere is an event, or has no name; no fault contains the shopper's data."""
     document = json.loads(deliveries.sample(data.draw(st.sampled_from(EVENT_NAMES))))
     place = data.draw(st.sampled_from(places(document)))
     value = data.draw(JSON)
@@ -389,8 +389,8 @@ def test_no_change_breaks_the_parser(data: st.DataObject) -> None:
         event = parse_event(body)
     except InvalidEvent as error:
         assert place[:1] in {(), ("id",), ("event",)}
-        told = str(error)
+        text = str(error)
     else:
         assert event.raw == body
-        told = str(event.faults)
-    assert "maja" not in told.lower()
+        text = str(event.faults)
+    assert "maja" not in text.lower()

@@ -88,7 +88,7 @@ async def test_fetches_are_limited(nexi: Nexi) -> None:
 
 
 async def test_a_failed_fetch_is_tried_again(nexi: Nexi) -> None:
-    """Nobody gets an answer from a fetch that failed."""
+    """A fetch that failed serves no event."""
 
     async def fail(payment_id: str) -> Payment:
         raise ConnectionError(payment_id)

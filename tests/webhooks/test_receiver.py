@@ -27,7 +27,7 @@ from tests.webhooks.support import AUTHORIZATION, NEXI, a_payment, converse, del
 
 
 class Shop:
-    """A merchant's side: a receiver whose fallback takes note of everything."""
+    """A merchant's side: a receiver whose fallback records everything."""
 
     def __init__(self, **options: Any) -> None:
         self.seen: list[Event] = []
@@ -198,7 +198,7 @@ async def test_a_cancelled_delivery_is_handled_again(shop: Shop) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
 async def test_only_post_is_a_delivery(shop: Shop, method: str) -> None:
-    """Browsers and probes are told so, wherever they come from."""
+    """Browsers and probes get 405, wherever they come from."""
     answer = await deliver(shop.receiver, method=method, client=None)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
 
@@ -213,7 +213,7 @@ async def test_only_post_is_a_delivery(shop: Shop, method: str) -> None:
     ],
 )
 async def test_a_claimed_address_is_not_believed(shop: Shop, headers: list[tuple[bytes, bytes]]) -> None:
-    """Whoever is not Nexi stays so, whatever the headers say; the secret does not help."""
+    """No header makes another sender Nexi; the secret does not help."""
     answer = await deliver(
         shop.receiver, deliveries.sample("payment.created"), client=("203.0.113.9", 5), headers=headers
     )
@@ -225,7 +225,7 @@ async def test_a_claimed_address_is_not_believed(shop: Shop, headers: list[tuple
 async def test_a_peer_without_an_address_is_refused(
     shop: Shop, client: tuple[str, int] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On doubt nobody is let in, and the log says who it was and which option decides."""
+    """In doubt the sender is refused, and the log names its address and the option."""
     answer = await deliver(shop.receiver, deliveries.sample("payment.created"), client=client)
     assert answer.status == 403
     assert repr(client) in caplog.text
@@ -304,10 +304,10 @@ async def test_a_sender_that_hangs_up_is_not_answered(shop: Shop) -> None:
 
 async def test_checks_come_in_order(shop: Shop) -> None:
     """Method, address, size, authorization, event: the first that fails answers."""
-    stranger: dict[str, Any] = {"client": None, "authorization": None}
+    other: dict[str, Any] = {"client": None, "authorization": None}
     large = b"x" * 70_000
-    assert (await deliver(shop.receiver, large, method="GET", **stranger)).status == 405
-    assert (await deliver(shop.receiver, large, **stranger)).status == 403
+    assert (await deliver(shop.receiver, large, method="GET", **other)).status == 405
+    assert (await deliver(shop.receiver, large, **other)).status == 403
     assert (await deliver(shop.receiver, large, authorization=None)).status == 413
     assert (await deliver(shop.receiver, b"x", authorization=None)).status == 401
     assert (await deliver(shop.receiver, b"x")).status == 400
@@ -354,13 +354,13 @@ async def test_a_bit_of_damage_never_makes_another_event(header: tuple[bytes, by
 async def test_a_proxy_of_ours_says_who_it_is() -> None:
     """Behind a named proxy Nexi gets in and others do not; a proxy that is not named is not asked."""
     receiver = Shop(trusted_proxies=["10.0.0.0/8"]).receiver
-    for client, told, status in [
+    for client, claimed, status in [
         ("10.0.0.1", b"20.31.57.61", 200),
         ("10.0.0.1", b"20.31.57.61, 203.0.113.9", 403),
         ("192.168.0.1", b"20.31.57.61", 403),
         ("20.31.57.61", b"203.0.113.9", 200),
     ]:
-        body, headers = deliveries.sample("payment.created"), [(b"x-forwarded-for", told)]
+        body, headers = deliveries.sample("payment.created"), [(b"x-forwarded-for", claimed)]
         assert (await deliver(receiver, body, client=(client, 5), headers=headers)).status == status
 
 
@@ -378,8 +378,8 @@ async def test_a_known_peer_is_checked_again_when_headers_speak_of_it() -> None:
         assert answer.status == status
 
 
-async def test_a_proxy_alone_is_nobody() -> None:
-    """A proxy of ours that does not tell who it speaks for is refused each time, though its network be let in."""
+async def test_a_proxy_alone_is_no_sender() -> None:
+    """A proxy that names no sender is refused each time, even if its own network is allowed."""
     receiver = Shop(networks=["10.0.0.0/8"], trusted_proxies=["10.0.0.0/8"]).receiver
     for _ in range(2):
         assert (await deliver(receiver, deliveries.sample("payment.created"), client=("10.0.0.1", 5))).status == 403
@@ -493,7 +493,7 @@ async def test_a_payment_that_can_not_be_fetched_is_fetched_later() -> None:
 
 
 async def test_it_lives_by_itself(shop: Shop) -> None:
-    """A server that speaks the lifespan protocol gets its answers."""
+    """The messages of the lifespan protocol are answered."""
     said = await converse(
         shop.receiver, {"type": "lifespan"}, [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     )

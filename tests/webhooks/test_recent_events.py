@@ -64,7 +64,7 @@ async def test_parallel_deliveries_share_one_success() -> None:
 
 
 async def test_parallel_deliveries_share_one_failure() -> None:
-    """When the first one fails, those that waited are told so and do not run it at once."""
+    """When the first one fails, those that waited fail too and do not run it at once."""
     handled, calls, outcomes, release = HandledEvents(), list[str](), list[bool](), anyio.Event()
 
     async def slow_failure() -> None:

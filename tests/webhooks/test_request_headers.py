@@ -13,7 +13,7 @@ NAMES = st.sampled_from([b"authorization", b"content-length", b"host", b"accept"
 
 
 def test_each_header_is_found_wherever_it_stands() -> None:
-    """Between others that are of no interest; those that may tell of an address in their order."""
+    """Between others that are of no interest; those that may contain an address in their order."""
     headers = [
         (b"host", b"shop.example"),
         (b"x-real-ip", b"192.0.2.1"),
@@ -27,7 +27,7 @@ def test_each_header_is_found_wherever_it_stands() -> None:
 
 
 def test_two_authorizations_are_none() -> None:
-    """Even if both are the same: nobody can say which one a proxy has looked at."""
+    """Even if both are the same: there is no way to know which one a proxy has checked."""
     assert read_headers([(b"authorization", b"secret-value")] * 2).authorization is None
 
 
@@ -38,8 +38,8 @@ def test_a_length_that_can_not_be_read_announces_nothing(value: bytes) -> None:
 
 
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=8))))
-def test_no_header_is_overlooked(headers: list[tuple[bytes, bytes]]) -> None:
-    """All that may tell of an address are kept, and one authorization is found among any headers."""
+def test_no_header_is_missed(headers: list[tuple[bytes, bytes]]) -> None:
+    """All that may contain an address are kept, and one authorization is found among any headers."""
     found = read_headers(headers)
     assert list(found.forwarding) == [header for header in headers if header[0] in FORWARDING]
     values = [value for name, value in headers if name == b"authorization"]

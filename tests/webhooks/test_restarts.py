@@ -29,7 +29,7 @@ class Shop:
         self.receiver = WebhookReceiver(authorization=AUTHORIZATION, fallback=self.handle, inbox=SQLInbox(url))
 
     async def handle(self, event: Event) -> None:
-        """Take note of an event."""
+        """Record an event."""
         await anyio.sleep(0.01)
         self.handled.add(event.id)
 
@@ -41,7 +41,7 @@ class Shop:
 
     async def has_handled(self, count: int) -> None:
         """Wait until it has handled so many events."""
-        while len(self.handled) < count:  # noqa: ASYNC110 - nobody wakes
+        while len(self.handled) < count:  # noqa: ASYNC110 - there is nothing to wait on
             await anyio.sleep(0.01)
 
 

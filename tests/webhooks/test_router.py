@@ -35,7 +35,7 @@ def test_a_handler_takes_its_event() -> None:
 
 
 def test_the_fallback_takes_the_rest() -> None:
-    """Known and unknown events without a handler go to the fallback; without one nobody takes them."""
+    """Known and unknown events without a handler go to the fallback; without one there is no handler."""
     assert taker(WebhookRouter(noted), "payment.cancel.created") is noted
     assert taker(WebhookRouter(noted), "payment.paused") is noted
     assert taker(WebhookRouter(None), "payment.paused") is None
@@ -110,7 +110,7 @@ def test_a_misspelt_event_is_refused() -> None:
 
 
 def test_a_newer_event_is_taken() -> None:
-    """A name that nobody knows may be newer than this package: whoever says so is believed."""
+    """An unknown name may be newer than this package: strict=False accepts it."""
     handlers = WebhookRouter(None)
     handlers.on("payment.paused", strict=False)(noted)
     assert taker(handlers, "payment.paused") is noted
@@ -125,7 +125,7 @@ async def by_keyword(*, event: Event) -> None:
 
 
 async def too_much(event: PaymentCreated, payment: Payment, shop: object) -> None:
-    """Wants what nobody has."""
+    """Needs an argument too many."""
 
 
 @pytest.mark.parametrize("handler", [nothing, by_keyword, too_much])

@@ -46,7 +46,7 @@ def alone(receiver: WebhookReceiver) -> ASGIApp:
 
 
 class Shop:
-    """A receiver that takes everything from this machine, and fails when told to."""
+    """A receiver that takes everything from this machine, and fails if the test wants it."""
 
     def __init__(self, inbox: SQLInbox | None) -> None:
         self.seen: list[bytes] = []
@@ -57,7 +57,7 @@ class Shop:
         )
 
     async def take(self, event: Event) -> None:
-        """Take note of an event, unless broken."""
+        """Record an event, unless broken."""
         if self.broken:
             raise RuntimeError("out of stock")
         self.seen.append(event.raw)

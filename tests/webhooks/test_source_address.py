@@ -15,7 +15,7 @@ from nexi_async.webhooks._source_address import address_allowed, allowed_network
 
 
 @pytest.mark.parametrize("last", [60, 61, 62, 63])
-def test_the_whole_network_is_let_in(last: int) -> None:
+def test_the_whole_network_is_allowed(last: int) -> None:
     """All four addresses of a /30 deliver, the first and the last too."""
     assert address_allowed((f"20.31.57.{last}", 1234), TEST.webhook_networks)
     assert address_allowed((f"20.103.218.{last + 44}", 1234), LIVE.webhook_networks)
@@ -23,12 +23,12 @@ def test_the_whole_network_is_let_in(last: int) -> None:
 
 @pytest.mark.parametrize("host", ["20.31.57.59", "20.31.57.64", "20.31.56.60", "20.103.218.104", "127.0.0.1"])
 def test_neighbours_are_not(host: str) -> None:
-    """One address further, and those of the other environment, are strangers."""
+    """One address further, and those of the other environment, are not allowed."""
     assert not address_allowed((host, 1234), TEST.webhook_networks)
 
 
 def test_a_mapped_address_is_the_address_it_stands_for() -> None:
-    """A server on [::] shows its IPv4 peers as IPv6; they are let in, their neighbours are not."""
+    """A server on [::] shows its IPv4 peers as IPv6; they are allowed, their neighbours are not."""
     assert address_allowed(("::ffff:20.31.57.60", 1234), TEST.webhook_networks)
     assert address_allowed(("::FFFF:141f:393c", 1234), TEST.webhook_networks)
     assert not address_allowed(("::ffff:20.31.57.64", 1234), TEST.webhook_networks)
@@ -44,7 +44,7 @@ def test_networks_may_be_ipv6() -> None:
 
 @pytest.mark.parametrize("client", [None, ("testclient", 50000), ("", 0), ("unix:", 0), ("/run/app.sock", 0), ()])
 def test_a_peer_without_an_address_is_refused(client: tuple[str, int] | None) -> None:
-    """A Unix socket, a test client, or nothing at all: no address, no entry."""
+    """A Unix socket, a test client, or nothing at all: without an address it is refused."""
     assert not address_allowed(client, allowed_networks(["0.0.0.0/0", "::/0"]))
 
 
@@ -71,19 +71,19 @@ def test_what_is_no_network_is_refused(network: str) -> None:
 
 
 def test_an_empty_list_of_networks_is_refused() -> None:
-    """A receiver that lets nobody in is a mistake."""
+    """A receiver that accepts no address is a mistake."""
     with pytest.raises(InvalidRequest, match="must not be empty"):
         allowed_networks([])
 
 
-def test_a_proxy_of_ours_is_believed() -> None:
-    """Behind a named proxy the address that it tells decides, and its own does not."""
+def test_a_named_proxy_is_trusted() -> None:
+    """Behind a named proxy the address that it reports is checked, and its own is not."""
     proxies = trusted_networks(["10.0.0.0/8"])
-    told = [(b"x-forwarded-for", b"20.31.57.60")]
-    assert address_allowed(("10.0.0.1", 1), TEST.webhook_networks, headers=told, proxies=proxies)
-    assert address_allowed(("::ffff:10.0.0.1", 1), TEST.webhook_networks, headers=told, proxies=proxies)
+    headers = [(b"x-forwarded-for", b"20.31.57.60")]
+    assert address_allowed(("10.0.0.1", 1), TEST.webhook_networks, headers=headers, proxies=proxies)
+    assert address_allowed(("::ffff:10.0.0.1", 1), TEST.webhook_networks, headers=headers, proxies=proxies)
     assert not address_allowed(("10.0.0.1", 1), TEST.webhook_networks, proxies=proxies)
-    assert not address_allowed(("10.0.0.1", 1), TEST.webhook_networks, headers=told)
+    assert not address_allowed(("10.0.0.1", 1), TEST.webhook_networks, headers=headers)
 
 
 def test_there_may_be_no_proxies() -> None:
@@ -92,14 +92,14 @@ def test_there_may_be_no_proxies() -> None:
 
 
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
-def test_not_everybody_is_a_proxy(network: str) -> None:
-    """Trusting the whole internet would let anybody be Nexi."""
+def test_the_internet_is_no_proxy(network: str) -> None:
+    """With the whole internet as proxies every sender could claim to be Nexi."""
     with pytest.raises(InvalidRequest, match=re.escape("trusted_proxies[1]: is the whole internet")):
         trusted_networks(["10.0.0.1", network])
 
 
 def test_one_network_is_a_list_too() -> None:
-    """A text is not read as a list of its letters."""
+    """A text is not read as a list of its characters."""
     with pytest.raises(InvalidRequest, match="must be a list"):
         allowed_networks("127.0.0.1")
     with pytest.raises(InvalidRequest, match="must be a list"):

@@ -99,7 +99,7 @@ def receiver() -> WebhookReceiver:
 
 
 async def test_everything_is_counted(receiver: WebhookReceiver) -> None:
-    """Answers by status, runs by event, repetitions; names that nobody knows are one."""
+    """Answers by status, runs by event, repetitions; unknown names are counted as one."""
     created = deliveries.sample("payment.created")
     for body in (created, created, deliveries.sample("payment.paused"), deliveries.sample("payment.refund.completed")):
         await deliver(receiver, body)
@@ -124,7 +124,7 @@ async def test_failures_of_the_workers_are_counted(tmp_path: Path, monkeypatch: 
 
     async def last_error() -> str:
         with anyio.fail_after(20):
-            while "inbox" not in receiver._counters.errors:  # noqa: ASYNC110 - nobody wakes
+            while "inbox" not in receiver._counters.errors:  # noqa: ASYNC110 - there is nothing to wait on
                 await anyio.sleep(0.01)
         return receiver._counters.errors.pop("inbox").last
 
@@ -140,7 +140,7 @@ async def test_failures_of_the_workers_are_counted(tmp_path: Path, monkeypatch: 
             receiver._counters.errors.clear()
 
 
-async def test_the_last_error_is_told(receiver: WebhookReceiver) -> None:
+async def test_the_last_error_is_reported(receiver: WebhookReceiver) -> None:
     """Of each cause and of all: what it was, and when; nothing before there is one."""
     assert (await receiver.stats()).last_error is None
     began = datetime.now(UTC)

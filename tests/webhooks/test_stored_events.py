@@ -1,4 +1,4 @@
-"""What becomes of an event, decided without an inbox."""
+"""The transitions of a stored event, decided without an inbox."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_error_can_always_be_written() -> None:
     assert len(result.error) <= MAX_ERROR_LENGTH
 
 
-def test_an_event_given_back_has_not_been_tried() -> None:
+def test_a_released_event_has_not_been_attempted() -> None:
     """It waits from now on, and this try does not count."""
     result = released(EVENT, 1005.0)
     assert (result.state, result.due, result.attempts, result.error) == ("waiting", 1005.0, 2, EVENT.error)

@@ -171,7 +171,7 @@ async def test_an_event_without_a_time_is_kept(tmp_path: Path) -> None:
     assert event.happened == event.received
 
 
-async def test_what_was_left_out_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_was_left_out_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A member that can't be read costs nothing but a warning that names it."""
 
     async def fallback(event: Event) -> None:

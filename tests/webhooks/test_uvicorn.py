@@ -63,7 +63,7 @@ def serving(
 
 
 def wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    """Wait until somebody answers there."""
+    """Wait until the server answers."""
     ends = time.monotonic() + TIMEOUT
     while time.monotonic() < ends:
         assert process.poll() is None, "the server died"
@@ -125,7 +125,7 @@ def samples(page: str) -> dict[str, float]:
 def test_two_workers_do_not_contradict_each_other(tmp_path: Path) -> None:
     """Each number belongs to a process: no series ever falls, and together they are all that was delivered.
 
-    The scraper would keep its connection, as Prometheus does, and yet it hears of both.
+    The scraper would keep its connection, as Prometheus does, and yet it gets both.
     """
     latest: dict[str, float] = {}
     falls, sent = list[str](), 0
