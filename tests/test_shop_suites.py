@@ -12,9 +12,9 @@ import pytest
 
 from tests.docs.blocks import PAGES, printed
 from tests.test_readme import SHOP
-from tests.test_testing import PATIENCE, run_pytest
+from tests.test_testing import TIMEOUT, run_pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * PATIENCE)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * TIMEOUT)]
 
 MORE = """
 
