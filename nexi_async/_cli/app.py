@@ -52,7 +52,8 @@ def _nexi_async(
 ) -> None:
     """Nexi Checkout at the command line: payments, subscriptions, reports, webhooks, and an emulator to try it all.
 
-    Keys come from NEXI_SECRET_KEY, from a file or from a profile, never from the command line.
+    Keys come from NEXI_SECRET_KEY, from a file or from a profile, never from the command line. Profiles are in a file
+    that `nexi-async doctor` names; NEXI_CONFIG names another.
 
     Exit status of commands that call the API: 0 done, 1 rejected or declined, 2 can't be carried out as given,
     3 unknown or unreadable (money may have moved; the command that settles it is shown), 4 not sent or not reachable.

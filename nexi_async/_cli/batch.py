@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ import anyio
 import typer
 
 from nexi_async._cli import batch_work
+from nexi_async._cli.api_command import JSONOption
+from nexi_async._cli.output import Output
 from nexi_async._cli.secrets import secret_key, without_password
 from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._errors import StorageUnavailable
@@ -74,6 +77,7 @@ def plan(
     ledger: LedgerURL,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Plan nothing if any line is bad.")] = False,
+    as_json: JSONOption = False,
 ) -> None:
     """Plan the jobs of FILE; nothing is charged yet.
 
@@ -88,7 +92,7 @@ def plan(
     Exit status: 0 if every line is planned, 1 if some are bad, 2 if the file or the ledger can't be used.
     """
     with _with_outages():
-        raise typer.Exit(anyio.run(batch_work.plan, file, run, ledger, strict))
+        raise typer.Exit(anyio.run(partial(batch_work.plan, file, run, ledger, Output(as_json), strict=strict)))
 
 
 @batch.command("run")
@@ -103,6 +107,7 @@ def charge(
     key_lifetime: KeyLifetime = 24.0,
     base_url: Address = None,
     environment: EnvironmentOption = None,
+    as_json: JSONOption = False,
 ) -> None:
     """Charge every job of the run that is still open; start it again after an interruption.
 
@@ -114,17 +119,18 @@ def charge(
     """
     with _with_outages():
         access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
-        raise typer.Exit(anyio.run(batch_work.charge, run, ledger, access, concurrency, rate, strategy))
+        work = partial(batch_work.charge, concurrency=concurrency, rate=rate, strategy=strategy)
+        raise typer.Exit(anyio.run(work, run, ledger, access, Output(as_json)))
 
 
 @batch.command()
-def status(run: RunName, ledger: LedgerURL) -> None:
+def status(run: RunName, ledger: LedgerURL, *, as_json: JSONOption = False) -> None:
     """Show the figures of the run.
 
     Exit status: 0 if every job is charged, 1 if not, 2 if the ledger or the run can't be used.
     """
     with _with_outages():
-        raise typer.Exit(anyio.run(batch_work.status, run, ledger))
+        raise typer.Exit(anyio.run(batch_work.status, run, ledger, Output(as_json)))
 
 
 @batch.command()
@@ -159,6 +165,7 @@ def review(
     secret_key_file: KeyFile = None,
     base_url: Address = None,
     environment: EnvironmentOption = None,
+    as_json: JSONOption = False,
 ) -> None:
     """List charges that may have happened and can't be looked up by their key any more, with their data.
 
@@ -173,7 +180,7 @@ def review(
     """
     with _with_outages():
         access = _access(secret_key_file, base_url, environment) if look_up else None
-        raise typer.Exit(anyio.run(batch_work.review, run, ledger, access))
+        raise typer.Exit(anyio.run(batch_work.review, run, ledger, access, Output(as_json)))
 
 
 def _access(file: Path | None, base_url: str | None, environment: str | None) -> batch_work.Access:
@@ -197,6 +204,7 @@ def resolve(
     secret_key_file: KeyFile = None,
     base_url: Address = None,
     environment: EnvironmentOption = None,
+    as_json: JSONOption = False,
 ) -> None:
     """Resolve a job in review: give --payment and --charge, or --not-charged.
 
@@ -212,7 +220,7 @@ def resolve(
     with _with_outages():
         is_checked = found is not None and not unchecked
         access = _access(secret_key_file, base_url, environment) if is_checked else None
-        anyio.run(batch_work.resolve, run, ledger, reference, found, access)
+        anyio.run(batch_work.resolve, run, ledger, reference, found, access, Output(as_json))
 
 
 @batch.command()
@@ -221,6 +229,7 @@ def dunning(
     ledger: LedgerURL,
     *,
     attempt: Annotated[int, typer.Option(min=2, help="The attempt to plan; 2 follows the first.")],
+    as_json: JSONOption = False,
 ) -> None:
     """Plan another attempt at declined charges that may be retried, on the dates that the card schemes allow.
 
@@ -229,7 +238,7 @@ def dunning(
     Exit status: 0, or 2 if the ledger or the run can't be used.
     """
     with _with_outages():
-        anyio.run(batch_work.dunning, run, ledger, attempt)
+        anyio.run(batch_work.dunning, run, ledger, attempt, Output(as_json))
 
 
 @batch.command()
@@ -245,6 +254,7 @@ def worker(
     key_lifetime: KeyLifetime = 24.0,
     base_url: Address = None,
     environment: EnvironmentOption = None,
+    as_json: JSONOption = False,
 ) -> None:
     """Charge a run together with other machines: start one on each, with the same options and a ledger on PostgreSQL.
 
@@ -257,4 +267,5 @@ def worker(
         from nexi_async._cli import batch_worker
 
         access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
-        raise typer.Exit(anyio.run(batch_worker.work, run, ledger, access, concurrency, rate))
+        work = partial(batch_worker.work, concurrency=concurrency, rate=rate)
+        raise typer.Exit(anyio.run(work, run, ledger, access, Output(as_json)))

@@ -16,7 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nexi_async._cli.batch_documents import review_document, summary_document, timestamp
 from nexi_async._cli.batch_progress import showing_progress
+from nexi_async._cli.output import Output
 from nexi_async._cli.private_file import replacing
 from nexi_async._client import AsyncCheckout
 from nexi_async._environment import EnvironmentName
@@ -87,11 +89,12 @@ def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractA
     return Ledger.open(url, key_lifetime=key_lifetime, outage=outage)
 
 
-async def plan(file: Path, run: str, url: str, strict: bool) -> Status:  # noqa: FBT001 - from the command line
+async def plan(file: Path, run: str, url: str, output: Output, *, strict: bool) -> Status:
     """Plan the jobs of a file."""
     async with opened_ledger(url) as ledger:
         planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_print_bad_line)
-    typer.echo(f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad.")
+    text = f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad."
+    output.show({"planned": planned.jobs, "already": planned.already, "bad": planned.bad}, text)
     return NOT_ALL if planned.bad else DONE
 
 
@@ -100,9 +103,11 @@ def _print_bad_line(line: JobLine) -> None:
         typer.echo(f"line {line.number}: {fault}", err=True)
 
 
-async def charge(run: str, url: str, access: Access, concurrency: int, rate: float | None, strategy: str) -> Status:
+async def charge(
+    run: str, url: str, access: Access, output: Output, *, concurrency: int, rate: float | None, strategy: str
+) -> Status:
     """Charge a run, until its end or a signal."""
-    console = Console()
+    console = Console(stderr=output.as_json)
     async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
         with showing_progress(console) as show:
             charger = BatchCharger(
@@ -121,7 +126,7 @@ async def charge(run: str, url: str, access: Access, concurrency: int, rate: flo
                         pass
 
             is_at_end = await until_signalled(work, charger.stop)
-        return await report_end(ledger, run, charger.stop_reason, console) if is_at_end else report_interrupted()
+        return await report_end(ledger, run, charger.stop_reason, output) if is_at_end else report_interrupted()
 
 
 def report_interrupted() -> Status:
@@ -130,10 +135,10 @@ def report_interrupted() -> Status:
     return STOPPED
 
 
-async def report_end(ledger: Ledger, run: str, stop_reason: str | None, console: Console) -> Status:
+async def report_end(ledger: Ledger, run: str, stop_reason: str | None, output: Output) -> Status:
     """Show the figures of the run, and why it stopped."""
     summary = await ledger.summary(run)
-    _print(summary, console)
+    _show(summary, output)
     if in_review := summary.count(JobState.REVIEW):
         typer.echo(f"{in_review:,} may have been charged: see `nexi-async batch review --run {run}`.", err=True)
     if stop_reason is not None:
@@ -175,11 +180,11 @@ async def _on_signals(
         typer.echo("Finishing the charges under way; repeat the signal to cancel them.", err=True)
 
 
-async def status(run: str, url: str) -> Status:
+async def status(run: str, url: str, output: Output) -> Status:
     """Show the figures of a run."""
     async with opened_ledger(url) as ledger:
         summary = await ledger.summary(run)
-    _print(summary, Console())
+    _show(summary, output)
     return _status_of(summary)
 
 
@@ -187,15 +192,15 @@ def _status_of(summary: Summary) -> Status:
     return DONE if summary.count(JobState.CHARGED) == summary.count() else NOT_ALL
 
 
-def _print(summary: Summary, console: Console) -> None:
+def _show(summary: Summary, output: Output) -> None:
     table = Table("outcome", "jobs", "amount", title=f"Run {summary.run}", title_justify="left")
     for total in summary.totals:
         table.add_row(total.state, f"{total.jobs:,}", format_amount(total.amount, total.currency))
     for reason in summary.reasons:
         table.add_row(f"  {reason.code or '–'} {reason.meaning}: {reason.advice}", f"{reason.jobs:,}", "")
-    console.print(table)
-    if summary.next_due is not None:
-        console.print(f"{summary.waiting:,} are planned for later, the first for {format_time(summary.next_due)}.")
+    output.show(summary_document(summary), table)
+    if summary.next_due is not None and not output.as_json:
+        output.line(f"{summary.waiting:,} are planned for later, the first for {format_time(summary.next_due)}.")
 
 
 async def report(run: str, url: str, csv: Path | None, html: Path | None) -> None:
@@ -228,17 +233,15 @@ async def _write_html(ledger: Ledger, run: str, path: Path) -> None:
         file.write(page)
 
 
-async def review(run: str, url: str, access: Access | None) -> Status:
+async def review(run: str, url: str, access: Access | None, output: Output) -> Status:
     """List the jobs in review, with the charges that match if there is access to the API."""
     count = 0
     async with opened_ledger(url) as ledger:
         search = None if access is None else await _search_payouts(ledger, run, access)
         async for item in ledger.in_review(run):
             count += 1
-            _print_item(item)
-            if search is not None:
-                _print_found(search, item)
-    typer.echo(f"{count:,} jobs are in review.")
+            _show_item(item, search, output)
+    typer.echo(f"{count:,} jobs are in review.", err=output.as_json)
     if search is not None and not search.is_whole:
         typer.echo("The payouts have too many charges; not all of them were read.", err=True)
     return NOT_ALL if count else DONE
@@ -248,6 +251,15 @@ async def _search_payouts(ledger: Ledger, run: str, access: Access) -> PaymentSe
     items = [item async for item in ledger.in_review(run)]
     async with access.client(1) as checkout:
         return await PaymentSearch.run(checkout, items, today=datetime.now(UTC).date())
+
+
+def _show_item(item: ReviewItem, search: PaymentSearch | None, output: Output) -> None:
+    if output.as_json:
+        output.json(review_document(item, search))
+        return
+    _print_item(item)
+    if search is not None:
+        _print_found(search, item)
 
 
 def _print_item(item: ReviewItem) -> None:
@@ -268,7 +280,9 @@ def _print_found(search: PaymentSearch, item: ReviewItem) -> None:
         typer.echo(f"    in no payout since {search.first_day}; it may not be paid out yet, so look in the portal")
 
 
-async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] | None, access: Access | None) -> None:
+async def resolve(
+    run: str, url: str, reference: str, charged: tuple[str, str] | None, access: Access | None, output: Output
+) -> None:
     """Resolve a job in review; the payment is checked if there is access to the API."""
     async with opened_ledger(url) as ledger:
         if charged is None:
@@ -278,7 +292,8 @@ async def resolve(run: str, url: str, reference: str, charged: tuple[str, str] |
             if access is not None:
                 await _check(ledger, run, reference, charged, access)
             await ledger.resolve_charged(run, reference, payment_id=payment_id, charge_id=charge_id)
-    typer.echo(f"{reference} is {'planned again, with a new key' if charged is None else 'charged'}.")
+    state, text = ("planned", "planned again, with a new key") if charged is None else ("charged", "charged")
+    output.show({"reference": reference, "state": state}, f"{reference} is {text}.")
 
 
 async def _check(ledger: Ledger, run: str, reference: str, charged: tuple[str, str], access: Access) -> None:
@@ -288,10 +303,17 @@ async def _check(ledger: Ledger, run: str, reference: str, charged: tuple[str, s
     check_payment(item, payment, charged[1])
 
 
-async def dunning(run: str, url: str, attempt: int) -> None:
+async def dunning(run: str, url: str, attempt: int, output: Output) -> None:
     """Plan another attempt."""
     async with opened_ledger(url) as ledger:
         planned = await ledger.dunning(run, attempt=attempt)
-    typer.echo(f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt.")
-    if planned.first_due is not None and planned.last_due is not None:
-        typer.echo(f"They are due from {format_time(planned.first_due)} to {format_time(planned.last_due)}.")
+    document = {
+        "planned": planned.planned,
+        "givenUp": planned.given_up,
+        "firstDue": timestamp(planned.first_due),
+        "lastDue": timestamp(planned.last_due),
+    }
+    text = f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt."
+    output.show(document, text)
+    if planned.first_due is not None and planned.last_due is not None and not output.as_json:
+        output.line(f"They are due from {format_time(planned.first_due)} to {format_time(planned.last_due)}.")

@@ -7,6 +7,7 @@ import logging
 from rich.console import Console
 
 from nexi_async._cli.batch_work import Access, Status, opened_ledger, report_end, report_interrupted, until_signalled
+from nexi_async._cli.output import Output
 from nexi_async.batch import JobResult, ShardWorker
 
 __all__ = ["work"]
@@ -15,11 +16,11 @@ LINE_EVERY = 1000
 """How many jobs pass between two lines of progress."""
 
 
-async def work(run: str, url: str, access: Access, concurrency: int, rate: float | None) -> Status:
+async def work(run: str, url: str, access: Access, output: Output, *, concurrency: int, rate: float | None) -> Status:
     """Charge shards of a run, until there are none or a signal comes."""
     for library in ("procrastinate", "psycopg.pool"):  # an outage is reported in one line, and retried
         logging.getLogger(library).addHandler(logging.NullHandler())
-    console = Console()
+    console = Console(stderr=output.as_json)
     charged = 0
 
     def count(_: JobResult) -> None:
@@ -31,4 +32,4 @@ async def work(run: str, url: str, access: Access, concurrency: int, rate: float
     async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
         worker = ShardWorker(checkout, ledger, url, run=run, concurrency=concurrency, rate=rate, on_result=count)
         is_at_end = await until_signalled(worker.work, worker.stop)
-        return await report_end(ledger, run, worker.stop_reason, console) if is_at_end else report_interrupted()
+        return await report_end(ledger, run, worker.stop_reason, output) if is_at_end else report_interrupted()

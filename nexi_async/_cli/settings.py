@@ -48,7 +48,7 @@ class Settings:
     @property
     def host(self) -> str:
         """The host that is called."""
-        return urlsplit(self.base_url).hostname or ""
+        return (urlsplit(self.base_url).hostname or "").rstrip(".")
 
     @property
     def is_live(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import sqlite3
@@ -66,6 +67,21 @@ def test_a_run_from_the_file_to_the_report(at: Path, emulator: EmulatorProcess) 
     rows = list(csv.DictReader((at / "out.csv").read_text().splitlines()))
     assert {row["reference"]: 1 for row in rows if row["state"] == "charged"} == emulator.charged()
     assert "2,970.00 SEK" in (at / "out.html").read_text()
+
+
+def test_a_run_can_be_read_by_other_programs(at: Path, emulator: EmulatorProcess) -> None:
+    """With --json the figures are a document; progress goes to standard error."""
+    assert json.loads(run("plan", jobs(at, emulator, 3, declined=1), "--run", "r", "--json").stdout)["planned"] == 3
+    charged = run("run", "--run", "r", "--json")
+    assert charged.exit_code == 1
+    document = json.loads(charged.stdout)
+    assert [(total["state"], total["jobs"], total["amount"]) for total in document["totals"]] == [
+        ("charged", 2, 19800),
+        ("declined", 1, 151),
+    ]
+    assert document["reasons"][0]["code"] == "1020"
+    assert "3 of 3 jobs" in charged.stderr
+    assert json.loads(run("status", "--run", "r", "--json").stdout) == document
 
 
 def test_nexi_can_charge_bundles(at: Path, emulator: EmulatorProcess) -> None:
@@ -266,13 +282,17 @@ def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: Emul
     assert (listed.exit_code, "2 jobs are in review." in listed.stdout) == (1, True)
     assert "job-0: 99.00 SEK from subscription" in listed.stdout
 
+    items = [json.loads(text) for text in run("review", "--run", "r", "--json").stdout.splitlines()]
+    assert {item["reference"] for item in items} == {"job-0", "job-1"}
+    assert all(item["idempotencyKey"] for item in items)
     assert run("resolve", "job-0", "--run", "r").exit_code == 2
     found = run("resolve", "job-0", "--run", "r", "--payment", "p", "--charge", "c", "--unchecked")
     assert (found.exit_code, found.stdout) == (0, "job-0 is charged.\n")
     early = run("resolve", "job-1", "--run", "r", "--not-charged")
     assert (early.exit_code, "look for its payment again in" in early.stderr) == (2, True)
     let_pass(at, "ended", 300)
-    assert "planned again" in run("resolve", "job-1", "--run", "r", "--not-charged").stdout
+    resolved = run("resolve", "job-1", "--run", "r", "--not-charged", "--json")
+    assert json.loads(resolved.stdout) == {"reference": "job-1", "state": "planned"}
     assert run("review", "--run", "r").exit_code == 0
     assert run("status", "--run", "r").exit_code == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -25,10 +26,10 @@ def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
 
 
 COMMANDS = dict(leaves(BUILT))
-OF_OTHERS = {name for name in COMMANDS if name == "demo" or name.startswith("batch ")}
-"""Whose output is a report for people; `batch report --csv` is the one for programs."""
-ENDLESS = {"emulator", "webhooks listen", "logs tail"}
-"""They run until they are stopped, and are tested as programs of their own."""
+FOR_PEOPLE = {"demo", "batch report"}
+"""A show for people, and one that writes files and prints nothing; `batch report --csv` is for programs."""
+ELSEWHERE = {"emulator", "webhooks listen", "logs tail", "batch run", "batch worker", "batch resolve"}
+"""They run until they are stopped, or need an emulator with an address, and are tested with one."""
 
 URLS = ["--return-url", "https://shop.test/thanks", "--terms-url", "https://shop.test/terms"]
 SECRET = "Kq7ZtB9fRw4LmXc2"
@@ -60,6 +61,21 @@ def inbox(line: CommandLine) -> str:
     return url
 
 
+def ledger(line: CommandLine) -> list[str]:
+    """Run and ledger of a plan of one job."""
+    options = ["--run", "r", "--ledger", f"sqlite:///{line.environment['NEXI_CONFIG']}.ledger"]
+    assert line.run("batch", "plan", jobs(line), *options).exit_code == 0
+    return options
+
+
+def jobs(line: CommandLine) -> str:
+    """A file of one job."""
+    file = Path(f"{line.environment['NEXI_CONFIG']}.csv")
+    header = "reference,subscription_id,currency,amount,name,tax_rate"
+    file.write_text(f"{header}\njob-1,{'1' * 32},SEK,9900,Box,2500\n")
+    return str(file)
+
+
 def triggered(line: CommandLine) -> list[str]:
     """An event that nobody receives, which is told too."""
     line.environment["NEXI_WEBHOOK_AUTHORIZATION"] = SECRET
@@ -82,6 +98,10 @@ ARGUMENTS: dict[str, Callable[[CommandLine], list[str]]] = {
     "methods list": lambda _: [],
     "webhooks trigger": triggered,
     "webhooks send": lambda _: ["payment.created", "--to", "http://127.0.0.1:1"],
+    "batch plan": lambda line: [jobs(line), "--run", "r", "--ledger", f"sqlite:///{line.environment['NEXI_CONFIG']}.l"],
+    "batch status": ledger,
+    "batch review": ledger,
+    "batch dunning": lambda line: [*ledger(line), "--attempt", "2"],
     "inbox list": lambda line: ["--inbox", inbox(line)],
     "inbox show": lambda line: ["1", "--inbox", inbox(line)],
     "inbox replay": lambda line: ["--inbox", inbox(line)],
@@ -90,6 +110,11 @@ ARGUMENTS: dict[str, Callable[[CommandLine], list[str]]] = {
 }
 """Arguments for each command that ends by itself; a new command needs a line here."""
 
+STATUSES = {"webhooks send": 2, "webhooks trigger": 1, "batch status": 1}
+"""Where there is no receiver, or nothing is charged yet."""
+EMPTY = {"webhooks send", "batch review"}
+"""Which have nothing to print here: no answer, no job in review."""
+
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str) -> None:
@@ -97,19 +122,19 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner(env={"COLUMNS": "300"}).invoke(app, [*command.split(), "--help"])
     assert shown.exit_code == 0
     assert (COMMANDS[command].help or "").splitlines()[0].rstrip("\f").endswith((".", "`"))
-    if command not in OF_OTHERS:
+    if command != "demo" and not command.startswith("batch"):
         assert f"Example: nexi-async {command}" in shown.stdout
     for parameter in COMMANDS[command].params:
         if parameter.param_type_name == "option":
             assert parameter.help, parameter.name
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - OF_OTHERS))
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - FOR_PEOPLE))
 def test_every_command_that_prints_can_print_json(command: str) -> None:
     """A new command is found by this, and by the next test."""
     options = {option for parameter in COMMANDS[command].params for option in parameter.opts}
     assert "--json" in options
-    assert (command in ARGUMENTS) != (command in ENDLESS)
+    assert (command in ARGUMENTS) != (command in ELSEWHERE)
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
@@ -119,16 +144,16 @@ def test_json_is_json_and_nothing_else(line: CommandLine, command: str) -> None:
     line.environment.setdefault("NEXI_WEBHOOK_AUTHORIZATION", SECRET)
     result = line.run(*command.split(), *arguments, "--json")
     documents = [json.loads(text) for text in result.stdout.splitlines()]
-    assert len(documents) == (0 if command == "webhooks send" else 1)
-    assert result.exit_code == {"webhooks send": 2, "webhooks trigger": 1}.get(command, 0), result.output
+    assert len(documents) == (0 if command in EMPTY else 1)
+    assert result.exit_code == STATUSES.get(command, 0), result.output
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"webhooks send"}))
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - EMPTY))
 def test_people_get_a_table(line: CommandLine, command: str) -> None:
     """No JSON, and no traceback; what is listed is empty at most."""
     arguments = ARGUMENTS[command](line)
     result = line.run(*command.split(), *arguments)
-    assert result.exit_code == {"webhooks trigger": 1}.get(command, 0), result.output
+    assert result.exit_code == STATUSES.get(command, 0), result.output
     assert result.stdout
     assert "Traceback" not in result.output
 

@@ -158,6 +158,7 @@ def settings(base_url: str, environment: EnvironmentName = "test", key: str = "k
     [
         (settings("https://api.dibspayment.eu", "live"), True),
         (settings("https://api.dibspayment.eu", "test"), True),
+        (settings("https://API.dibspayment.eu./", "test"), True),
         (settings("https://proxy.shop.test", "live"), True),
         (settings("https://proxy.shop.test", "test", "live-secret-key-1"), True),
         (settings("https://proxy.shop.test", "test"), False),
