@@ -1,65 +1,79 @@
-"""The emulator's portal by clicks: find a payment, drive it, follow its history and the API calls."""
+"""The portal by clicks and keys, on a phone and a desk, light and dark."""
 
 import pytest
+from anyio.from_thread import BlockingPortal
 from playwright.sync_api import Page, expect
 
+from nexi_async.emulator import CheckoutEmulator, InjectedFault
 from tests.browser import looks
 from tests.browser.shop import Shop
+from tests.emulator.raw import item
 
 
-@pytest.fixture
-def payment_id(shop: Shop) -> str:
-    """A payment of 125.00 SEK."""
-    return shop.create(order={"reference": "mug-7"})
+def base_of(shop: Shop) -> str:
+    """Where the portal is."""
+    return f"{shop.hosted('').partition('/hosted')[0]}/emulator/portal"
 
 
-def press(page: Page, name: str) -> None:
-    """Press a button."""
-    page.get_by_role("button", name=name, exact=True).click()
+def test_a_payment_is_found_paid_charged_and_refunded(page: Page, shop: Shop) -> None:
+    """From the search to the last button, without a reload by hand."""
+    payment_id = shop.create()
+    shop.create(amount=9900)
+    page.goto(base_of(shop))
+    page.get_by_label("Amount").fill("125.00")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name="order").click()
+    page.get_by_role("button", name="Pay", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("reserved")
+    page.get_by_label("Amount in SEK").first.fill("50.00")
+    page.get_by_role("button", name="Charge").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("partly charged")
+    page.get_by_role("button", name="Refund").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("refund pending")
+    assert shop.summary(payment_id)["chargedAmount"] == 5000
 
 
-def test_a_payment_is_found_and_driven(page: Page, shop: Shop, payment_id: str) -> None:
-    """Search by reference, pay as the shopper, charge and refund as the merchant; the history grows."""
-    shop.create(order={"reference": "other"})
-    page.goto(f"{shop.emulator}/")
-    page.get_by_label("Id or reference").fill("mug-7")
-    press(page, "Search")
-    expect(page.get_by_role("link", name="other")).to_have_count(0)
-    page.get_by_role("link", name="mug-7").click()
-    press(page, "Pay")
-    expect(page.get_by_role("list")).to_contain_text("payment.checkout.completed")
-    press(page, "Charge")
-    press(page, "Refund")
-    expect(page.get_by_role("list")).to_contain_text("payment.refund.initiated")
-    assert shop.summary(payment_id)["chargedAmount"] == 12500
+def test_calls_appear_by_themselves(page: Page, shop: Shop) -> None:
+    """A call that is made while the log is open is put on top, with its request and response."""
+    page.goto(f"{base_of(shop)}/log?method=POST")
+    expect(page.get_by_role("status")).to_contain_text("Live")
+    payment_id = shop.create()
+    shop.payment(payment_id)
+    newest = page.locator("#calls > li").first
+    expect(newest).to_contain_text("POST /v1/payments")
+    newest.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(newest).to_contain_text(payment_id)
+    expect(page.locator("#calls")).not_to_contain_text("GET /v1/payments")
+    expect(page.locator("#calls")).not_to_contain_text("emulator-secret-key")
 
 
-def test_a_challenge_is_answered(page: Page, shop: Shop, payment_id: str) -> None:
-    """A card that asks for 3-D Secure waits for the answer."""
-    page.goto(f"{shop.emulator}/emulator/portal/payments/{payment_id}")
-    page.get_by_label("Pay with").select_option("4925000000000095")
-    press(page, "Pay")
-    page.get_by_label("3-D Secure").select_option("refused")
-    press(page, "Answer")
-    expect(page.get_by_role("list")).to_contain_text("payment.reservation.failed")
-    assert shop.summary(payment_id) == {}
-
-
-def test_api_calls_appear_as_they_come(page: Page, shop: Shop) -> None:
-    """The log shows a call without being loaded again."""
-    page.goto(f"{shop.emulator}/emulator/portal/log")
-    expect(page.get_by_role("main")).not_to_contain_text("/v1/paymentmethods")
-    shop.api.get("/v1/paymentmethods")
-    expect(page.get_by_role("main")).to_contain_text("/v1/paymentmethods")
+def test_settings_are_switched(page: Page, shop: Shop, emulator: CheckoutEmulator, portal: BlockingPortal) -> None:
+    """A switch and a fault by the keyboard; both are in force at once."""
+    page.goto(f"{base_of(shop)}/settings")
+    page.get_by_label("low_balance").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.get_by_label("low_balance")).to_be_checked()
+    page.get_by_label("Fault", exact=True).select_option("status")
+    page.get_by_label("Status", exact=True).fill("503")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("button", name="Remove fault 1")).to_be_visible()
+    assert portal.call(lambda: emulator.settings.low_balance)
+    assert portal.call(lambda: emulator._engine.faults) == (InjectedFault(fault="status", status=503),)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["", "/webhooks", "/log", "/settings", "/payments/{payment_id}"])
-def test_each_page_on_a_phone_and_a_desk(page: Page, shop: Shop, payment_id: str, path: str) -> None:
-    """Light and dark, with something on every page."""
-    paid = shop.api.post(f"/emulator/payments/{payment_id}/pay", json={})
-    assert paid.status_code == 200
-    shop.received(4)
-    page.goto(f"{shop.emulator}/emulator/portal{path}".format(payment_id=payment_id))
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+def test_its_pages_look_right(page: Page, shop: Shop, emulator: CheckoutEmulator, portal: BlockingPortal) -> None:
+    """With the longest texts that an order can have, and something of everything."""
+    payment_id = shop.create(order={"items": [item(name="W" * 128, reference="x" * 128)], "reference": "r" * 128})
+    portal.call(emulator.pay, payment_id)
+    shop.create()
+    portal.call(emulator.set_faults, [InjectedFault(fault="lose_response", path="/v1/no-such/*", times=3)])
+    for path in ("", f"/payments/{payment_id}", "/webhooks", "/settings", "/payments/x", "?amount=x"):
+        page.goto(base_of(shop) + path)
+        looks.check(page)
+    page.goto(f"{base_of(shop)}/log")
+    page.locator("summary").first.click()
     looks.check(page)

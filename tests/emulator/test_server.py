@@ -114,3 +114,31 @@ async def test_other_hosts_must_be_asked_for_twice(host: str) -> None:
     """Anything but a loopback address is refused without `beyond_loopback`."""
     with pytest.raises(ValueError, match="beyond_loopback"):
         await serve(CheckoutEmulator(), host=host, port=0)
+
+
+async def test_a_live_log_does_not_hold_up_the_end() -> None:
+    """The server ends the response of a page that follows the log, and stops at once."""
+    emulator = CheckoutEmulator()
+    ended = anyio.Event()
+
+    async def follow(url: str, started: anyio.Event) -> None:
+        async with (
+            httpx.AsyncClient(trust_env=False) as client,
+            client.stream("GET", f"{url}/emulator/portal/log/live") as response,
+        ):
+            assert response.headers["content-type"].startswith("text/event-stream")
+            async for _ in response.aiter_bytes():
+                started.set()
+        ended.set()
+
+    async with anyio.create_task_group() as readers:
+        async with anyio.create_task_group() as tasks:
+            listening = await tasks.start(lambda task_status: serve(emulator, port=0, task_status=task_status))
+            started = anyio.Event()
+            readers.start_soon(follow, listening.url, started)
+            await started.wait()
+            tasks.cancel_scope.cancel()
+            began = anyio.current_time()
+        assert anyio.current_time() - began < 1.5  # a response under way would be waited for 2 seconds
+        with anyio.fail_after(5):
+            await ended.wait()
