@@ -177,7 +177,7 @@ class _Server(uvicorn.Server):
         self.done = anyio.Event()
 
     async def run_shielded(self, listener: socket.socket) -> None:
-        """Serve until told to exit; shutting down is not cut short by cancellation."""
+        """Serve until `should_exit`; shutting down is not cut short by cancellation."""
         with anyio.CancelScope(shield=True):
             try:
                 await self.serve([listener])

@@ -49,7 +49,7 @@ async def test_it_is_stopped_before_it_has_begun() -> None:
     assert not ran
 
 
-async def test_its_failure_is_told_to_who_stops_it() -> None:
+async def test_stop_raises_its_failure() -> None:
     """No other task waits for it."""
 
     async def fail() -> None:

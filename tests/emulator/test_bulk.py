@@ -186,7 +186,7 @@ async def test_runs_of_another_kind_are_404(wire: Wire, emulator: CheckoutEmulat
         assert (await wire.get(f"/v1/{path}/{bulk_id}")).status_code == 404
 
 
-async def test_webhooks_of_a_bulk_tell_each_payment(wire: Wire, emulator: CheckoutEmulator) -> None:
+async def test_webhooks_of_a_bulk_run_cover_each_payment(wire: Wire, emulator: CheckoutEmulator) -> None:
     """Each charged item has its own event with its subscription, to the urls of the bulk request."""
     ids = emulator.sign_up(2)
     items = [{"subscriptionId": agreement, "order": order(500)} for agreement in ids]

@@ -105,7 +105,7 @@ async def test_invoice_fee_comes_on_top(wire: Wire, emulator: CheckoutEmulator) 
     assert payment["orderDetails"]["amount"] == 15000
 
 
-async def test_shipping_cost_must_be_told(wire: Wire, emulator: CheckoutEmulator) -> None:
+async def test_shipping_cost_must_be_specified(wire: Wire, emulator: CheckoutEmulator) -> None:
     """Where the merchant handles shipping cost, paying is refused with 1021 until it is specified."""
     payment_id = await wire.create(checkout_shipping={"merchantHandlesShippingCost": True})
     with pytest.raises(Refusal) as caught:

@@ -97,7 +97,7 @@ async def test_clock_over_http(wire: Wire) -> None:
     assert (await wire.post("/emulator/clock", {"advance": -1})).status_code == 400
 
 
-async def test_books_tell_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
+async def test_the_state_is_complete_and_has_no_secret(wire: Wire, emulator: CheckoutEmulator) -> None:
     """The state has payments with their operations, agreements, runs, payouts, events and deliveries, no secret."""
     _, charge_id = await wire.charged(notifications=webhooks("payment.created"))
     await wire.post(f"/v1/charges/{charge_id}/refunds", {"amount": 12500})
@@ -118,7 +118,7 @@ async def test_books_tell_everything(wire: Wire, emulator: CheckoutEmulator) -> 
     assert "q7Lw2ZtB9fKx4RdN" not in response.text
 
 
-async def test_reset_forgets_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
+async def test_reset_discards_everything(wire: Wire, emulator: CheckoutEmulator) -> None:
     """After a reset state, faults and settings are as at the start."""
     fresh = emulator.state()
     await wire.charged()

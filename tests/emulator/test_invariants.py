@@ -161,18 +161,18 @@ class Money(RuleBasedStateMachine):
                 )
 
     @invariant()
-    def events_tell_the_same_story(self) -> None:
+    def events_agree_with_the_state(self) -> None:
         """The amounts of the charge, cancel and refund events add up to the state's."""
         state = self.engine.context().state
-        told: dict[tuple[str, str], int] = {}
+        reported: dict[tuple[str, str], int] = {}
         for event in state.events:
             if event.name in ("payment.charge.created", "payment.cancel.created", "payment.refund.completed"):
-                told_key = (event.payment_id, event.name)
-                told[told_key] = told.get(told_key, 0) + event.data["amount"]["amount"]
+                reported_key = (event.payment_id, event.name)
+                reported[reported_key] = reported.get(reported_key, 0) + event.data["amount"]["amount"]
         for payment in state.payments.values():
-            assert told.get((payment.id, "payment.charge.created"), 0) == payment.charged
-            assert told.get((payment.id, "payment.cancel.created"), 0) == payment.cancelled
-            assert told.get((payment.id, "payment.refund.completed"), 0) == payment.refunded
+            assert reported.get((payment.id, "payment.charge.created"), 0) == payment.charged
+            assert reported.get((payment.id, "payment.cancel.created"), 0) == payment.cancelled
+            assert reported.get((payment.id, "payment.refund.completed"), 0) == payment.refunded
 
 
 class MoneyOverRestarts(Money):

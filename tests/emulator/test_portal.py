@@ -37,7 +37,7 @@ async def done(wire: Wire, path: str, /, **form: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/portal"])
-async def test_the_front_door_leads_to_the_portal(wire: Wire, path: str) -> None:
+async def test_the_root_path_redirects_to_the_portal(wire: Wire, path: str) -> None:
     """From the root path, and from where it was."""
     response = await wire.get(path)
     assert (response.status_code, response.headers["location"]) == (307, ROOT)

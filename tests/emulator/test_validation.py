@@ -116,7 +116,7 @@ def test_create_payment(changes: dict[str, Any], path: str) -> None:
     assert list(created_with(**changes)) == [path]
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_error_is_reported_at_once() -> None:
     """One response lists every error."""
     found = created_with(order=order(currency="kr", reference="<"), myReference="x" * 37)
     assert set(found) == {"order.currency", "order.reference", "myReference"}

@@ -269,7 +269,7 @@ async def test_custom_headers(headers: Any) -> None:
     assert "x-bad" not in receiver.requests[0].headers
 
 
-async def test_reset_forgets_what_is_on_its_way() -> None:
+async def test_reset_discards_deliveries_under_way() -> None:
     """An attempt that ends after a reset does not change the new state."""
     go_on = anyio.Event()
 
@@ -370,7 +370,7 @@ def test_delivering_all_goes_through_the_loop_of_the_app() -> None:
         assert emulator.deliver_all(portal) == 1
 
 
-def test_what_was_not_taken_is_told_and_sent_again() -> None:
+def test_failed_deliveries_are_listed_and_sent_again() -> None:
     """A refusal is an error, and the event is not lost by it."""
     receiver = Receiver(401)
     emulator = emulator_for(receiver)
