@@ -126,6 +126,9 @@ def between(minimum: int, maximum: int) -> Rule:
     return _Condition(f"{minimum} <= x <= {maximum}", explain)
 
 
+_COUNTRY = re.compile(r"[A-Z]{3}")
+
+
 def _has_time_zone(moment: datetime) -> str | None:
     return None if moment.utcoffset() is not None else "needs a time zone, e.g. datetime(..., tzinfo=UTC)"
 
@@ -136,6 +139,16 @@ def _valid_quantity(quantity: Decimal) -> str | None:
     if len(str(quantity)) > DOUBLE_DIGITS and len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
         return f"has more than {DOUBLE_DIGITS} digits, more than the API can hold"
     return None
+
+
+def _explain_country(code: str) -> str | None:
+    if _COUNTRY.fullmatch(code):
+        return None
+    from nexi_async.reference import countries  # a long table, read only to name the right code
+
+    meant = countries.look_up(code)
+    example = "e.g. SWE" if meant is None else f"here {meant.alpha3} ({meant.name})"
+    return f"must be a three-letter ISO 3166 code in capitals, {example}"
 
 
 # --- vocabulary: the limits of the official field tables --------------------------------------------------------------
@@ -158,7 +171,7 @@ Rate = Annotated[int, between(0, 99_999)]
 Quantity = Annotated[Decimal, _valid_quantity]
 """How many; a Decimal, since the API takes fractions such as 0.333."""
 Currency = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 4217 code in capitals, e.g. SEK")]
-CountryCode = Annotated[str, matching(r"[A-Z]{3}", "a three-letter ISO 3166 code in capitals, e.g. SWE")]
+CountryCode = Annotated[str, _Condition("helper(x)", _explain_country, _COUNTRY.fullmatch)]
 ItemText = Annotated[str, max_length(128), without(ITEM_SPECIAL)]
 Text = Annotated[str, max_length(128), without(SPECIAL)]
 PlainText = Annotated[str, max_length(128)]

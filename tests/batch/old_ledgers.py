@@ -29,7 +29,11 @@ CREATE TABLE nexi_batch_members (job BIGINT NOT NULL REFERENCES nexi_batch_jobs 
     bulk INTEGER NOT NULL REFERENCES nexi_batch_bulks (number), PRIMARY KEY (job, attempt));
 CREATE INDEX ix_nexi_batch_members_bulk ON nexi_batch_members (bulk)
 """
-VERSIONS = (FIRST, SECOND, THIRD)
+FOURTH = """
+ALTER TABLE nexi_batch_jobs ADD COLUMN sent_at DOUBLE PRECISION;
+ALTER TABLE nexi_batch_jobs ADD COLUMN fence INTEGER NOT NULL DEFAULT 0
+"""
+VERSIONS = (FIRST, SECOND, THIRD, FOURTH)
 
 RUN = """
 INSERT INTO nexi_batch_runs (name, created, strategy) VALUES ('old', 500, 'individual');
@@ -40,6 +44,10 @@ INSERT INTO nexi_batch_jobs (run, plan, seen, reference, kind, subscription_id, 
     state, ended)
 VALUES (1, 1, 1, :reference, 'scheduled', 's', :request, 100, 'SEK', :attempt, :due, :state, :ended)
 """
+SENT_AT = """
+UPDATE nexi_batch_jobs SET sent_at = CASE WHEN due > 500 THEN due ELSE 500 END WHERE state IN ('sending', 'unknown')
+"""
+"""What a ledger holds from the fourth version on."""
 JOBS = (
     {"reference": "planned", "attempt": 1, "due": 0.0, "state": "planned", "ended": None},
     {"reference": "sending", "attempt": 1, "due": 0.0, "state": "sending", "ended": None},
@@ -61,3 +69,5 @@ def make(connection: Connection, version: int, request: bytes) -> None:
             connection.execute(text(statement))
     for job in JOBS:
         connection.execute(text(JOB), {**job, "request": request})
+    if version >= 4:
+        connection.execute(text(SENT_AT))
