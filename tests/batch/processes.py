@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 COMMAND = [sys.executable, "-c", "from nexi_async._cli import main; main()"]
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @attrs.frozen
@@ -60,17 +60,17 @@ def running_emulator() -> Iterator[EmulatorProcess]:
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen([*COMMAND, "emulator", "--port", str(port)], stdout=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as controls:
+        with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False) as controls:
             wait_until_listening(server, port)
             yield EmulatorProcess(url, controls)
     finally:
         server.terminate()
-        server.wait(PATIENCE)
+        server.wait(TIMEOUT_SECONDS)
 
 
 def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
     """Wait for the port to open, or say that the server died."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < ends:
         assert server.poll() is None, "the emulator died"
         with socket.socket() as probe:

@@ -58,12 +58,12 @@ class Shop:
         return [result async for result in self.charger(run=run, concurrency=concurrency)]
 
     def charged(self) -> Counter[str]:
-        """How often each job was charged, as the emulator's books have it."""
+        """How often each job was charged, by the emulator's state."""
         return charges_in(self.emulator.state()["payments"])
 
 
 def charges_in(payments: Iterable[dict[str, object]]) -> Counter[str]:
-    """How many charges the books have for each order reference."""
+    """How many charges each order reference has."""
     count: Counter[str] = Counter()
     for payment in payments:
         details, charges = payment["orderDetails"], payment.get("charges", [])

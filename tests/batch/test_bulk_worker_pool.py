@@ -40,8 +40,8 @@ def bulk_runs(shop: Shop) -> int:
     return len(shop.emulator.state()["bulkRuns"])
 
 
-async def test_bundles_charge_everybody_once(shop: Shop) -> None:
-    """With the ids that the books have; as few requests as can be."""
+async def test_bulks_charge_every_job_once(shop: Shop) -> None:
+    """With the ids of the emulator's state, by as few requests as possible."""
     await shop.ledger.plan("r", shop.jobs(BULK_SIZE + 20))
 
     results = await charge(shop)
@@ -63,7 +63,7 @@ async def test_a_decline_comes_with_its_code(shop: Shop) -> None:
     assert (await shop.ledger.dunning("r", attempt=2)).planned == 1
 
 
-async def test_kinds_and_second_charges_go_into_bundles_of_their_own(shop: Shop) -> None:
+async def test_kinds_and_second_charges_have_bulks_of_their_own(shop: Shop) -> None:
     """A bulk has one kind, and every subscription once, so that each outcome has its job."""
     (scheduled,) = shop.emulator.sign_up(1, external_references=True)
     (unscheduled,) = shop.emulator.sign_up(1, kind="unscheduled")
@@ -114,7 +114,7 @@ async def test_breaking_off_anywhere_starts_no_second_run(shop: Shop) -> None:
     assert bulk_runs(shop) == 2
 
 
-async def test_a_refused_bundle_fails_its_jobs(ledger: Ledger) -> None:
+async def test_a_refused_bulk_fails_its_jobs(ledger: Ledger) -> None:
     """With the API's reason."""
     await ledger.plan("r", [job("1"), job("2", "t")])
     async with client(ScriptedAPI(answer(400, {"errors": {"subscriptions": ["odd"]}}))) as checkout:
@@ -183,7 +183,7 @@ async def test_a_second_charger_says_that_another_is_at_it(shop: Shop) -> None:
 
 
 async def test_a_lease_ends_with_its_time(url: str) -> None:
-    """A charger that died holds nobody up for ever; one that lives makes it longer."""
+    """The lease of a charger that died expires; a live charger renews it."""
     now = 1000.0
     async with Ledger.open(url, now=lambda: now) as ledger:
         await ledger.plan("r", [job("1")])
@@ -200,7 +200,7 @@ async def test_a_lease_ends_with_its_time(url: str) -> None:
         assert not await job_queue_of(ledger).lease_bulks(run, "first", 15)
 
 
-async def test_bundling_the_same_jobs_again_gives_the_same_bundle(ledger: Ledger) -> None:
+async def test_the_same_jobs_have_the_same_bulk(ledger: Ledger) -> None:
     """As when a commit was not confirmed and is done once more."""
     await ledger.plan("r", [job("1")])
     queue = job_queue_of(ledger)

@@ -1,4 +1,4 @@
-"""Tests of nexi_async.batch._charger and .individual: everybody is charged once, whatever happens."""
+"""Tests of nexi_async.batch._charger and ._worker_pool: every job is charged once, whatever fails."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ CHARGE = "/v1/*subscriptions/*/charges"
 PAID = {"paymentId": "p1", "chargeId": "c1"}
 
 
-async def test_everybody_is_charged_once(shop: Shop) -> None:
-    """Each job of the run, with the ids that the books have."""
+async def test_every_job_is_charged_once(shop: Shop) -> None:
+    """Each job of the run, with the ids of the emulator's state."""
     await shop.ledger.plan("r", shop.jobs(60))
 
     results = await shop.charge()
@@ -74,7 +74,7 @@ async def test_requests_travel_as_they_were_stored(shop: Shop) -> None:
     assert {result.payment_id for result in results} == {"p1"}
 
 
-async def test_a_second_start_charges_nobody_again(shop: Shop) -> None:
+async def test_a_second_start_charges_nothing_again(shop: Shop) -> None:
     """What is done is done."""
     await shop.ledger.plan("r", shop.jobs(5))
     await shop.charge()
@@ -115,7 +115,7 @@ async def test_a_decline_is_told_with_its_advice(
 
 
 async def test_an_unknown_subscription_fails_and_the_others_go_on(shop: Shop) -> None:
-    """One bad id in a million stops nobody."""
+    """One bad id in a million does not stop the run."""
     await shop.ledger.plan("r", [job("lost", "0197f0c1a2b34c5d8e9f0a1b2c3d4e5f"), *shop.jobs(3)])
 
     counts = Counter(result.state for result in await shop.charge())
@@ -149,8 +149,8 @@ FAULTS = [
 ]
 
 
-async def test_faults_charge_nobody_twice_and_forget_nobody(shop: Shop) -> None:
-    """Lost answers, failures, limits and broken connections: once they are over, everybody is charged once."""
+async def test_faults_charge_no_job_twice_and_lose_none(shop: Shop) -> None:
+    """Lost responses, failures, limits and broken connections: once they are over, every job is charged once."""
     await shop.ledger.plan("r", shop.jobs(80))
     shop.emulator.set_faults(FAULTS)
     await shop.charge()
@@ -169,7 +169,7 @@ async def test_faults_charge_nobody_twice_and_forget_nobody(shop: Shop) -> None:
 def test_no_sequence_of_faults_and_crashes_charges_twice(
     tmp_path_factory: pytest.TempPathFactory, seed: int, crashes: list[int]
 ) -> None:
-    """Whatever fails, and wherever the program breaks off: in the end the books and the ledger agree job by job."""
+    """Whatever fails, and wherever the program is interrupted: in the end emulator and ledger agree job by job."""
 
     async def live(url: str) -> None:
         async with open_shop(url) as shop:
@@ -243,7 +243,7 @@ async def test_what_has_not_happened_is_sent_with_the_same_key(ledger: Ledger, s
 
 @pytest.mark.parametrize("status", [400, 429, 500])
 async def test_what_cannot_be_asked_for_is_not_sent(ledger: Ledger, status: int) -> None:
-    """The API may have forgotten the key by now; it stays unknown until it can be asked for."""
+    """The API may have forgotten the key by now; it stays unknown until it can be looked up."""
     await left_sending(ledger)
 
     api, states = await resumed(ledger, *(answer(status) for _ in range(3)))
@@ -308,7 +308,7 @@ async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
 
 
 async def test_a_dead_api_stops_the_run(shop: Shop) -> None:
-    """Nothing but trouble ends it long before everybody was tried."""
+    """Nothing but failures stops it long before every job was tried."""
     await shop.ledger.plan("r", shop.jobs(300))
     shop.emulator.set_faults([InjectedFault(fault="status", status=500)])
     charger = shop.charger(concurrency=5)
@@ -369,7 +369,7 @@ async def test_no_more_are_under_way_than_allowed(shop: Shop) -> None:
 
 
 async def test_a_slow_run_stops_soon(shop: Shop) -> None:
-    """However many wait for their turn: nobody begins, or waits on, after the stop."""
+    """However many workers wait: after the stop none begins a charge, and none waits any longer."""
     await shop.ledger.plan("r", shop.jobs(50))
     charger = BatchCharger(shop.checkout, shop.ledger, run="r", rate=0.001)
 
@@ -422,18 +422,18 @@ async def test_nothing_is_waited_for_after_the_last_pass(ledger: Ledger) -> None
     assert [wait for wait in waits if wait >= 1] == [2.0, 4.0]
 
 
-async def test_progress_is_told(shop: Shop) -> None:
-    """Of the whole run, also when it is gone on with."""
+async def test_progress_is_reported(shop: Shop) -> None:
+    """Of the whole run, also when it is continued."""
     await shop.ledger.plan("r", shop.jobs(30))
     queue = job_queue_of(shop.ledger)
     run = await queue.bind("r", "individual")
     done = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x")
     await queue.record([(job, JobOutcome(state=JobState.CHARGED)) for job in done], "x")
-    told: list[Progress] = []
-    charger = BatchCharger(shop.checkout, shop.ledger, run="r", on_progress=told.append, sleep=no_time)
+    reported: list[Progress] = []
+    charger = BatchCharger(shop.checkout, shop.ledger, run="r", on_progress=reported.append, sleep=no_time)
     [result async for result in charger]
 
-    assert (told[-1].total, told[-1].done, told[-1].counts) == (30, 30, {JobState.CHARGED: 20})
+    assert (reported[-1].total, reported[-1].done, reported[-1].counts) == (30, 30, {JobState.CHARGED: 20})
 
 
 @pytest.mark.parametrize(("concurrency", "rate"), [(0, None), (1, 0.0), (1, float("nan"))])
@@ -444,6 +444,6 @@ async def test_impossible_limits_are_refused(shop: Shop, concurrency: int, rate:
 
 
 async def test_a_run_that_is_not_planned_is_refused(shop: Shop) -> None:
-    """A slip of the pen does not look like success."""
+    """A misspelt name does not look like success."""
     with pytest.raises(InvalidRequest, match="r is not planned"):
         await shop.charge()

@@ -40,7 +40,7 @@ async def postgres_shop(postgres_url: str) -> AsyncIterator[Shop]:
 
 
 async def test_a_shard_that_two_have_is_charged_once(postgres_shop: Shop, postgres_url: str) -> None:
-    """Both take the same jobs at the same time, and answers get lost: every job is charged once, and both agree."""
+    """Both claim the same jobs at the same time, and responses are lost: every job is charged once, and both agree."""
     shop = postgres_shop
     await shop.ledger.plan("r", shop.jobs(150))
     shop.emulator.set_faults([InjectedFault(fault="lose_response", method="POST", rate=0.1)])
@@ -61,8 +61,8 @@ async def test_a_shard_that_two_have_is_charged_once(postgres_shop: Shop, postgr
     assert (await shop.ledger.summary("r")).count(JobState.CHARGED) == 150
 
 
-async def test_what_one_has_sent_another_asks_for(postgres_shop: Shop) -> None:
-    """A shard that was handed out twice: the second takes over what the first is at, and charges nobody again."""
+async def test_what_one_worker_has_sent_another_looks_up(postgres_shop: Shop) -> None:
+    """A shard delivered twice: the second worker claims the jobs of the first, and charges none again."""
     shop = postgres_shop
     await shop.ledger.plan("r", shop.jobs(20))
     queue = job_queue_of(shop.ledger)
@@ -93,7 +93,7 @@ async def test_shards_cover_every_open_job(ledger: Ledger) -> None:
 
 
 async def test_two_machines_charge_a_run_between_them(postgres_shop: Shop, postgres_url: str) -> None:
-    """Everybody is charged once, and both did a part."""
+    """Every job is charged once, and both charge a part."""
     shop = postgres_shop
     await shop.ledger.plan("r", shop.jobs(2 * SHARD_SIZE))
     parts: list[list[JobResult]] = [[], []]

@@ -152,7 +152,7 @@ class Clock:
 
 
 def circuit_breaker(*, concurrency: int = 1, now: Callable[[], float] = lambda: 1000.0) -> CircuitBreaker:
-    """One that nobody listens to."""
+    """Without a listener."""
     return CircuitBreaker(lambda: None, concurrency=concurrency, now=now)
 
 
@@ -220,10 +220,10 @@ def test_an_old_failure_among_good_answers_does_not_open_it() -> None:
 
 def test_it_tells_that_it_opened() -> None:
     """Whoever waits for the run is woken."""
-    told: list[bool] = []
-    CircuitBreaker(lambda: told.append(True), concurrency=1, now=lambda: 0.0).open("it was stopped by request")
+    reported: list[bool] = []
+    CircuitBreaker(lambda: reported.append(True), concurrency=1, now=lambda: 0.0).open("it was stopped by request")
 
-    assert told == [True]
+    assert reported == [True]
 
 
 def test_the_first_reason_is_kept() -> None:

@@ -21,7 +21,7 @@ def test_a_job_with_one_id_is_good() -> None:
 
 @pytest.mark.parametrize("ids", [{}, {"subscription_id": "a", "external_reference": "b"}])
 def test_a_job_needs_exactly_one_id(ids: dict[str, Any]) -> None:
-    """None would charge nobody, two would leave it open whom."""
+    """None would charge no subscription, two would leave open which."""
     (fault,) = faults_of(ChargeJob(reference="1", order=order(), **ids))
 
     assert fault.path == "subscription_id"
@@ -45,7 +45,7 @@ def test_every_rule_of_the_order_holds() -> None:
 
 
 def test_what_is_no_job_is_a_fault() -> None:
-    """A stray value among the jobs is told, not raised."""
+    """A wrong value among the jobs is a fault, not an exception."""
     assert str(faults_of("job")[0]) == ": must be a ChargeJob, is str"
 
 

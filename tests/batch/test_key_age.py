@@ -1,4 +1,4 @@
-"""Tests of a batch whose keys the API may have forgotten: nobody is charged twice, and nothing is guessed."""
+"""Tests of a batch whose keys the API may have forgotten: no job is charged twice, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ async def machine(url: str, days: Days, network: httpx.AsyncBaseTransport) -> As
 
 @pytest.fixture
 def days() -> Days:
-    """An emulator whose clock stands until somebody lets days pass."""
+    """An emulator whose clock stands until a test advances it by days."""
     return Days(CheckoutEmulator(seed=1, clock=Clock(time_scale=0, start=START)))
 
 
-async def test_a_machine_that_wakes_up_days_later_charges_nobody_twice(sqlite_url: str, days: Days) -> None:
+async def test_a_machine_resumed_days_later_charges_no_job_twice(sqlite_url: str, days: Days) -> None:
     """Another one has finished its run meanwhile, and the API has forgotten all keys: 0 of 600 are charged twice."""
     network = Suspended(httpx.ASGITransport(app=days.emulator), after=200)
     jobs = [job(f"job-{n}", id_) for n, id_ in enumerate(days.emulator.sign_up(600))]
@@ -128,7 +128,7 @@ async def test_a_machine_that_wakes_up_days_later_charges_nobody_twice(sqlite_ur
 
 
 async def test_a_machine_that_sleeps_alone_goes_on(sqlite_url: str, days: Days) -> None:
-    """What it had claimed and not begun is charged; what was on its way waits for somebody to look."""
+    """Jobs that it had claimed and not begun are charged; those that were sent go to review."""
     network = Suspended(httpx.ASGITransport(app=days.emulator), after=20)
     jobs = [job(f"job-{n}", id_) for n, id_ in enumerate(days.emulator.sign_up(150))]
     async with machine(sqlite_url, days, network) as sleeper:
@@ -186,7 +186,7 @@ async def test_not_found_means_nothing_once_the_key_is_old(shop: Shop, sqlite_ur
         assert await shop.charge() == []  # it stays there
 
 
-async def test_a_bundle_of_unknown_fate_is_reviewed_once_it_is_old(shop: Shop, sqlite_url: str) -> None:
+async def test_a_bulk_with_an_unknown_outcome_is_reviewed_once_it_is_old(shop: Shop, sqlite_url: str) -> None:
     """Nothing says for how long the API knows the name of a bulk run."""
     await shop.ledger.plan("r", shop.jobs(3))
     run = await job_queue_of(shop.ledger).bind("r", "bulk")
@@ -310,7 +310,7 @@ async def test_a_job_that_has_just_been_put_in_review_is_not_planned_again(url: 
 
 
 async def test_only_what_is_in_review_is_resolved(ledger: Ledger) -> None:
-    """A slip of the pen changes nothing."""
+    """A misspelt name changes nothing."""
     await put_in_review(ledger, "1")
     await ledger.resolve_charged("r", "1", payment_id="p", charge_id="c")
     for reference in ("1", "2"):

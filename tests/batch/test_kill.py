@@ -1,4 +1,4 @@
-"""The kill test: whoever dies whenever, the emulator's books and the ledger agree job by job.
+"""The kill test: whichever process is killed, emulator and ledger agree job by job.
 
 In the suite with a few hundred jobs; with NEXI_TEST_FULL=1 with 5,000 and fifteen kills.
 """
@@ -47,7 +47,7 @@ def write_jobs(file: Path, emulator: EmulatorProcess, chance: random.Random, cou
     return approved
 
 
-def kill_at_some_moment(charging: subprocess.Popen[str], chance: random.Random) -> None:
+def kill_at_random_time(charging: subprocess.Popen[str], chance: random.Random) -> None:
     """Let it work for a while, then kill it without a warning."""
     assert charging.stdout is not None
     charging.stdout.readline()  # it has begun to charge
@@ -57,15 +57,15 @@ def kill_at_some_moment(charging: subprocess.Popen[str], chance: random.Random) 
 
 
 def states(environment: dict[str, str], folder: Path) -> dict[str, str]:
-    """What the ledger says of each job."""
+    """The state of each job by the ledger."""
     file = folder / "report.csv"
     assert batch(environment, "report", "--run", "r", "--csv", str(file)).exit_code == 0
     return {row["reference"]: row["state"] for row in csv.DictReader(file.read_text().splitlines())}
 
 
 @pytest.mark.timeout(600)
-def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Path, emulator: EmulatorProcess) -> None:
-    """Answers lost after the effect, random failures, declines, and SIGKILL at random moments."""
+def test_no_kill_charges_a_job_twice_or_loses_one(tmp_path: Path, emulator: EmulatorProcess) -> None:
+    """Responses lost after the effect, random failures, declines, and SIGKILL at random moments."""
     chance = random.Random(8)
     environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
     approved = write_jobs(tmp_path / "jobs.csv", emulator, chance, JOBS)
@@ -74,7 +74,7 @@ def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Pa
     kills = 0
     for _ in range(KILLS):
         charging = begin(environment, *RUN, "--rate", str(JOBS // 4))
-        kill_at_some_moment(charging, chance)
+        kill_at_random_time(charging, chance)
         kills += charging.returncode == -9
     last = batch(environment, *RUN)
     assert last.exit_code == 1, last.stderr  # some are declined
@@ -89,7 +89,7 @@ def test_whenever_it_is_killed_nobody_is_charged_twice_or_forgotten(tmp_path: Pa
 
 
 @pytest.mark.timeout(600)
-def test_a_worker_that_dies_for_good_is_replaced_by_the_others(
+def test_a_killed_worker_is_replaced_by_the_others(
     tmp_path: Path, postgres_url: str, emulator: EmulatorProcess
 ) -> None:
     """Three machines on PostgreSQL, one of them killed in the middle of a shard: the others charge the rest, once."""
@@ -100,7 +100,7 @@ def test_a_worker_that_dies_for_good_is_replaced_by_the_others(
     emulator.control("PUT", "faults", FAULTS)
     worker = ("worker", "--run", "r", "--concurrency", "10", "--rate", str(SHARED_JOBS // 4))
     first, *others = [begin(environment, *worker) for _ in range(3)]
-    kill_at_some_moment(first, chance)
+    kill_at_random_time(first, chance)
     for other in others:
         _, complaints = other.communicate(timeout=300)
         assert other.returncode == 1, complaints  # some are declined

@@ -1,4 +1,4 @@
-"""Leaving results early: whoever leaves the loop in any way is left alone, and nobody is charged behind their back.
+"""Leaving results early: however the loop is left, no charge runs on.
 
 In the suite with six leaving points; with NEXI_TEST_FULL=1 with 500 on each of asyncio and trio.
 """
@@ -71,7 +71,7 @@ def raise_it() -> None:
     raise LeftOnPurpose
 
 
-def print_to_nobody() -> None:
+def print_to_closed_pipe() -> None:
     """What happens to `print` behind `| head -1`."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -84,7 +84,7 @@ def print_to_nobody() -> None:
 MANNERS: dict[str, Callable[[], None] | None] = {
     "break": None,
     "exception": raise_it,
-    "closed pipe": print_to_nobody,
+    "closed pipe": print_to_closed_pipe,
 }
 
 
@@ -130,8 +130,8 @@ async def leave_and_look(shop: Shop, chance: random.Random) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.slow
-async def test_wherever_the_loop_is_left_nothing_goes_on(tmp_path: Path) -> None:
-    """By break, exception, cancellation, aclose or a closed pipe, anywhere; afterwards books and ledger agree."""
+async def test_wherever_the_loop_is_left_no_charge_runs_on(tmp_path: Path) -> None:
+    """By break, exception, cancellation, aclose or a closed pipe, anywhere; afterwards emulator and ledger agree."""
     for seed in range(POINTS):
         async with open_shop(f"sqlite:///{tmp_path / f'{seed}.db'}") as shop:
             await leave_and_look(shop, random.Random(seed))
@@ -168,7 +168,7 @@ async def test_a_block_charges_while_the_body_works(shop: Shop) -> None:
 
 
 async def test_leaving_a_block_does_not_wait_for_ever(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is still under way then is broken off, and asked for when the run is gone on with."""
+    """Charges still under way then are cancelled, and looked up when the run is continued."""
     monkeypatch.setattr("nexi_async.batch._charger.EXIT_TIMEOUT_SECONDS", 0.2)
     await shop.ledger.plan("r", shop.jobs(20))
     shop.emulator.set_faults(
@@ -229,8 +229,8 @@ anyio.run(main, backend=sys.argv[1])
 
 
 @pytest.mark.slow
-def test_behind_a_closed_pipe_it_ends(tmp_path: Path, anyio_backend_name: str, emulator: EmulatorProcess) -> None:
-    """`python charge.py | head -1`: the program gets its error, and everybody is charged once in the end."""
+def test_a_closed_pipe_ends_the_loop(tmp_path: Path, anyio_backend_name: str, emulator: EmulatorProcess) -> None:
+    """`python charge.py | head -1`: the program gets its error, and every job is charged once in the end."""
     environment = {**emulator.environment, "NEXI_LEDGER": f"sqlite:///{tmp_path / 'ledger.db'}"}
     lines = [f"job-{n},{id_},SEK,9900,Box" for n, id_ in enumerate(emulator.sign_up(100))]
     (tmp_path / "jobs.csv").write_text("\n".join(["reference,subscription_id,currency,amount,name", *lines]))

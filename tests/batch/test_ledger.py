@@ -143,13 +143,13 @@ async def test_a_bad_job_is_listed_with_its_place_and_nothing_is_planned(ledger:
 
 
 async def test_good_lines_are_planned_beside_bad_ones_unless_strict(ledger: Ledger) -> None:
-    """Every bad line is told."""
+    """Every bad line is reported."""
     lines = [JobLine(2, job("1")), JobLine(3, None, (Fault("amount", "is missing"),)), JobLine(4, job("1"))]
-    told: list[JobLine] = []
+    reported: list[JobLine] = []
 
-    assert await ledger.plan_lines("r", lines, strict=True, on_bad=told.append) == Planned(0, 0, 2)
-    assert await ledger.plan_lines("r", lines, on_bad=told.append) == Planned(1, 0, 2)
-    assert [line.number for line in told] == [3, 4, 3, 4]
+    assert await ledger.plan_lines("r", lines, strict=True, on_bad=reported.append) == Planned(0, 0, 2)
+    assert await ledger.plan_lines("r", lines, on_bad=reported.append) == Planned(1, 0, 2)
+    assert [line.number for line in reported] == [3, 4, 3, 4]
 
 
 async def test_jobs_of_an_incomplete_planning_are_never_charged(ledger: Ledger, url: str) -> None:

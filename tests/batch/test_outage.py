@@ -23,7 +23,7 @@ JOBS = 150
 
 
 class Failing:
-    """Something that is away for so many calls."""
+    """A call that fails so many times."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
@@ -35,15 +35,15 @@ class Failing:
         return "done"
 
 
-async def test_an_outage_is_ridden_out_and_told_once() -> None:
-    """However many calls meet it."""
-    told: list[StorageUnavailable] = []
-    outage = Outage(on_begin=told.append, sleep=no_time)
+async def test_an_outage_is_waited_for_and_reported_once() -> None:
+    """However many calls fail during it."""
+    reported: list[StorageUnavailable] = []
+    outage = Outage(on_begin=reported.append, sleep=no_time)
 
     assert await outage.retry(Failing(9)) == "done"
-    assert (len(told), outage.is_active) == (1, False)
+    assert (len(reported), outage.is_active) == (1, False)
     assert await outage.retry(Failing(1)) == "done"
-    assert len(told) == 2
+    assert len(reported) == 2
 
 
 async def test_an_outage_that_does_not_end_is_raised_in_time() -> None:
@@ -60,8 +60,8 @@ async def test_an_outage_that_does_not_end_is_raised_in_time() -> None:
     assert max(waits) == 2.0
 
 
-async def test_other_errors_are_not_ridden_out() -> None:
-    """A database that refuses does not change its mind."""
+async def test_other_errors_are_not_retried() -> None:
+    """A refusal of the database is permanent."""
 
     async def refuse() -> None:
         raise ValueError
@@ -142,7 +142,7 @@ def charge_through_restarts(server: Server, emulator: EmulatorProcess, command: 
 def test_restarts_of_the_database_lose_nothing(
     server: Server, planned: tuple[EmulatorProcess, dict[str, str]], command: str
 ) -> None:
-    """Three of them: each is told in a line, and everybody is charged once."""
+    """Three of them: each is reported in a line, and every job is charged once."""
     emulator, environment = planned
     charging = begin(environment, command, "--run", "r", "--concurrency", "10", "--rate", "60")
 

@@ -23,7 +23,7 @@ def test_nothing_is_foretold_before_anything_is_done() -> None:
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
-    """A slow beginning is forgotten."""
+    """A slow beginning does not count any more."""
     meter = ProgressMeter(1000, 0, 0.0)
     for second in range(1, 41):
         progress = meter.record([CHARGED] * (1 if second <= 20 else 10), now=float(second))

@@ -23,7 +23,7 @@ PAID = {"paymentId": "p1", "chargeId": "c1"}
 
 
 class SteppingClock:
-    """A clock that goes on only while everybody sleeps: to when the next of them is to wake."""
+    """A clock that advances only while all tasks sleep: to the end of the first sleep."""
 
     def __init__(self) -> None:
         self.now = 1000.0

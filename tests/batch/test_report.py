@@ -56,7 +56,7 @@ async def test_a_summary_counts_by_outcome_and_currency(ledger: Ledger) -> None:
     assert summary.ended == ((1000.0, 5),)
 
 
-async def test_what_waits_for_its_date_is_told(ledger: Ledger) -> None:
+async def test_jobs_planned_for_later_are_counted(ledger: Ledger) -> None:
     """Dunning plans for later."""
     await ledger.plan("r", [job("1"), job("2")])
     await work(ledger, {"1": POOR, "2": CHARGED})
@@ -132,7 +132,7 @@ async def test_the_next_attempt_is_that_of_the_card_schemes(ledger: Ledger) -> N
 
 
 async def test_an_unknown_run_has_no_report(ledger: Ledger) -> None:
-    """A slip of the pen does not look like an empty run."""
+    """A misspelt name does not look like an empty run."""
     with pytest.raises(InvalidRequest, match="r is not planned"):
         await ledger.summary("r")
     with pytest.raises(InvalidRequest, match="r is not planned"):
@@ -303,7 +303,7 @@ def test_a_run_that_has_not_begun_has_a_page_too() -> None:
     [(5, "SEK", "0.05 SEK"), (0, "EUR", "0.00 EUR"), (12345, "JPY", "12,345 minor units JPY")],
 )
 def test_money_is_written_for_people(amount: int, currency: str, text: str) -> None:
-    """Exactly; what a minor unit of an unknown currency is, nobody guesses."""
+    """Exactly; nothing is guessed of an unknown currency's minor unit."""
     assert format_amount(amount, currency) == text
 
 

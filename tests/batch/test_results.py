@@ -53,7 +53,7 @@ def test_an_error_becomes_a_state(error: NexiError, state: JobState) -> None:
 
 
 def test_only_load_and_broken_ways_are_trouble() -> None:
-    """A decline is an answer like any other; it slows nobody down."""
+    """A decline is a normal response; it does not lower the limit."""
     assert not outcome_of(ChargeDeclined("no", status=402, code="51", outcome=REJECTED)).is_api_failure
     assert outcome_of(RateLimited("slow", status=429, outcome=REJECTED)).is_api_failure
     assert outcome_of(ConnectionLost("gone", outcome=UNKNOWN)).is_api_failure

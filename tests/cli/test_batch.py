@@ -54,7 +54,7 @@ def jobs(folder: Path, emulator: EmulatorProcess, count: int, *, declined: int =
 
 
 def test_a_run_from_the_file_to_the_report(at: Path, emulator: EmulatorProcess) -> None:
-    """Plan, run, status and report agree with the emulator's books."""
+    """Plan, run, status and report agree with the emulator's state."""
     planned = run("plan", jobs(at, emulator, 30), "--run", "r")
     assert (planned.exit_code, planned.stdout) == (0, "30 jobs planned, 0 were already, 0 lines are bad.\n")
 
@@ -84,8 +84,8 @@ def test_a_run_can_be_read_by_other_programs(at: Path, emulator: EmulatorProcess
     assert json.loads(run("status", "--run", "r", "--json").stdout) == document
 
 
-def test_nexi_can_charge_bundles(at: Path, emulator: EmulatorProcess) -> None:
-    """With `--strategy bulk`; a run keeps it, and a slip of the pen is refused."""
+def test_a_run_can_be_charged_in_bulk(at: Path, emulator: EmulatorProcess) -> None:
+    """With `--strategy bulk`; a run keeps it, and a misspelt strategy is refused."""
     emulator.control("PUT", "settings", {"bulk_seconds": 0})
     run("plan", jobs(at, emulator, 10), "--run", "r")
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_used_is_one_line_and_status_2(at: Path, arguments: tuple
 
 
 def test_a_wrong_key_is_status_2_and_the_right_one_goes_on(at: Path, emulator: EmulatorProcess) -> None:
-    """Nobody is given up for a slip of the pen."""
+    """A wrong key fails no job."""
     run("plan", jobs(at, emulator, 20), "--run", "r")
 
     (at / "key").write_text("wrong\n")
@@ -154,7 +154,7 @@ def test_a_wrong_key_is_status_2_and_the_right_one_goes_on(at: Path, emulator: E
     assert run("run", "--run", "r").exit_code == 0
 
 
-def test_sigterm_finishes_what_is_under_way_and_can_be_gone_on_with(at: Path, emulator: EmulatorProcess) -> None:
+def test_sigterm_finishes_charges_under_way_and_the_run_can_be_continued(at: Path, emulator: EmulatorProcess) -> None:
     """Status 3; nothing is left in doubt, and the rest is charged later."""
     run("plan", jobs(at, emulator, 100), "--run", "r")
     charging = begin(dict(os.environ), "run", "--run", "r", "--concurrency", "4", "--rate", "20")
@@ -171,8 +171,8 @@ def test_sigterm_finishes_what_is_under_way_and_can_be_gone_on_with(at: Path, em
     assert set(emulator.charged().values()) == {1}
 
 
-def test_a_second_signal_breaks_off(at: Path, emulator: EmulatorProcess) -> None:
-    """At once; what may have been sent is asked for when the run is gone on with."""
+def test_a_second_signal_cancels(at: Path, emulator: EmulatorProcess) -> None:
+    """At once; charges that may have been sent are looked up when the run is continued."""
     emulator.control("PUT", "faults", [{"fault": "delay", "seconds": 60, "path": "*/charges"}])
     run("plan", jobs(at, emulator, 10), "--run", "r")
     charging = begin(dict(os.environ), "run", "--run", "r")
@@ -243,14 +243,14 @@ def test_on_a_terminal_there_is_a_bar() -> None:
 
 
 def test_no_key_on_the_command_line(at: Path) -> None:
-    """Every user of the machine could read it; and a file that is not there is told by name of the option."""
+    """Every user of the machine could read it; a missing file is reported by the name of the option."""
     assert run("run", "--run", "r", "--secret-key", "geheim").exit_code == 2
     missing = run("run", "--run", "r", "--secret-key-file", at / "none")
     assert (missing.exit_code, "--secret-key-file: can't be read" in missing.stderr) == (2, True)
 
 
 def test_a_password_on_the_command_line_is_warned_of() -> None:
-    """Without repeating it; the port that is none is told, not the URL."""
+    """Without repeating it; an invalid port is reported without the URL."""
     said = run("status", "--run", "r", "--ledger", "postgresql://shop:geheim@localhost:port/shop")
     assert said.exit_code == 2
     assert "put the URL into NEXI_LEDGER" in said.stderr
@@ -273,7 +273,7 @@ def test_reports_are_for_their_owner_and_follow_no_link(at: Path, emulator: Emul
 # --- review --------------------------------------------------------------------------------------------------------
 
 
-def test_what_may_be_forgotten_is_reviewed_and_resolved(at: Path, emulator: EmulatorProcess) -> None:
+def test_unknown_charges_with_old_keys_are_reviewed_and_resolved(at: Path, emulator: EmulatorProcess) -> None:
     """The charge happened, its answer got lost, and the key is too old to ask by."""
     run("plan", jobs(at, emulator, 2), "--run", "r")
     lose_responses_of_old(at, emulator)
