@@ -3,7 +3,7 @@
 Theory of operation. A delivery passes request validation, cheapest check first: method, source address (through trusted
 proxies by `X-Forwarded-For` or `Forwarded`), size, `Authorization`, JSON. Webhooks have no signature; their source
 address and their `Authorization` value authenticate them. The body becomes a typed event, or an `UnknownEvent` or
-`UnreadableEvent`, so that no authentic event is lost for its content.
+`UnreadableEvent`, so that no authentic event is lost for its content. The time for bodies and handlers is limited.
 
 Nexi delivers at least once, in any order, and retries whatever is not answered with 200. Without an inbox the router
 finds the handler, which runs before the answer; recent events are remembered, so duplicates are not handled again. With

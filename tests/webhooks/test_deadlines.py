@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -36,6 +37,18 @@ async def soon() -> str:
 async def test_what_ends_in_time_is_as_if_awaited(work: Callable[[], Awaitable[str]]) -> None:
     """Its result comes through, however often it waits."""
     assert await Deadlines().limit(5, work()) == "done"
+
+
+async def test_there_may_be_no_limit() -> None:
+    """Infinity never ends, and does not hold up the deadlines that come after it."""
+    deadlines = Deadlines()
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(deadlines.limit, math.inf, anyio.sleep_forever())
+            await anyio.lowlevel.checkpoint()
+            with pytest.raises(TimeoutError):
+                await deadlines.limit(0.01, anyio.sleep_forever())
+            tasks.cancel_scope.cancel()
 
 
 async def test_errors_come_through() -> None:
