@@ -30,6 +30,7 @@ ActionName: TypeAlias = Literal[
     "api away",
 ]
 Strategy: TypeAlias = Literal["individual", "bulk"]
+SubscriptionKind: TypeAlias = Literal["scheduled", "unscheduled", "imported"]
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +66,7 @@ class Scenario:
         concurrency: how many charges each charger has under way.
         rate: charges a second of each charger; None for no limit.
         strategy: how the run is charged.
+        subscriptions: what is charged; imported ones are known by their external reference alone.
         declined: the share of jobs that the issuer declines.
         notified: the share of jobs whose events are delivered.
         lost_answers: how often the API does what was asked and its answer is lost.
@@ -85,6 +87,7 @@ class Scenario:
     concurrency: int = 8
     rate: float | None = None
     strategy: Strategy = "individual"
+    subscriptions: SubscriptionKind = "scheduled"
     declined: float = 0.0
     notified: float = 0.0
     lost_answers: float = 0.0
@@ -134,6 +137,7 @@ def generate(seed: int) -> Scenario:
     chance = random.Random(f"scenario {seed}")
     draw = chance.choice
     strategy: Strategy = "bulk" if chance.random() < 0.25 else "individual"
+    kinds: tuple[SubscriptionKind, ...] = ("scheduled", "scheduled", "unscheduled", "imported")
     scenario = Scenario(
         seed=seed,
         jobs=draw((3, 20, 40, 80, 120)),
@@ -143,6 +147,7 @@ def generate(seed: int) -> Scenario:
         concurrency=draw((1, 4, 8, 20)),
         rate=draw((None, None, 5.0, 50.0)) if strategy == "individual" else None,
         strategy=strategy,
+        subscriptions=random.Random(f"subscriptions {seed}").choice(kinds),
         declined=draw((0.0, 0.1)),
         notified=draw((0.0, 0.1, 0.3)),
         lost_answers=draw((0.0, 0.05, 0.3)),

@@ -267,18 +267,27 @@ class Simulation:
             await asyncio.sleep(programs.FOR_EVER)
 
     def _jobs(self) -> list[ChargeJob]:
-        ids = self.emulator.sign_up(self.scenario.jobs)
         return [
             ChargeJob(
                 reference=f"job-{number}",
-                subscription_id=id_,
+                **whose,
                 order=programs.order(f"job-{number}", self._amount()),
                 notifications=programs.notifications(programs.EVENTS[1])
                 if self.chance.random() < self.scenario.notified
                 else None,
             )
-            for number, id_ in enumerate(ids)
+            for number, whose in enumerate(self._subscriptions())
         ]
+
+    def _subscriptions(self) -> list[dict[str, str]]:
+        """Which subscription each job charges, as an argument of the job."""
+        count = self.scenario.jobs
+        if self.scenario.subscriptions == "unscheduled":
+            return [{"unscheduled_subscription_id": id_} for id_ in self.emulator.sign_up(count, kind="unscheduled")]
+        if self.scenario.subscriptions == "imported":
+            self.emulator.sign_up(count, external_references=True)
+            return [{"external_reference": f"imported-{number}"} for number in range(1, count + 1)]
+        return [{"subscription_id": id_} for id_ in self.emulator.sign_up(count)]
 
     def _amount(self) -> int:
         return DECLINED_AMOUNT if self.chance.random() < self.scenario.declined else AMOUNT

@@ -19,12 +19,16 @@ from tests.simulation.runner import run_scenario
 from tests.simulation.scenario import Scenario, generate, simplifications
 from tests.simulation.trace import Trace
 
-SEEDS, TOGETHER = 300, 10
+SEEDS, EVERYDAY_SEEDS, TOGETHER = 300, 60, 10
+GROUPS = [
+    pytest.param(first, marks=[pytest.mark.slow] if first >= EVERYDAY_SEEDS else [])
+    for first in range(0, SEEDS, TOGETHER)
+]
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.no_cover  # other tests cover the code; measuring would take a third of the time
-@pytest.mark.parametrize("first", range(0, SEEDS, TOGETHER))
+@pytest.mark.parametrize("first", GROUPS)
 def test_no_property_is_violated(first: int) -> None:
     """In 300 scenarios nobody is charged twice or forgotten, and every error and event is accounted for."""
     for seed in range(first, first + TOGETHER):
