@@ -102,7 +102,8 @@ MUTANTS: dict[str, Mutant] = {
         "                progress.begin_attempt()\n"
         "                if request.key and progress.attempts > 1:\n"
         '                    new_key = attrs.evolve(request, key=f"{request.key}{progress.attempts}")\n'
-        "                    http_request = self._to_http_request(new_key)\n",
+        "                    not_after = progress.wall_clock + self.retry.deadline\n"
+        "                    http_request = self._to_http_request(new_key, not_after=not_after)\n",
     ),
     "take a lost answer for a request that was not sent": Mutant(
         "nexi_async._transport.session",
