@@ -62,6 +62,12 @@ class Deadlines:
             self._pending.discard(deadline)
             deadline.withdraw_cancellations()
 
+    def cancel_idle_timer(self) -> None:
+        """Leave no timer behind when its owner ends; what is waited for still keeps it."""
+        if self._timer is not None and not self._pending:
+            self._timer.cancel()
+            self._timer = None
+
     def _start(self, task: asyncio.Task[object], seconds: float) -> _Deadline:
         loop = task.get_loop()
         deadline = _Deadline(task, loop.time() + seconds)

@@ -112,7 +112,7 @@ class WebhookReceiver:
         if handler_timeout <= 0:
             raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
         self._counters = counters = Counters()
-        deadlines = Deadlines()
+        self._deadlines = deadlines = Deadlines()
         allowed = environments.find(environment).webhook_networks if networks is None else networks
         self._validation = RequestValidation(
             SourceAddressCheck(allowed, trusted_proxies, counters),
@@ -172,6 +172,7 @@ class WebhookReceiver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_running = False
+        self._deadlines.cancel_idle_timer()
         await self._stack.__aexit__(kind, error, trace)
         flush()
 

@@ -131,6 +131,7 @@ class WorkerPool:
                     tasks.cancel_scope.cancel()
         finally:
             self._is_open = False
+            self._deadlines.cancel_idle_timer()
             self._results += [stored_events.released(event, self._clock()) for event in self._unfinished]
             await self._poll(Capacity(0, 0))
         if raised is not None:

@@ -279,3 +279,16 @@ def test_trio_may_be_a_guest_of_asyncio() -> None:
         (await ended).unwrap()
 
     asyncio.run(host())
+
+
+@only_on_asyncio
+async def test_an_owner_that_ends_leaves_no_timer() -> None:
+    """The timer that is still set for what ended in time is cancelled with its owner, unless something waits."""
+    deadlines = Deadlines()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(deadlines.limit, 5, anyio.sleep(0.01))
+        await anyio.lowlevel.checkpoint()
+        deadlines.cancel_idle_timer()
+        assert deadlines._timer is not None
+    deadlines.cancel_idle_timer()
+    assert deadlines._timer is None
