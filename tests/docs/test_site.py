@@ -109,7 +109,7 @@ def test_the_search_works_without_a_network(served: str) -> None:
         page.route(lambda url: not url.startswith(served), lambda route: route.abort())
         page.goto(f"{served}/index.html")
         page.keyboard.press("/")
-        page.keyboard.type("dunning")
-        expect(page.get_by_role("option", name="Dunning").first).to_be_visible()
+        page.get_by_role("dialog", name="Search").locator("input").first.fill("dunning")
+        expect(page.get_by_role("option", name="Dunning").first).to_be_visible(timeout=30_000)
         browser.close()
     assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
