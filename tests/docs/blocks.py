@@ -16,11 +16,12 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import logging
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import CodeType
@@ -86,21 +87,33 @@ async def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PATH", f"{SCRIPTS}:{os.environ['PATH']}")
-    async with undone_environment(), CheckoutEmulator(seed=1) as emulator, anyio.create_task_group() as group:
-        listening = await group.start(partial(serve, emulator, port=0))
-        monkeypatch.setenv("NEXI_BASE_URL", listening.url)
-        monkeypatch.setenv("NEXI_SECRET_KEY", emulator.secret_key)
-        namespace: dict[str, object] = {"__name__": "page", "PAGE": page, "emulator": emulator}
-        for block in blocks(page):
-            await _run(attrs.evolve(block, code=block.code.replace("http://127.0.0.1:8400", listening.url)), namespace)
-        group.cancel_scope.cancel()
+    with undone():
+        async with CheckoutEmulator(seed=1) as emulator, anyio.create_task_group() as group:
+            listening = await group.start(partial(serve, emulator, port=0))
+            monkeypatch.setenv("NEXI_BASE_URL", listening.url)
+            monkeypatch.setenv("NEXI_SECRET_KEY", emulator.secret_key)
+            await _run_blocks(page, emulator, listening.url)
+            group.cancel_scope.cancel()
 
 
-@asynccontextmanager
-async def undone_environment() -> AsyncIterator[None]:
-    """Takes back what a page puts into the environment."""
-    with patch.dict(os.environ):
-        yield
+async def _run_blocks(page: Path, emulator: CheckoutEmulator, url: str) -> None:
+    namespace: dict[str, object] = {"__name__": "page", "PAGE": page, "emulator": emulator}
+    for block in blocks(page):
+        await _run(attrs.evolve(block, code=block.code.replace("http://127.0.0.1:8400", url)), namespace)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Takes back what a page puts into the environment, and how it sets up logging."""
+    root, ours = logging.getLogger(), logging.getLogger("nexi_async")
+    levels, handlers = (root.level, ours.level), root.handlers[:]
+    try:
+        with patch.dict(os.environ):
+            yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
 
 
 async def _run(block: Block, namespace: dict[str, object]) -> None:
