@@ -153,8 +153,12 @@ class BulkWorkerPool:
         )
         self._after_job = jobs[-1].number if jobs else None
         found = [job for job in [await self._find(job) for job in jobs] if job is not None]
-        for kind, bulk in _bulks(found):
-            self._bulks.append(await self._queue.create_bulk(self._run, kind, bulk))
+        for kind, grouped in _bulks(found):
+            bulk = await self._queue.create_bulk(self._run, kind, grouped)
+            if bulk is not None:
+                self._bulks.append(bulk)
+            else:
+                self._put_all(grouped, TAKEN_OVER)
 
     async def _find(self, job: ClaimedJob) -> ClaimedJob | None:
         """The job with its subscription; None if that can't be found."""
@@ -172,8 +176,7 @@ class BulkWorkerPool:
         waiting = {normalised_id(job.subscription_id or ""): job for job in bulk.jobs}
         unsent = None if bulk.bulk_id else await self._reason_not_to_send(bulk)
         if unsent is not None:
-            for job in bulk.jobs:
-                self._put(job, unsent)
+            self._put_all(bulk.jobs, unsent)
             return
         try:
             bulk_id = bulk.bulk_id or await self._send(bulk)
@@ -183,8 +186,7 @@ class BulkWorkerPool:
                 outcome = attrs.evolve(outcome, state=JobState.UNKNOWN)
         else:
             outcome = await self._wait(bulk, bulk_id, waiting)
-        for job in waiting.values():
-            self._put(job, outcome)
+        self._put_all(waiting.values(), outcome)
 
     async def _reason_not_to_send(self, bulk: Bulk) -> JobOutcome | None:
         """The outcome of a bulk that must not be sent: another worker has claimed it, or its keys are too old."""
@@ -224,6 +226,10 @@ class BulkWorkerPool:
 
     def _group(self, kind: KindName) -> Group:
         return self._checkout.subscriptions if kind == "scheduled" else self._checkout.unscheduled_subscriptions
+
+    def _put_all(self, jobs: Iterable[ClaimedJob], outcome: JobOutcome) -> None:
+        for job in jobs:
+            self._put(job, outcome)
 
     def _put(self, job: ClaimedJob, outcome: JobOutcome) -> None:
         self._breaker.record(outcome)

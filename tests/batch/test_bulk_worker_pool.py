@@ -207,5 +207,18 @@ async def test_the_same_jobs_have_the_same_bulk(ledger: Ledger) -> None:
     run = await queue.bind("r", "bulk")
     jobs = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
     first = await queue.create_bulk(run, "scheduled", jobs)
+    assert first is not None
+    assert await queue.create_bulk(run, "scheduled", jobs) == first
 
-    assert (await queue.create_bulk(run, "scheduled", jobs)).number == first.number
+
+async def test_jobs_of_another_worker_get_no_bulk(ledger: Ledger) -> None:
+    """A worker that was suspended while it looked up subscriptions leaves them to the one that has claimed them."""
+    await ledger.plan("r", [job("1"), job("2")])
+    queue = job_queue_of(ledger)
+    run = await queue.bind("r", "bulk")
+    suspended = await queue.claim(run, scope=Scope(), after=0, limit=2, owner="suspended")
+    other = await queue.claim(run, scope=Scope(), after=0, limit=1, owner="other")
+
+    assert await queue.create_bulk(run, "scheduled", suspended) is None
+    assert await queue.create_bulk(run, "scheduled", other) is not None
+    assert await queue.create_bulk(run, "scheduled", suspended) is None

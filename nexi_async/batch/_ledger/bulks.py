@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import attrs
 from sqlalchemy import Connection, insert, select, update
 
-from nexi_async.batch._ledger.claims import ClaimedJob, KindName, reclaim
+from nexi_async.batch._ledger.claims import ClaimedJob, KindName, are_claimed, reclaim
 from nexi_async.batch._ledger.runs import Run
 from nexi_async.batch._ledger.tables import BULKS, IS_OPEN, JOBS, MEMBERS
 
@@ -37,8 +37,10 @@ class Bulk:
     jobs: tuple[ClaimedJob, ...]
 
 
-def create(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk:
-    """Put jobs in a new bulk, before it is sent."""
+def create(connection: Connection, run: Run, kind: KindName, jobs: Sequence[ClaimedJob], now: float) -> Bulk | None:
+    """Put jobs in a new bulk, before it is sent; None if another worker has claimed one of them since."""
+    if not are_claimed(connection, jobs):
+        return None
     jobs = [attrs.evolve(job, sent_at=now) for job in jobs]
     connection.execute(update(JOBS).where(JOBS.c.number.in_([job.number for job in jobs])).values(sent_at=now))
     name = hashlib.sha256("".join(job.key for job in jobs).encode()).hexdigest()[:63]

@@ -35,7 +35,7 @@ from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS
 from nexi_async.batch._results import JobState
 
-__all__ = ["ClaimedJob", "KindName", "claim", "reclaim", "release", "renew", "save_subscription"]
+__all__ = ["ClaimedJob", "KindName", "are_claimed", "claim", "reclaim", "release", "renew", "save_subscription"]
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
 
@@ -161,6 +161,14 @@ def renew(connection: Connection, jobs: Iterable[ClaimedJob], now: float) -> lis
             return None
         renewed.append(attrs.evolve(job, claimed_at=now, sent_at=sent_at))
     return renewed
+
+
+def are_claimed(connection: Connection, jobs: Sequence[ClaimedJob]) -> bool:
+    """Whether the jobs are still claimed as they were, and stay so to the end of the transaction."""
+    numbers = [job.number for job in jobs]
+    found = select(JOBS.c.number, JOBS.c.fence).where(JOBS.c.number.in_(numbers), JOBS.c.state == "sending")
+    fences = {row.number: row.fence for row in connection.execute(found.with_for_update())}
+    return all(fences.get(job.number) == job.fence for job in jobs)
 
 
 _COLUMNS = JOBS.c[

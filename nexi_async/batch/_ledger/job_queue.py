@@ -71,8 +71,11 @@ class JobQueue:
         """End the lease on the bulks of a run."""
         await self._database.run(bulk_leases.end_lease, run, owner)
 
-    async def create_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk:
-        """Group jobs for a bulk charge; when this returns the bulk is on disk."""
+    async def create_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk | None:
+        """Group jobs for a bulk charge; when this returns the bulk is on disk.
+
+        None if another worker has claimed one of the jobs since.
+        """
         return await self._database.run(bulks.create, run, kind, jobs, self._now())
 
     async def save_bulk_id(self, bulk: Bulk, bulk_id: str) -> None:
