@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import PAGES, README, blocks, run_page
+from tests.docs.blocks import DOCS, PAGES, README, blocks, printed, run_page
 
 WITH_CODE = [page for page in [README, *sorted(PAGES.glob("*.md"))] if any(True for _ in blocks(page))]
 OF_A_CLONE = {"contributing.md"}
@@ -32,6 +32,19 @@ async def test_the_blocks_of_a_page_run(
     """In their order, in one namespace, without a warning."""
     assert anyio_backend == "asyncio"
     await run_page(page, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("page", "title", "example"),
+    [
+        ("quickstart.md", "shop.py", "fastapi_shop/shop.py"),
+        ("quickstart.md", "subscribe.py", "subscriptions/subscribe.py"),
+        ("webhooks.md", "inbox_shop.py", "fastapi_inbox/inbox_shop.py"),
+    ],
+)
+def test_a_page_prints_the_example_that_is_run(page: str, title: str, example: str) -> None:
+    """Pages that are read without being built print their programs whole."""
+    assert printed(PAGES / page, title) == (DOCS / "examples" / example).read_text()
 
 
 def test_a_block_that_fails_names_its_line(tmp_path: Path) -> None:
