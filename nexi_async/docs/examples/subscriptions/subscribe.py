@@ -12,18 +12,18 @@ async def main() -> None:
     async with AsyncCheckout("emulator-secret-key", base_url="http://127.0.0.1:8400") as checkout:
         payment = await checkout.payments.create(
             order=ORDER,
-            checkout=Checkout.hosted(return_url=f"{SHOP}/docs", terms_url=f"{SHOP}/docs"),
+            checkout=Checkout.hosted(return_url=f"{SHOP}/docs", terms_url=f"{SHOP}/docs", charge=True),
             subscription=SubscriptionSetup(interval=0),
         )
-        print("Pay here:", payment.hosted_payment_page_url)
+        print("Pay the first month here:", payment.hosted_payment_page_url)
         await anyio.to_thread.run_sync(input, "Then press Enter.\n")
 
         signed_up = await checkout.payments.retrieve(payment.payment_id)
         if signed_up.subscription is None:
             raise SystemExit("The payment is not completed.")
-        receipt = await checkout.subscriptions.charge(
-            signed_up.subscription.id, order=ORDER, idempotency_key=derive_key("2026-10", "customer-17", 1)
-        )
+        subscription_id = signed_up.subscription.id
+        key = derive_key("2026-12", subscription_id, 1)  # the same for every repetition of this charge
+        receipt = await checkout.subscriptions.charge(subscription_id, order=ORDER, idempotency_key=key)
         print("Charged the next month:", receipt.charge_id)
 
 
