@@ -18,7 +18,7 @@ LINE_EVERY = 1000
 
 async def work(run: str, url: str, access: Access, output: Output, *, concurrency: int, rate: float | None) -> Status:
     """Charge shards of a run, until there are none or a signal comes."""
-    for library in ("procrastinate", "psycopg.pool"):  # an outage is reported in one line, and retried
+    for library in ("procrastinate", "psycopg"):  # an outage is reported in one line, and retried
         logging.getLogger(library).addHandler(logging.NullHandler())
     console = Console(stderr=output.as_json)
     charged = 0
