@@ -34,7 +34,7 @@ def _logs() -> None:
 async def tail(
     api: API,
     *,
-    method: Annotated[str, typer.Option(metavar="METHOD", help="Only calls of this method, e.g. POST.")] = "",
+    method: Annotated[str, typer.Option("--method", help="Only calls of this method, e.g. POST.")] = "",
     path: Annotated[str, typer.Option(metavar="TEXT", help="Only calls whose path has this in it.")] = "",
     status: Annotated[str, typer.Option(metavar="DIGIT", help="Only 2 (succeeded), 4, 5, or 0 (broken off).")] = "",
     payment: Annotated[str, typer.Option(metavar="PAYMENT_ID", help="Only calls about this payment.")] = "",
