@@ -93,10 +93,6 @@ async def pass_on(request: Request, call_next: RequestResponseEndpoint) -> Respo
     return await call_next(request)
 
 
-# BaseHTTPMiddleware of the first Starlette 1.x leaves its generators to the garbage collector
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <async_generator object Request.stream:pytest.PytestUnraisableExceptionWarning"
-)
 @pytest.mark.parametrize("runs_lifespan", [True, False])
 @pytest.mark.parametrize("build", APPS.values(), ids=list(APPS))
 def test_a_handler_that_hangs_is_stopped(
