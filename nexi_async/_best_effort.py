@@ -23,8 +23,6 @@ from nexi_async._errors import Fault
 from nexi_async._models.order import OrderItem
 from nexi_async._models.rules import wire_name
 
-__all__ = ["read"]
-
 T = TypeVar("T")
 Place = list[str | int]
 

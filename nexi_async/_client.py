@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from nexi_async._resources.reports import Reports
     from nexi_async._resources.subscriptions import Subscriptions
 
-__all__ = ["AsyncCheckout"]
-
 _ADDRESS = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~/-]*)?"
 )

@@ -28,8 +28,6 @@ from nexi_async._errors import Fault
 from nexi_async._wire_names import wire_name
 from nexi_async.reference.open_enum import OpenEnum
 
-__all__ = ["Malformed", "as_json", "decode", "encode", "lenient", "plain", "read_json", "strict", "structure"]
-
 T = TypeVar("T")
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)

@@ -9,8 +9,6 @@ import attrs
 
 from nexi_async._errors import InvalidRequest
 
-__all__ = ["LIVE", "TEST", "Environment", "EnvironmentName", "find", "is_this_machine"]
-
 EnvironmentName = Literal["test", "live"]
 
 

@@ -33,30 +33,6 @@ from typing import Any, NamedTuple, Self
 
 from nexi_async.reference import acquirer_codes
 
-__all__ = [
-    "APIError",
-    "BadRequest",
-    "ChargeDeclined",
-    "ConfigurationError",
-    "Conflict",
-    "ConnectFailed",
-    "ConnectionLost",
-    "Fault",
-    "InvalidRequest",
-    "NexiError",
-    "NotFound",
-    "Outcome",
-    "RateLimited",
-    "ServerError",
-    "StorageError",
-    "StorageReplaced",
-    "StorageUnavailable",
-    "TimedOut",
-    "TransportError",
-    "Unauthorized",
-    "UnexpectedResponse",
-]
-
 
 class Outcome(enum.Enum):
     """What is known about the effect of a request that failed."""

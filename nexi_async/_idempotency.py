@@ -9,17 +9,6 @@ from datetime import timedelta
 
 from nexi_async._errors import ConfigurationError, InvalidRequest
 
-__all__ = [
-    "KEY_LIFETIME",
-    "MARGIN",
-    "check_key",
-    "derive_key",
-    "is_of_the_future",
-    "is_remembered",
-    "new_key",
-    "seconds_of",
-]
-
 MAX_LENGTH = 63
 """The overview page says 63, the endpoint pages 64; the smaller holds for both."""
 

@@ -9,8 +9,6 @@ import attrs
 
 from nexi_async.reference.currencies import CURRENCIES, Currency, CurrencyCode, format_amount, look_up
 
-__all__ = ["InvalidAmount", "Money", "parse_money", "parse_percent"]
-
 _AMOUNT = re.compile(r"(?P<whole>[0-9]+)(?:[.,](?P<decimals>[0-9]+))?")
 _CURRENCY_LAST = re.compile(r"(?P<number>[0-9][0-9.,' \u00a0\u202f]*?)\s*(?P<code>[A-Za-z]{3})")
 _CURRENCY_FIRST = re.compile(r"(?P<code>[A-Za-z]{3})\s*(?P<number>[0-9][0-9.,' \u00a0\u202f]*)")

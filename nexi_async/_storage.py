@@ -24,8 +24,6 @@ try:
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("SQL storage needs SQLAlchemy: pip install 'nexi-async[storage]'") from missing
 
-__all__ = ["Database", "GroupCommit", "StorageError", "StorageReplaced", "StorageUnavailable", "lock"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 Item = TypeVar("Item")

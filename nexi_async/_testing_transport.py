@@ -9,8 +9,6 @@ from starlette.types import ASGIApp
 
 from nexi_async._environment import LIVE, TEST
 
-__all__ = ["SENDERS", "AcceptedSender"]
-
 SENDERS = (str(TEST.webhook_networks[0][1]), str(LIVE.webhook_networks[0][1]), "127.0.0.1")
 """Where deliveries come from: Nexi's test and live environments, and an emulator on this machine."""
 

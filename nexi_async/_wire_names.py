@@ -6,8 +6,6 @@ from typing import Any
 
 import attrs
 
-__all__ = ["camel", "wire_name"]
-
 
 def camel(name: str) -> str:
     """The wire's spelling of a Python name: `order_items` is `orderItems`."""

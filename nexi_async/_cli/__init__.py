@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["main"]
-
 EXTRAS = ("typer", "rich", "platformdirs", "sqlalchemy", "uvicorn", "jinja2", "trustme")
 """What the commands need beyond the core."""
 

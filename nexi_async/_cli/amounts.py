@@ -10,8 +10,6 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._models.order import OrderItem
 from nexi_async._money import InvalidAmount, Money, parse_money, parse_percent
 
-__all__ = ["AmountArgument", "TaxRateOption", "amount_of", "check_currency", "line_of", "rate_of"]
-
 AmountArgument = Annotated[
     list[str],
     typer.Argument(

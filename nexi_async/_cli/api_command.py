@@ -20,16 +20,6 @@ from nexi_async._cli.settings import Settings, resolve_settings
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import APIError, NexiError, Outcome, Unauthorized
 
-__all__ = [
-    "API",
-    "BaseURLOption",
-    "EnvironmentOption",
-    "JSONOption",
-    "ProfileOption",
-    "api_command",
-    "reporting_failures",
-]
-
 P = ParamSpec("P")
 
 SETTINGS_PANEL = "Settings"

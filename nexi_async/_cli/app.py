@@ -21,8 +21,6 @@ from nexi_async._cli import (
     webhooks,
 )
 
-__all__ = ["app"]
-
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(payments.payments, name="payments")
 app.add_typer(subscriptions.subscriptions, name="subscriptions")

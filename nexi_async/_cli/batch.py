@@ -20,8 +20,6 @@ from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._errors import StorageUnavailable
 from nexi_async.batch import KEY_LIFETIME
 
-__all__ = ["batch"]
-
 UNAVAILABLE = 4
 
 batch = typer.Typer(no_args_is_help=True, help="Charge many subscriptions, once each, whatever crashes in between.")

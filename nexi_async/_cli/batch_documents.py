@@ -8,8 +8,6 @@ from typing import Any
 from nexi_async.batch import ReviewItem, Summary
 from nexi_async.batch._payment_search import PaymentSearch
 
-__all__ = ["review_document", "summary_document", "timestamp"]
-
 
 def summary_document(summary: Summary) -> dict[str, Any]:
     """The figures of a run."""

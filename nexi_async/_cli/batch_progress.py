@@ -12,8 +12,6 @@ from rich.progress import Progress as Bar
 
 from nexi_async.batch import Progress
 
-__all__ = ["showing_progress"]
-
 SECONDS_BETWEEN_LINES = 5.0
 
 

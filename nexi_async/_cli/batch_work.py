@@ -42,22 +42,6 @@ from nexi_async.batch._payment_search import PaymentSearch, check_payment
 from nexi_async.batch._times import format_time
 from nexi_async.reference.currencies import format_amount
 
-__all__ = [
-    "Access",
-    "Status",
-    "charge",
-    "dunning",
-    "opened_ledger",
-    "plan",
-    "report",
-    "report_end",
-    "report_interrupted",
-    "resolve",
-    "review",
-    "status",
-    "until_signalled",
-]
-
 Status: TypeAlias = int
 DONE: Status = 0
 NOT_ALL: Status = 1

@@ -10,8 +10,6 @@ from nexi_async._cli.batch_work import Access, Status, opened_ledger, report_end
 from nexi_async._cli.output import Output
 from nexi_async.batch import JobResult, ShardWorker
 
-__all__ = ["work"]
-
 LINE_EVERY = 1000
 """How many jobs pass between two lines of progress."""
 

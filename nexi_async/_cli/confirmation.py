@@ -15,8 +15,6 @@ from nexi_async._cli.output import Output
 from nexi_async._cli.settings import Settings
 from nexi_async._errors import ConfigurationError
 
-__all__ = ["confirm_live", "interruptible"]
-
 
 def confirm_live(action: str, settings: Settings, output: Output, *, yes: bool) -> None:
     """Ask whether to do it, if it is for real; without a terminal only `--yes` will do.

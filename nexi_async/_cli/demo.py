@@ -17,8 +17,6 @@ from nexi_async._demo.report import print_report
 from nexi_async._demo.run import run_demo
 from nexi_async._demo.timeline import Timeline
 
-__all__ = ["demo"]
-
 DIFFERENT = 1
 UNUSABLE = 2
 

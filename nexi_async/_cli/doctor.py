@@ -26,8 +26,6 @@ from nexi_async._cli.settings import Settings, resolve_settings, webhook_authori
 from nexi_async._environment import is_this_machine
 from nexi_async._transport.tls import new_context
 
-__all__ = ["doctor"]
-
 State = Literal["ok", "warning", "failed"]
 TIMEOUT = 10.0
 MOST_SKEW = 30.0

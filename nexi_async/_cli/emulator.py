@@ -16,8 +16,6 @@ from nexi_async._cli.output import Output
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.emulator._server import Listening, serve
 
-__all__ = ["emulator"]
-
 UNUSABLE = 2
 
 

@@ -6,8 +6,6 @@ import enum
 
 from nexi_async._errors import ConfigurationError, InvalidRequest, NexiError, Outcome
 
-__all__ = ["ExitStatus", "status_of"]
-
 
 class ExitStatus(enum.IntEnum):
     """What a script can conclude; `nexi-async batch` uses the same numbers, with 3 for a run that is not at its end."""

@@ -18,8 +18,6 @@ from nexi_async._codec import read_json
 from nexi_async._errors import ConfigurationError
 from nexi_async.webhooks import SQLInbox, StoredEvent
 
-__all__ = ["inbox"]
-
 DAY = 86_400.0
 NOT_FOUND = 1
 LINE = "{:>8}  {:<19}  {:<7}  {:>8}  {:<31}  {:<32}  {}"

@@ -16,8 +16,6 @@ from nexi_async._cli.exit_status import ExitStatus
 from nexi_async._codec import Malformed, read_json
 from nexi_async._transport.tls import new_context
 
-__all__ = ["logs"]
-
 logs = typer.Typer(no_args_is_help=True, help="The API calls that the emulator gets.")
 
 SILENCE = 60.0

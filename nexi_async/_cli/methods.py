@@ -9,8 +9,6 @@ import typer
 from nexi_async._cli.api_command import API, api_command
 from nexi_async._cli.output import document_of, rows_table
 
-__all__ = ["methods"]
-
 methods = typer.Typer(no_args_is_help=True, help="The payment methods that are set up for the merchant.")
 
 

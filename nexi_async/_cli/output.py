@@ -19,8 +19,6 @@ from rich.text import Text
 
 from nexi_async._codec import as_json, plain
 
-__all__ = ["Output", "cell", "document_of", "facts_table", "rows_table"]
-
 T = TypeVar("T")
 
 _UNLIMITED = 10_000

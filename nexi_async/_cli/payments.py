@@ -25,8 +25,6 @@ from nexi_async._money import Money
 from nexi_async.reference.currencies import format_amount
 from nexi_async.reference.event_names import EVENT_NAMES
 
-__all__ = ["IdempotencyKeyOption", "PersonalDataOption", "YesOption", "payments"]
-
 payments = typer.Typer(no_args_is_help=True, help="Create payments, look at them, charge, refund and cancel them.")
 
 PaymentID = Annotated[str, typer.Argument(metavar="PAYMENT_ID", show_default=False, help="The payment.")]

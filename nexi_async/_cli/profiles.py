@@ -23,8 +23,6 @@ import platformdirs
 
 from nexi_async._errors import ConfigurationError, Fault
 
-__all__ = ["DEFAULT", "Profile", "config_file", "profile_names", "read_profile"]
-
 DEFAULT = "default"
 _MOST_BYTES = 1_000_000
 

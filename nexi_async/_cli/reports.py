@@ -16,8 +16,6 @@ from nexi_async._codec import as_json
 from nexi_async._errors import InvalidRequest
 from nexi_async.reference.currencies import format_amount
 
-__all__ = ["reports"]
-
 reports = typer.Typer(no_args_is_help=True, help="Balances, and what Nexi has paid out.")
 
 MONTH = timedelta(days=30)

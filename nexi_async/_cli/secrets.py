@@ -10,8 +10,6 @@ import typer
 
 from nexi_async._errors import ConfigurationError
 
-__all__ = ["prompt_for_key", "read_key_file", "secret_key", "without_password"]
-
 IN_THE_OPEN = (
     "The password in {option} can be read by every user of this machine: put the URL into {variable}, or leave the "
     "password to PGPASSWORD or ~/.pgpass."

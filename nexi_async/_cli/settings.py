@@ -22,8 +22,6 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._environment import EnvironmentName, is_this_machine
 from nexi_async._errors import ConfigurationError
 
-__all__ = ["Settings", "resolve_settings", "webhook_authorization"]
-
 
 @attrs.frozen(kw_only=True)
 class Settings:

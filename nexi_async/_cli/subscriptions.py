@@ -16,8 +16,6 @@ from nexi_async._models.order import Order
 from nexi_async._models.subscription import Subscription, UnscheduledSubscription
 from nexi_async._resources.subscriptions import Subscriptions
 
-__all__ = ["subscriptions"]
-
 subscriptions = typer.Typer(no_args_is_help=True, help="Look at subscriptions, charge them, and settle their charges.")
 
 SubscriptionID = Annotated[str, typer.Argument(metavar="SUBSCRIPTION_ID", show_default=False)]

@@ -10,8 +10,6 @@ import typer
 from nexi_async._errors import NexiError
 from nexi_async.webhooks import InvalidEvent
 
-__all__ = ["UNUSABLE", "reporting_errors"]
-
 UNUSABLE = 2
 
 _OF_OTHERS = ("sqlalchemy", "httpx")

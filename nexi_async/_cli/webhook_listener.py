@@ -18,8 +18,6 @@ from nexi_async._cli.output import Output
 from nexi_async.reference.currencies import format_amount
 from nexi_async.webhooks import Event, WebhookReceiver, deliveries
 
-__all__ = ["EventPrinter", "ForwardingFailed", "bind", "serve_receiver", "url_of"]
-
 FORWARD_TIMEOUT = 10.0
 """Seconds that the receiver which events are forwarded to may take, as Nexi gives it."""
 

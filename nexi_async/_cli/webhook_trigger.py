@@ -23,8 +23,6 @@ from nexi_async.reference.currencies import CurrencyCode
 from nexi_async.reference.event_names import EVENT_NAMES, EventName, fault_of_event_name
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
-__all__ = ["trigger"]
-
 AMOUNT = 12500
 CURRENCY: CurrencyCode = "SEK"
 LONGEST_WAIT = 10.0

@@ -19,8 +19,6 @@ from nexi_async._errors import InvalidRequest
 from nexi_async.reference.event_names import EVENT_NAMES, nearest_event_name
 from nexi_async.webhooks import SQLInbox, WebhookReceiver, deliveries, new_authorization
 
-__all__ = ["webhooks"]
-
 NOT_TAKEN = 1
 
 webhooks = typer.Typer(no_args_is_help=True, help="Listen for webhooks, make the API send some, or send samples.")

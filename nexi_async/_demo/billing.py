@@ -30,8 +30,6 @@ from nexi_async.emulator import CheckoutEmulator, InjectedFault
 from nexi_async.reference.currencies import CurrencyCode
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
-__all__ = ["LABEL", "BilledSubscription", "Billing"]
-
 RUN = "2026-11"
 LABEL = "subscription"
 WORKERS = 16

@@ -10,8 +10,6 @@ from nexi_async._demo.services import ShopServices
 from nexi_async._demo.sources import PaymentRecord
 from nexi_async.reference.currencies import format_amount
 
-__all__ = ["CashOperations"]
-
 
 class CashOperations:
     """Moves the money of payments; each step waits for the webhook that confirms it."""

@@ -17,8 +17,6 @@ from nexi_async.emulator import CheckoutEmulator
 from nexi_async.reference.currencies import format_amount
 from nexi_async.webhooks import ReservationFailed
 
-__all__ = ["CheckoutFlow", "Purchase"]
-
 
 @attrs.frozen(kw_only=True)
 class Purchase:

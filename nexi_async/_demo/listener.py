@@ -10,8 +10,6 @@ import anyio
 from nexi_async import Notifications
 from nexi_async.webhooks import Event, EventName, WebhookReceiver, new_authorization
 
-__all__ = ["CHARGED", "EVENTS", "WEBHOOK_TIMEOUT", "WebhookListener"]
-
 WEBHOOK_TIMEOUT = 10.0
 """Seconds to wait for a webhook."""
 

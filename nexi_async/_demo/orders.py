@@ -34,8 +34,6 @@ from nexi_async._models import rules
 from nexi_async.reference import currencies
 from nexi_async.reference.currencies import CurrencyCode
 
-__all__ = ["CustomerOrder", "InvalidLine", "InvalidOrders", "read_orders", "sample_orders"]
-
 ORDER_MEMBERS = {"customer": True, "currency": True, "lines": True, "reference": False}
 """The members of an order, and whether each is needed."""
 

@@ -13,17 +13,6 @@ from typing import Self
 
 import attrs
 
-__all__ = [
-    "SOURCES",
-    "UNTOUCHED",
-    "PaymentBalance",
-    "PaymentComparison",
-    "Reconciliation",
-    "Total",
-    "reconcile",
-    "state_of",
-]
-
 SOURCES = ("sdk", "webhooks", "emulator")
 """The attributes of a `PaymentComparison`."""
 

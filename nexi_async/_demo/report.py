@@ -12,8 +12,6 @@ from rich.text import Text
 from nexi_async._demo.reconciliation import SOURCES, PaymentBalance, PaymentComparison, Reconciliation, Total
 from nexi_async.reference.currencies import format_amount
 
-__all__ = ["print_report"]
-
 _TITLES = {"sdk": "SDK", "webhooks": "webhooks", "emulator": "emulator"}
 _STYLES = {"unpaid": "dim", "cancelled": "dim", "reserved": "yellow", "charged": "green"}
 

@@ -23,8 +23,6 @@ from nexi_async._demo.timeline import Timeline
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.webhooks import ChargeFailedV2, Event, RefundFailed, ReservationFailed
 
-__all__ = ["run_demo"]
-
 CUSTOMERS = 4
 """How many shoppers are served at once."""
 CONNECTIONS = 16

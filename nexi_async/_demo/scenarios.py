@@ -11,8 +11,6 @@ import attrs
 
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
-__all__ = ["Scenario", "ShopAction", "scenario_for"]
-
 
 class ShopAction(enum.Enum):
     """What the shop does after the checkout."""

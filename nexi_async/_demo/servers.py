@@ -18,8 +18,6 @@ from starlette.types import ASGIApp
 from nexi_async.emulator import CheckoutEmulator, Settings
 from nexi_async.emulator._server import serve, serve_app
 
-__all__ = ["REFUND_SECONDS", "Servers", "running_servers"]
-
 REFUND_SECONDS = 86_400.0
 """How long a refund stays pending on the emulator's clock; until the demo advances it, it can be cancelled."""
 TIME_SCALE = 60.0

@@ -9,8 +9,6 @@ from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.sources import PaymentRecord
 from nexi_async._demo.timeline import Timeline
 
-__all__ = ["ShopServices"]
-
 
 @attrs.frozen(kw_only=True)
 class ShopServices:

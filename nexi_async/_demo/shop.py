@@ -14,8 +14,6 @@ from nexi_async._demo.scenarios import ShopAction, scenario_for
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.sources import PaymentRecord
 
-__all__ = ["Shop", "split"]
-
 Items = Sequence[OrderItem]
 
 _REFUNDED = {ShopAction.REFUNDED, ShopAction.PARTLY_REFUNDED, ShopAction.REFUND_CANCELLED, ShopAction.REFUND_FAILED}

@@ -20,8 +20,6 @@ from nexi_async.webhooks import (
     ReservationCreatedV2,
 )
 
-__all__ = ["PaymentRecord", "from_emulator", "from_events", "from_sdk"]
-
 _STATES = {
     PaymentStatus.NEW: "unpaid",
     PaymentStatus.RESERVED: "reserved",

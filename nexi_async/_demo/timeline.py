@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-__all__ = ["Timeline"]
-
 _STYLES = {"shop": "cyan", "shopper": "green", "webhook": "magenta", "emulator": "yellow"}
 _LABEL_WIDTH = 9
 _WHO_WIDTH = 8

@@ -12,16 +12,6 @@ from nexi_async._models.order import Order
 from nexi_async._models.rules import MyReference, PlainText, max_length
 from nexi_async.reference.states import BulkItemStatus, BulkStatus
 
-__all__ = [
-    "BulkCharge",
-    "BulkReceipt",
-    "BulkVerification",
-    "ChargeBulk",
-    "SubscriptionToCharge",
-    "SubscriptionToVerify",
-    "VerifyBulk",
-]
-
 ExternalId = Annotated[str, max_length(63, min_length=1)]
 """The overview page says 63, the endpoint pages 64; the smaller holds for both."""
 

@@ -12,8 +12,6 @@ from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order
 from nexi_async._models.rules import MerchantNumber, MyReference, NotNegative, PlainText, matching
 
-__all__ = ["CardPaymentReceipt", "CardPaymentRequest", "CardToCharge", "PaymentInfo"]
-
 
 @attrs.frozen(kw_only=True, repr=False)
 class CardToCharge:

@@ -13,8 +13,6 @@ from nexi_async._models.create_payment import PaymentMethodFee
 from nexi_async._models.order import OrderItem, sum_faults
 from nexi_async._models.rules import MyReference, NotNegative, Url, max_length
 
-__all__ = ["CancelPayment", "ShippingCost", "UpdateMyReference", "UpdateOrder", "UpdateReference"]
-
 
 @attrs.frozen(kw_only=True)
 class ShippingCost:

@@ -12,8 +12,6 @@ from attrs.converters import optional
 from nexi_async._models.order import OrderItem, sum_faults
 from nexi_async._models.rules import MyReference, PlainText, between, max_length
 
-__all__ = ["Charge", "ChargePayment", "ChargeReceipt", "Invoice", "InvoiceLink", "PaymentCharge", "Shipment"]
-
 Positive = Annotated[int, between(1, 2**31 - 1)]
 """Minor units, more than nothing."""
 

@@ -12,16 +12,6 @@ from attrs.converters import optional
 from nexi_async._models.consumer import Consumer
 from nexi_async._models.rules import CountryCode, Url, matching
 
-__all__ = [
-    "Appearance",
-    "Checkout",
-    "ConsumerType",
-    "Country",
-    "DisplayOptions",
-    "Shipping",
-    "TextOptions",
-]
-
 EMBEDDED = "EmbeddedCheckout"
 HOSTED = "HostedPaymentPage"
 LONGEST_SESSION = timedelta(days=45)

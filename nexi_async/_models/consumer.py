@@ -9,8 +9,6 @@ import attrs
 
 from nexi_async._models.rules import SPECIAL, CountryCode, Email, Name, Text, matching, max_length, without
 
-__all__ = ["Address", "Company", "Consumer", "PhoneNumber", "PrivatePerson"]
-
 _POSTAL_DIGITS = {"NOR": 4, "DNK": 4, "SWE": 5}
 
 PostalCode = Annotated[str, max_length(12), without(SPECIAL + " ")]

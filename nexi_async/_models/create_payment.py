@@ -16,17 +16,6 @@ from nexi_async._models.rules import MerchantNumber, MyReference, NotNegative, P
 from nexi_async.reference import payment_methods
 from nexi_async.reference.payment_methods import PaymentType
 
-__all__ = [
-    "AdditionalPaymentMethodData",
-    "CreatePayment",
-    "CreatedPayment",
-    "MethodOrderReference",
-    "PaymentMethodConfiguration",
-    "PaymentMethodFee",
-    "SubscriptionSetup",
-    "UnscheduledSubscriptionSetup",
-]
-
 
 @attrs.frozen(kw_only=True)
 class SubscriptionSetup:

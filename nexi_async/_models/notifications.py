@@ -14,8 +14,6 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._models.rules import SPECIAL, Text, matching, max_length, without
 from nexi_async.reference.event_names import EventName, fault_of_event_name
 
-__all__ = ["Notifications", "WebHook"]
-
 MOST_WEBHOOKS = 32
 
 

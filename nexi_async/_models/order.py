@@ -22,8 +22,6 @@ from nexi_async._models.rules import (
 )
 from nexi_async.reference.currencies import CurrencyCode
 
-__all__ = ["Order", "OrderItem"]
-
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 """Enough digits for a price times a quantity that nothing is rounded but the final amount; halves go away from zero, as
 on receipts."""

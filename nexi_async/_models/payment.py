@@ -12,25 +12,6 @@ from nexi_async._models.refund import PaymentRefund
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import RefundState
 
-__all__ = [
-    "AddressDetails",
-    "CardDetails",
-    "CheckoutDetails",
-    "CompanyDetails",
-    "ConsumerDetails",
-    "ContactDetails",
-    "InvoiceDetails",
-    "OrderDetails",
-    "Payment",
-    "PaymentDetails",
-    "PaymentStatus",
-    "PersonDetails",
-    "PhoneDetails",
-    "SubscriptionLink",
-    "Summary",
-    "UnscheduledSubscriptionLink",
-]
-
 
 class PaymentStatus(enum.Enum):
     """Where a payment stands."""

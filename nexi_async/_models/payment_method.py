@@ -6,8 +6,6 @@ import attrs
 
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 
-__all__ = ["ConfiguredPaymentMethod"]
-
 
 @attrs.frozen(kw_only=True)
 class ConfiguredPaymentMethod:

@@ -9,8 +9,6 @@ import attrs
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.reference.states import PaymentAction
 
-__all__ = ["Payout", "PayoutAction", "TaxDetail"]
-
 
 @attrs.frozen(kw_only=True)
 class TaxDetail:

@@ -13,8 +13,6 @@ from nexi_async._models.order import OrderItem, sum_faults
 from nexi_async._models.rules import MyReference
 from nexi_async.reference.states import RefundState
 
-__all__ = ["PaymentRefund", "Refund", "RefundReceipt", "RefundRequest"]
-
 
 @attrs.frozen(kw_only=True)
 class RefundRequest:

@@ -26,33 +26,6 @@ import attrs
 from nexi_async._errors import Fault, InvalidRequest
 from nexi_async._wire_names import camel, wire_name
 
-__all__ = [
-    "Amount",
-    "CheckedOnce",
-    "CountryCode",
-    "Currency",
-    "Email",
-    "ItemText",
-    "MerchantNumber",
-    "MyReference",
-    "Name",
-    "NotNegative",
-    "PlainText",
-    "Quantity",
-    "Rate",
-    "Text",
-    "Url",
-    "between",
-    "camel",
-    "check",
-    "faults",
-    "is_sound",
-    "matching",
-    "max_length",
-    "wire_name",
-    "without",
-]
-
 Rule = Callable[[Any], str | None]
 """Says what is wrong with a value, or None. It never repeats the value, which may be personal."""
 

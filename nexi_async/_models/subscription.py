@@ -12,17 +12,6 @@ from nexi_async._models.order import Order
 from nexi_async._models.payment import PaymentDetails
 from nexi_async._models.rules import MyReference
 
-__all__ = [
-    "ChargeStatus",
-    "ChargeSubscription",
-    "ImportFault",
-    "NotCharged",
-    "NotKnown",
-    "Subscription",
-    "SubscriptionChargeReceipt",
-    "UnscheduledSubscription",
-]
-
 
 @attrs.frozen(kw_only=True)
 class ChargeSubscription:

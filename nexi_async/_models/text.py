@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["clean_text"]
-
 _REFUSED = re.compile(r"[^A-Za-z0-9!#$%()*+,\-./:;=?@\[\]^_`{}~ \u00a1-\u00ac\u00ae-\u036f\u1e00-\u1eff]")
 """Everything but the API's ASCII, Latin letters, and the marks on them; a soft hyphen would be invisible."""
 

@@ -10,8 +10,6 @@ from nexi_async._models.order import Order
 from nexi_async._resources.requests import fetch_receipt, keyed_request
 from nexi_async._transport.session import Session
 
-__all__ = ["CardPayments"]
-
 
 @attrs.frozen
 class CardPayments:

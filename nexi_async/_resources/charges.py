@@ -13,8 +13,6 @@ from nexi_async._resources.requests import fetch_receipt, keyed_request, require
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
-__all__ = ["Charges"]
-
 
 @attrs.frozen
 class Charges:

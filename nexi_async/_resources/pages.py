@@ -13,8 +13,6 @@ import attrs
 from nexi_async._errors import InvalidRequest, Outcome, TimedOut
 from nexi_async.reference.states import BulkItemStatus, BulkStatus
 
-__all__ = ["PAGE_SIZE", "Poll", "check_page_size", "items_of", "numbered_pages"]
-
 PAGE_SIZE = 500
 
 T = TypeVar("T")

@@ -10,8 +10,6 @@ from nexi_async._models.rules import Currency, MerchantNumber
 from nexi_async._transport.request import Request
 from nexi_async._transport.session import Session
 
-__all__ = ["PaymentMethods"]
-
 
 @attrs.frozen(kw_only=True)
 class _Filter:

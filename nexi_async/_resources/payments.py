@@ -26,8 +26,6 @@ from nexi_async._resources.requests import encoded_body, fetch_receipt, keyed_re
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
-__all__ = ["Payments"]
-
 
 @attrs.frozen
 class Payments:

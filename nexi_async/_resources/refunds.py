@@ -9,8 +9,6 @@ from nexi_async._resources.requests import require_same_id
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
-__all__ = ["Refunds"]
-
 
 @attrs.frozen
 class Refunds:

@@ -16,8 +16,6 @@ from nexi_async._resources.requests import require_same_id
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
-__all__ = ["Reports"]
-
 REPORT_PAGE_SIZE = 100
 """What the API uses when it is not told."""
 

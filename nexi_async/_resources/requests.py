@@ -18,8 +18,6 @@ from nexi_async._transport.session import Session
 
 Receipt = TypeVar("Receipt", CardPaymentReceipt, ChargeReceipt, RefundReceipt, SubscriptionChargeReceipt)
 
-__all__ = ["encoded_body", "fetch_receipt", "keyed_request", "normalised_id", "not_empty", "require_same_id"]
-
 
 def encoded_body(body: object) -> bytes:
     """The request as bytes, once it keeps every rule."""

@@ -39,8 +39,6 @@ from nexi_async._resources.requests import fetch_receipt, keyed_request, not_emp
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
-__all__ = ["SCHEDULED", "UNSCHEDULED", "SubscriptionKind", "Subscriptions"]
-
 MAX_POLL_DELAY = 5.0
 """Seconds between two questions for the same charge, at most."""
 

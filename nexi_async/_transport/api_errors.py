@@ -25,8 +25,6 @@ from nexi_async._errors import (
 )
 from nexi_async._transport.request import Request, Response
 
-__all__ = ["error_from_response", "outcome_after_unknown"]
-
 _ERROR_CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequest,
     401: Unauthorized,

@@ -24,8 +24,6 @@ from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts
 from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
-__all__ = ["AsyncioConnection", "connect"]
-
 CONNECTION_ATTEMPT_DELAY: Final = 0.25
 """Seconds before the next address is tried in parallel (RFC 8305, section 5)."""
 HANDSHAKE_SECONDS: Final = 3600.0

@@ -21,8 +21,6 @@ from nexi_async._transport.pool import Pool
 from nexi_async._transport.request import Response
 from nexi_async._transport.tls import new_context
 
-__all__ = ["CheckoutTransport", "new_transport"]
-
 IDLE_SECONDS = 50.0
 """Servers commonly close what has been idle for a minute."""
 

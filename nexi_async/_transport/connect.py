@@ -12,8 +12,6 @@ from nexi_async._transport import asyncio_connection, trio_connection
 from nexi_async._transport.connection import Connection
 from nexi_async._transport.origin import Origin
 
-__all__ = ["connect"]
-
 
 async def connect(origin: Origin, seconds: float, *, context: ssl.SSLContext) -> Connection:
     """Open a connection; for https with TLS, the server's certificate and name checked.

@@ -21,8 +21,6 @@ import attrs
 
 from nexi_async._transport.http1 import ResponseParser
 
-__all__ = ["CHUNK", "Connection", "LostCallback", "Timeouts"]
-
 CHUNK: Final = 65_536
 """Bytes of a large request that are handed over at once; more waits until the buffers have been emptied."""
 

@@ -15,8 +15,6 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from nexi_async._transport.http1 import MAX_BODY
 
-__all__ = ["decoded"]
-
 CHUNK: Final = 1_048_576
 """Bytes that are made at once; in between other tasks have their turn, but what was answered is not given up."""
 

@@ -11,8 +11,6 @@ import attrs
 from nexi_async._errors import NexiError
 from nexi_async._transport.request import Response
 
-__all__ = ["Attempt", "Hooks", "call_hook"]
-
 logger = logging.getLogger("nexi_async")
 
 

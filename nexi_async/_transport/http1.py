@@ -9,8 +9,6 @@ from typing import Final
 import httptools
 import httpx
 
-__all__ = ["MalformedResponse", "ResponseParser", "header_lines", "request_head"]
-
 MAX_HEAD: Final = 65_536
 """Bytes of status line and headers."""
 MAX_HEADERS: Final = 256

@@ -16,8 +16,6 @@ from nexi_async._transport.http1 import header_lines
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.request import Response
 
-__all__ = ["TRANSPORT_ERRORS", "HTTPRequest", "HTTPTransport", "SharedHeaders", "Transport"]
-
 
 class Transport(Protocol):
     """What `AsyncCheckout(transport=...)` takes: any `httpx.AsyncBaseTransport`, or anything with these methods."""

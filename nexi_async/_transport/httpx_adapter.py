@@ -15,8 +15,6 @@ from nexi_async._transport.http1 import MAX_BODY
 from nexi_async._transport.http_transport import TRANSPORT_ERRORS, HTTPRequest, Transport
 from nexi_async._transport.request import Response
 
-__all__ = ["HttpxAdapter"]
-
 MAX_CLOSE_SECONDS = 2.0
 """Seconds that a cancelled call may still spend on closing its connection."""
 

@@ -9,8 +9,6 @@ from anyio.lowlevel import current_token
 
 from nexi_async._transport.http_transport import HTTPTransport
 
-__all__ = ["Lifetime"]
-
 MAX_CLOSE_SECONDS = 5.0
 """Seconds that a client may spend on closing its connections."""
 

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 import attrs
 import httpx
 
-__all__ = ["Origin"]
-
 _PORTS = {"https": 443, "http": 80}
 
 

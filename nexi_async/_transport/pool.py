@@ -18,8 +18,6 @@ from anyio.lowlevel import checkpoint
 
 from nexi_async._transport.connection import Connection, Timeouts
 
-__all__ = ["Pool"]
-
 
 class Pool:
     """At most `size` connections, made by `connect` when they are needed."""

@@ -11,8 +11,6 @@ import httpx
 from nexi_async._errors import InvalidRequest
 from nexi_async._transport.origin import Origin
 
-__all__ = ["check_proxy", "proxy_of_environment"]
-
 _SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 
 

@@ -10,8 +10,6 @@ import attrs
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
 
-__all__ = ["Request", "Response", "segment"]
-
 MAX_ID = 128
 IDEMPOTENT_METHODS = frozenset({"GET", "PUT"})
 """A GET changes nothing; every PUT of this API sets a value, and setting it twice changes nothing more."""

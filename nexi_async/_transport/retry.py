@@ -19,8 +19,6 @@ import attrs
 from nexi_async._errors import APIError, Conflict, NexiError, Outcome, ServerError, TransportError
 from nexi_async._transport.request import Request
 
-__all__ = ["RetryPolicy", "retry_delay"]
-
 MAX_DOUBLINGS = 64
 """More doublings than any sensible limit needs, and within the range of a float."""
 

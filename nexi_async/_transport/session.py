@@ -38,8 +38,6 @@ from nexi_async._transport.request import Request, Response
 from nexi_async._transport.retry import RetryPolicy, retry_delay
 from nexi_async._transport.shared_backoff import SharedBackoff
 
-__all__ = ["Session"]
-
 T = TypeVar("T")
 
 MAX_BACKOFF = 3600.0

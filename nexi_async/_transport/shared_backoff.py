@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Self
 
-__all__ = ["SharedBackoff"]
-
 
 class SharedBackoff:
     """Until when requests with one secret key are held back, because a 429 or 503 named a time (RFC 9110, 10.2.3).

@@ -6,8 +6,6 @@ import ssl
 
 import httpx
 
-__all__ = ["new_context"]
-
 
 def new_context() -> ssl.SSLContext:
     """A context for the API, with the trust store that httpx ships; building one costs tens of milliseconds.

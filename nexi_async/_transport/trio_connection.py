@@ -17,8 +17,6 @@ from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts
 from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
-__all__ = ["TrioConnection", "connect"]
-
 EARLY_RESPONSE_SECONDS: Final = 1.0
 """Seconds to wait for the response of a server that stopped reading the request."""
 

@@ -28,8 +28,6 @@ from nexi_async.batch._stop_signal import StopSignal
 from nexi_async.batch._worker_pool import RELEASE_TIMEOUT_SECONDS
 from nexi_async.reference.states import BulkItemStatus
 
-__all__ = ["MAX_JOBS_UNDER_WAY", "BulkWorkerPool"]
-
 BULK_SIZE = 500
 """How many jobs one request has, at most."""
 CONCURRENT_BULKS = 4

@@ -38,8 +38,6 @@ from nexi_async.batch._run_execution import MAX_PASSES, RunExecution
 from nexi_async.batch._stop_signal import StopSignal
 from nexi_async.batch._worker_pool import WorkerPool
 
-__all__ = ["BatchCharger"]
-
 EXIT_TIMEOUT_SECONDS = 30.0
 """How many seconds a block that is left early waits for charges under way before it cancels them."""
 MIN_ROUND_SECONDS, MAX_ROUND_SECONDS = 1.0, 60.0

@@ -10,8 +10,6 @@ from typing import TextIO
 from nexi_async.batch._results import JobResult
 from nexi_async.reference.currencies import format_major_units
 
-__all__ = ["COLUMNS", "CSVReport"]
-
 COLUMNS = (
     "reference",
     "subscription_id",

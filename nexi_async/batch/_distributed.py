@@ -33,8 +33,6 @@ except ModuleNotFoundError as missing:
     text = "several machines need procrastinate: pip install 'nexi-async[distributed]'"
     raise ModuleNotFoundError(text) from missing
 
-__all__ = ["ShardWorker"]
-
 SHARD_SIZE = 500
 """How many jobs a shard has at most."""
 HEARTBEAT_SECONDS = 2.0

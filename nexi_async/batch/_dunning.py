@@ -8,8 +8,6 @@ import attrs
 
 from nexi_async.reference import acquirer_codes
 
-__all__ = ["Dunning", "next_attempt"]
-
 
 @attrs.frozen
 class Dunning:

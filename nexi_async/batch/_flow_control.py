@@ -14,8 +14,6 @@ from collections.abc import Callable
 from nexi_async._errors import NexiError
 from nexi_async.batch._results import JobOutcome
 
-__all__ = ["CircuitBreaker", "ConcurrencyLimiter", "RateLimiter"]
-
 INITIAL_LIMIT = 16
 """How many are under way at first."""
 MIN_WINDOW = 10

@@ -17,8 +17,6 @@ from nexi_async.reference import acquirer_codes, error_codes
 from nexi_async.reference.currencies import format_amount, look_up
 from nexi_async.reference.retry_advice import RetryAdvice
 
-__all__ = ["MAX_LISTED", "html_report", "is_listed"]
-
 MAX_LISTED = 1000
 """How many jobs that were not charged the page lists at most; the CSV report has all."""
 

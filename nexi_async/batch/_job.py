@@ -14,8 +14,6 @@ from nexi_async._models.order import Order
 from nexi_async._models.rules import MyReference, max_length
 from nexi_async._models.subscription import ChargeSubscription
 
-__all__ = ["ChargeJob", "Strategy", "faults_of"]
-
 Strategy: TypeAlias = Literal["individual", "bulk"]
 """How a run is charged: one call a job, or many jobs by one call."""
 

@@ -17,8 +17,6 @@ from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order, OrderItem
 from nexi_async.batch._job import ChargeJob, faults_of
 
-__all__ = ["COLUMNS", "JobLine", "read_jobs"]
-
 COLUMNS = (
     "reference",
     "subscription_id",

@@ -12,8 +12,6 @@ from sqlalchemy import Connection
 from nexi_async._errors import StorageUnavailable
 from nexi_async._storage import Database
 
-__all__ = ["Outage", "RetryingDatabase"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

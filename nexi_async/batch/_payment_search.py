@@ -20,8 +20,6 @@ from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._ledger.review import ReviewItem
 from nexi_async.reference.states import PaymentAction
 
-__all__ = ["FoundCharge", "PaymentSearch", "check_payment"]
-
 MAX_ACTIONS = 200_000
 """How many charges and refunds of payouts a search reads at most, at 100 a request."""
 MAX_SEARCH = timedelta(days=62)

@@ -9,8 +9,6 @@ import attrs
 
 from nexi_async.batch._results import JobState
 
-__all__ = ["Progress", "ProgressMeter"]
-
 SECONDS_LOOKED_BACK = 10.0
 
 

@@ -10,8 +10,6 @@ import anyio
 from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._results import JobOutcome
 
-__all__ = ["Done", "ResultWriter"]
-
 Done: TypeAlias = tuple[ClaimedJob, JobOutcome]
 Write: TypeAlias = Callable[[list[Done]], Awaitable[None]]
 

@@ -32,8 +32,6 @@ from nexi_async.batch._times import format_time
 from nexi_async.reference import acquirer_codes
 from nexi_async.reference.retry_advice import RetryAdvice
 
-__all__ = ["JobOutcome", "JobResult", "JobState", "outcome_of"]
-
 
 class JobState(StrEnum):
     """The state of a job."""

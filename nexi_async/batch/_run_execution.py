@@ -17,8 +17,6 @@ from nexi_async.batch._results import JobResult
 from nexi_async.batch._stop_signal import StopSignal
 from nexi_async.batch._worker_pool import RELEASE_TIMEOUT_SECONDS
 
-__all__ = ["MAX_PASSES", "RunExecution"]
-
 HandOut: TypeAlias = Callable[[list[JobResult]], Awaitable[None]]
 
 MAX_PASSES = 3

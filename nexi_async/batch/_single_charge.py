@@ -14,8 +14,6 @@ from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._results import JobOutcome, JobState, outcome_of
 
-__all__ = ["TAKEN_OVER", "Group", "charge_one", "find_subscription", "group_of", "unfound"]
-
 TAKEN_OVER = JobOutcome(state=JobState.UNKNOWN, error="another worker has claimed the job")
 
 Group: TypeAlias = Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 import anyio
 from anyio import create_task_group
 
-__all__ = ["StopSignal"]
-
 
 class StopSignal:
     """Set while no charge may begin: the run was stopped, or a round is over.

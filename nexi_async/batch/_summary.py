@@ -7,8 +7,6 @@ import attrs
 from nexi_async.batch._results import JobState
 from nexi_async.reference import acquirer_codes
 
-__all__ = ["Reason", "Summary", "Total"]
-
 
 @attrs.frozen
 class Total:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-__all__ = ["format_date", "format_time"]
-
 
 def format_time(seconds: float) -> str:
     """Seconds since 1970 as date and time in UTC: "2026-10-31 09:30:00 UTC"."""

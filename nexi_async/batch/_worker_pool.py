@@ -18,8 +18,6 @@ from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._single_charge import charge_one
 from nexi_async.batch._stop_signal import StopSignal
 
-__all__ = ["RELEASE_TIMEOUT_SECONDS", "WorkerPool"]
-
 MAX_CLAIM = 500
 """How many jobs are claimed at once; after a crash at most so many are looked up that were never sent."""
 RELEASE_TIMEOUT_SECONDS = 10.0

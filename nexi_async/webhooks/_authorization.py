@@ -15,8 +15,6 @@ from nexi_async.webhooks._events import Event
 from nexi_async.webhooks._responses import Refused
 from nexi_async.webhooks._stats import Counters
 
-__all__ = ["AuthorizationCheck", "AuthorizationOf", "accepted_authorizations", "authorized", "new_authorization"]
-
 AuthorizationOf: TypeAlias = Callable[[str], Awaitable[str | Iterable[str] | None]]
 """Finds the value, or the values, that the payment of that id was created with; None if there is no such payment."""
 

@@ -8,8 +8,6 @@ from starlette.types import Receive
 
 from nexi_async.webhooks._deadlines import Deadlines
 
-__all__ = ["ClientDisconnected", "TooLarge", "read_body"]
-
 BODY_TIMEOUT = 10.0
 """Seconds that a sender may take over the body."""
 

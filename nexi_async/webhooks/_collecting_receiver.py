@@ -10,8 +10,6 @@ from nexi_async.webhooks._authorization import new_authorization
 from nexi_async.webhooks._events import EVENT_NAMES, Event
 from nexi_async.webhooks._receiver import WebhookReceiver
 
-__all__ = ["CollectingReceiver"]
-
 
 class CollectingReceiver(WebhookReceiver):
     """A `WebhookReceiver` that keeps what it gets.

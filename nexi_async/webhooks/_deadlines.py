@@ -14,8 +14,6 @@ from typing import TypeVar
 
 import anyio
 
-__all__ = ["Deadlines"]
-
 T = TypeVar("T")
 
 TOLERANCE = 0.05

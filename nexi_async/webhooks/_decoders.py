@@ -19,8 +19,6 @@ from nexi_async._codec import lenient
 from nexi_async._models.rules import wire_name
 from nexi_async.reference.open_enum import OpenEnum
 
-__all__ = ["Unexpected", "decoder_of"]
-
 Decoder: TypeAlias = Callable[..., Any]
 
 

@@ -9,17 +9,6 @@ from nexi_async._models.payment import PhoneDetails
 from nexi_async.reference import acquirer_codes
 from nexi_async.reference.acquirer_codes import AcquirerCode
 
-__all__ = [
-    "EventError",
-    "Money",
-    "ThreeDSecure",
-    "WebhookAddress",
-    "WebhookCard",
-    "WebhookConsumer",
-    "WebhookInvoice",
-    "WebhookOrder",
-]
-
 
 @attrs.frozen(kw_only=True)
 class Money:

@@ -13,8 +13,6 @@ from nexi_async.webhooks._router import Registered, WebhookRouter
 from nexi_async.webhooks._stats import Counters
 from nexi_async.webhooks._stored_events import PermanentFailure
 
-__all__ = ["Dispatcher", "NoHandler", "Unreadable"]
-
 NO_HANDLER_TEXT = "no handler for %r: register one with `on`, or give the receiver a `fallback`"
 UNREADABLE_TEXT = (
     "can't read %r, id %r: %s; register a handler `on(UnreadableEvent)`, or give the receiver a `fallback`"

@@ -10,8 +10,6 @@ import attrs
 
 from nexi_async._errors import Fault
 
-__all__ = ["PaymentEvent", "UnknownEvent", "UnreadableEvent"]
-
 
 @attrs.frozen(kw_only=True)
 class _Envelope:

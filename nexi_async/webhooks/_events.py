@@ -43,31 +43,6 @@ from nexi_async.webhooks._details import (
 )
 from nexi_async.webhooks._event_base import PaymentEvent, UnknownEvent, UnreadableEvent
 
-__all__ = [
-    "EVENT_CLASSES",
-    "EVENT_NAMES",
-    "UNREADABLE",
-    "CancelCreated",
-    "CancelFailed",
-    "ChargeCreated",
-    "ChargeCreatedV2",
-    "ChargeFailed",
-    "ChargeFailedV2",
-    "CheckoutCompleted",
-    "Event",
-    "PaymentCreated",
-    "PaymentEvent",
-    "RefundCompleted",
-    "RefundFailed",
-    "RefundInitiated",
-    "RefundInitiatedV2",
-    "ReservationCreated",
-    "ReservationCreatedV2",
-    "ReservationFailed",
-    "UnknownEvent",
-    "UnreadableEvent",
-]
-
 
 @attrs.frozen(kw_only=True)
 class _Operation(PaymentEvent):

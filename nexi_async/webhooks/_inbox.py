@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from nexi_async.webhooks._inbox_table import Row
 
-__all__ = ["SQLInbox"]
-
 DAY = 86_400.0
 PURGE_INTERVAL = 600.0
 """Seconds between two searches for events whose retention has ended."""

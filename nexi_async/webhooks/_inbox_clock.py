@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["InboxClock", "steady_clock"]
-
 
 def steady_clock() -> Callable[[], float]:
     """A clock that starts at the wall clock's time and then runs evenly, even if the wall clock is set."""

@@ -8,8 +8,6 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._storage import lock
 from nexi_async.webhooks._inbox_schema import EVENTS, TABLES, VERSION, VERSIONS
 
-__all__ = ["has_inbox", "migrate"]
-
 
 def has_inbox(connection: Connection) -> bool:
     """Whether there is an inbox of any version."""

@@ -26,8 +26,6 @@ from sqlalchemy import (
     literal_column,
 )
 
-__all__ = ["EVENTS", "IS_FINISHED", "TABLES", "VERSION", "VERSIONS"]
-
 VERSION = 2
 """Of the tables below; `_inbox_migration` brings older ones up to date."""
 

@@ -13,8 +13,6 @@ from nexi_async.webhooks._events import Event
 from nexi_async.webhooks._inbox_schema import EVENTS, IS_FINISHED, VERSIONS
 from nexi_async.webhooks._stored_events import EventState, StoredEvent
 
-__all__ = ["Row", "count", "find", "insert", "new_row", "purge", "replay", "synchronize_clock"]
-
 Row: TypeAlias = Mapping[str, Any]
 
 MAX_PURGED = 1000

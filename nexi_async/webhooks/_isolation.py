@@ -12,8 +12,6 @@ from collections.abc import Awaitable
 import anyio
 from anyio.lowlevel import checkpoint
 
-__all__ = ["HandlerFailed", "contain", "run_isolated"]
-
 
 class HandlerFailed(Exception):
     """A handler raised what is no `Exception`, such as `CancelledError` or `SystemExit`; that is the cause.

@@ -16,8 +16,6 @@ from nexi_async._storage import lock
 from nexi_async.webhooks._inbox_schema import EVENTS
 from nexi_async.webhooks._stored_events import AttemptResult, Queue, StoredEvent
 
-__all__ = ["Leased", "acquire_lock", "lease_due", "record_results"]
-
 BATCH_SIZE = 1000
 """How many events one statement takes out of the queue, which bounds its duration."""
 MAX_BATCHES = 10

@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["StandardError", "escaped", "facts", "flush", "logger"]
-
 logger = logging.getLogger("nexi_async.webhooks")
 
 MINUTE = 60.0

@@ -7,8 +7,6 @@ import time
 from nexi_async._errors import StorageUnavailable
 from nexi_async.webhooks._log_fields import logger
 
-__all__ = ["Outage"]
-
 
 REMINDER = 300.0
 """Seconds after which an outage that goes on is logged again."""

@@ -23,8 +23,6 @@ from nexi_async._errors import Fault
 from nexi_async.webhooks._decoders import decoder_of
 from nexi_async.webhooks._events import EVENT_CLASSES, Event, UnknownEvent, UnreadableEvent
 
-__all__ = ["InvalidEvent", "parse_event"]
-
 MAX_ID_LENGTH = 200
 _ID_RULE = f"must be text of 1 to {MAX_ID_LENGTH} characters"
 

@@ -14,8 +14,6 @@ import anyio
 
 from nexi_async._models.payment import Payment
 
-__all__ = ["MAX_FETCHES_PER_HOUR", "PaymentFetcher", "Retrieve", "TooManyFetches"]
-
 Retrieve: TypeAlias = Callable[[str], Awaitable[Payment]]
 """Fetches a payment by its id, as `checkout.payments.retrieve` does."""
 

@@ -39,8 +39,6 @@ from nexi_async.webhooks._source_address import Networks, SourceAddressCheck, Tr
 from nexi_async.webhooks._stats import Counters, MetricsApp, ReceiverStats
 from nexi_async.webhooks._stored_events import StoredEvent
 
-__all__ = ["WebhookReceiver"]
-
 HANDLER_FAILED = "handler failed: event %r, id %r, payment %r"
 NOT_STORED = "not stored, see `inbox`: event %r, id %r, payment %r"
 NO_HANDLERS = "the receiver has no handlers, so every event is answered 500: register some with `on`, or a `fallback`"

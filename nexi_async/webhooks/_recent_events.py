@@ -8,8 +8,6 @@ from typing import ParamSpec, TypeAlias
 
 import anyio
 
-__all__ = ["HandledEvents", "Key"]
-
 P = ParamSpec("P")
 
 Key: TypeAlias = tuple[str, str]

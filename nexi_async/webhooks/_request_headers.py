@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from nexi_async.webhooks._proxies import FORWARDING, Headers
 
-__all__ = ["RequestHeaders", "read_headers"]
-
 
 class RequestHeaders(NamedTuple):
     """What matters of the headers.

@@ -19,8 +19,6 @@ from nexi_async.webhooks._responses import Refused
 from nexi_async.webhooks._source_address import SourceAddressCheck
 from nexi_async.webhooks._stats import Counters
 
-__all__ = ["RequestValidation"]
-
 TOO_LARGE = "refused a webhook of more than %d bytes, see `max_body`"
 TOO_SLOW = "refused a webhook whose body took more than %d seconds: does a proxy in front of the server delay it?"
 NOT_AN_EVENT = "refused a webhook that is no event: %s"

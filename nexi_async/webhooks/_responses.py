@@ -6,19 +6,6 @@ from functools import partial
 
 from starlette.responses import PlainTextResponse, Response
 
-__all__ = [
-    "Refused",
-    "handled",
-    "no_payment_id",
-    "not_allowed",
-    "not_an_event",
-    "not_handled",
-    "not_post",
-    "too_large",
-    "too_slow",
-    "unauthorized",
-]
-
 
 class Refused(Exception):
     """The delivery is not accepted; carries the response."""

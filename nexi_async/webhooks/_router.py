@@ -31,8 +31,6 @@ from nexi_async.webhooks._events import (
 )
 from nexi_async.webhooks._signatures import check_handler, takes_payment
 
-__all__ = ["Handler", "PaymentHandler", "Registered", "WebhookRouter"]
-
 E = TypeVar("E")
 
 Handler: TypeAlias = Callable[[E], Awaitable[None]]

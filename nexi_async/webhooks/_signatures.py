@@ -9,8 +9,6 @@ from typing import Any, TypeAlias, Union, get_args, get_origin
 
 from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnknownEvent, UnreadableEvent
 
-__all__ = ["check_handler", "takes_payment"]
-
 AnyFunction: TypeAlias = Callable[..., object]
 
 _EVENTS: tuple[type, ...] = get_args(Event)

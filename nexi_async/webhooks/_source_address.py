@@ -14,16 +14,6 @@ from nexi_async.webhooks._proxies import Headers, Network, Proxies, is_inside, i
 from nexi_async.webhooks._responses import Refused
 from nexi_async.webhooks._stats import Counters
 
-__all__ = [
-    "Network",
-    "Networks",
-    "SourceAddressCheck",
-    "TrustedProxies",
-    "address_allowed",
-    "allowed_networks",
-    "trusted_networks",
-]
-
 Networks: TypeAlias = Iterable[str | Network] | Literal["any"]
 """Networks in their usual notation, or "any" for no check of the address."""
 

@@ -20,8 +20,6 @@ from starlette.types import Receive, Scope, Send
 
 from nexi_async.webhooks._log_fields import escaped, logger
 
-__all__ = ["Cause", "Counters", "ErrorStats", "InboxStats", "MetricsApp", "ReceiverStats"]
-
 Cause: TypeAlias = Literal[
     "address",
     "authorization",

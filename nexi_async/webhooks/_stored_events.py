@@ -18,20 +18,6 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-__all__ = [
-    "FIRST_DELAY",
-    "MAX_DELAY",
-    "AttemptResult",
-    "EventState",
-    "PermanentFailure",
-    "Queue",
-    "StoredEvent",
-    "backoff",
-    "done",
-    "failed",
-    "released",
-]
-
 EventState: TypeAlias = Literal["waiting", "done", "dead"]
 Queue: TypeAlias = Literal["first", "retry"]
 """Events without an attempt, and those to retry, which may occupy a part of the workers only."""

@@ -19,8 +19,6 @@ from nexi_async.webhooks._log_fields import facts, logger
 from nexi_async.webhooks._outage import Outage
 from nexi_async.webhooks._stored_events import AttemptResult, StoredEvent
 
-__all__ = ["Capacity", "CountError", "RecordAndLease", "Wakeup", "WorkerPool"]
-
 POLL_INTERVAL = 1.0
 """Seconds between two polls of the inbox without a wakeup."""
 OUTAGE_POLL_INTERVAL = 5.0

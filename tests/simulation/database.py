@@ -14,8 +14,6 @@ from anyio.lowlevel import checkpoint
 
 from nexi_async import StorageUnavailable
 
-__all__ = ["DatabaseFaults", "InlineThreads"]
-
 T = TypeVar("T")
 
 DELAY = 0.005

@@ -18,8 +18,6 @@ from typing import Any, Literal, TypeAlias, TypeVar, TypeVarTuple, Unpack
 from tests.simulation.network import Network
 from tests.simulation.processes import CURRENT, Process
 
-__all__ = ["Deadlock", "TaskKind", "VirtualLoop"]
-
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 

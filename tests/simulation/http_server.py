@@ -16,8 +16,6 @@ from nexi_async.emulator._broken_responses import BREAK_CONNECTION
 from tests.simulation.network import Endpoint, Network, Reader
 from tests.simulation.processes import Process
 
-__all__ = ["NetworkTransport", "serve"]
-
 PEER = ("127.0.0.1", 50_000)
 
 

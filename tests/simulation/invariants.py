@@ -16,8 +16,6 @@ from tests.simulation.programs import NO_EFFECT
 from tests.simulation.scenario import Scenario
 from tests.simulation.trace import CallRecord, HandlerRun, Trace
 
-__all__ = ["DECLINED_AMOUNT", "Observed", "effects_in", "violations"]
-
 DECLINED_AMOUNT = 151
 """An amount in minor units that the emulated issuer declines."""
 LEASING_SECONDS = 6.0

@@ -19,8 +19,6 @@ from typing import Any
 
 import attrs
 
-__all__ = ["MUTANTS", "SEEDS", "Mutant", "find_all", "plant"]
-
 LONGEST_SECONDS = 1_800
 SEEDS = 4_000
 """After how many seeds a fault is given up."""

@@ -17,8 +17,6 @@ import attrs
 
 from tests.simulation.processes import CURRENT, Process
 
-__all__ = ["Endpoint", "Network", "NetworkConditions", "Reader"]
-
 ORDERING = 1e-5
 """Seconds between two pieces that arrive at the same time: timers that are due at once have no order."""
 

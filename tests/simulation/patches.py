@@ -25,8 +25,6 @@ from tests.simulation.database import InlineThreads
 from tests.simulation.event_loop import VirtualLoop
 from tests.simulation.processes import current
 
-__all__ = ["BEGINNING", "INBOX_PAUSE", "clocks_in_defaults", "forget_tasks", "patched", "set_inbox_pause"]
-
 T = TypeVar("T")
 
 BEGINNING = 1_800_000_000.0

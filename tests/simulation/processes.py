@@ -12,8 +12,6 @@ from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-__all__ = ["CURRENT", "Process", "current"]
-
 
 class Process:
     """One simulated process of the operating system.

@@ -34,8 +34,6 @@ from tests.simulation.trace import CallRecord, HandlerRun
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
-__all__ = ["RECEIVER", "RUN", "ChargerProgram", "ReceiverProgram", "ShopProgram", "notifications", "order"]
-
 OnRequest: TypeAlias = Callable[[Attempt], None]
 OnEnd: TypeAlias = Callable[[Attempt, object], None]
 

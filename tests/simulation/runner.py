@@ -22,8 +22,6 @@ from tests.simulation.scenario import Scenario, generate, simplifications
 from tests.simulation.simulation import Simulation
 from tests.simulation.trace import Trace
 
-__all__ = ["Report", "run_scenario", "run_seeds", "simplified"]
-
 HANGING_SECONDS = 60
 """Seconds on a processor after which a scenario is taken for an endless loop; on a busy machine they pass slowly."""
 SEEDS_OF_A_PROCESS = 2_000

@@ -11,8 +11,6 @@ import attrs
 from tests.simulation.database import DatabaseFaults
 from tests.simulation.network import NetworkConditions
 
-__all__ = ["Action", "ActionName", "Scenario", "generate", "simplifications"]
-
 ActionName: TypeAlias = Literal[
     "kill charger",
     "suspend charger",

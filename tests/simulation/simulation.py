@@ -43,8 +43,6 @@ from tests.simulation.programs import RECEIVER, RUN, ChargerProgram, ReceiverPro
 from tests.simulation.scenario import Action, Scenario
 from tests.simulation.trace import CallRecord, Trace
 
-__all__ = ["Simulation"]
-
 API = ("127.0.0.1", 8400)
 AMOUNT = 9900
 LONG = 1_000.0

@@ -9,8 +9,6 @@ import attrs
 from nexi_async import Outcome
 from nexi_async.batch import JobResult
 
-__all__ = ["CallRecord", "HandlerRun", "Trace"]
-
 
 @attrs.define
 class CallRecord:

@@ -16,8 +16,6 @@ from anyio import from_thread
 from hypercorn.config import Config
 from starlette.types import ASGIApp
 
-__all__ = ["SERVERS", "Serving"]
-
 Serving = Callable[[ASGIApp], AbstractContextManager[str]]
 """Serves an app until the end of the block; gives its URL."""
 

@@ -15,8 +15,6 @@ from nexi_async.batch._ledger.claims import ClaimedJob, KindName, are_claimed, r
 from nexi_async.batch._ledger.runs import Run
 from nexi_async.batch._ledger.tables import BULKS, IS_OPEN, JOBS, MEMBERS
 
-__all__ = ["Bulk", "claim_open", "create", "save_id"]
-
 
 @attrs.frozen(kw_only=True)
 class Bulk:

@@ -35,8 +35,6 @@ from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS
 from nexi_async.batch._results import JobState
 
-__all__ = ["ClaimedJob", "KindName", "are_claimed", "claim", "reclaim", "release", "renew", "save_subscription"]
-
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
 
 CLAIM_SECONDS = 60.0

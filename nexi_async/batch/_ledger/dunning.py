@@ -10,8 +10,6 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from nexi_async.batch._dunning import next_attempt
 from nexi_async.batch._ledger.tables import ATTEMPTS, JOBS
 
-__all__ = ["AT_ONCE", "begin_attempt", "earlier_attempts", "plan_again"]
-
 AT_ONCE = 1000
 """How many jobs one transaction plans again, so that it stays short."""
 

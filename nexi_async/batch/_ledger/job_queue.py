@@ -13,8 +13,6 @@ from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._outage import Outage, RetryingDatabase
 from nexi_async.batch._results import JobOutcome
 
-__all__ = ["JobQueue"]
-
 
 class JobQueue:
     """Runs the transactions of workers, on the ledger's clock.

@@ -11,8 +11,6 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql
 
-__all__ = ["as_one_value", "numbers_in", "rows_in", "text_of"]
-
 
 def as_one_value(dialect: str, rows: Select[Any]) -> Select[Any]:
     """The rows of a statement as one array of arrays, in no certain order; null if there are none."""

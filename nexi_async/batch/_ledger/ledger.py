@@ -28,8 +28,6 @@ from nexi_async.batch._outage import Outage, RetryingDatabase
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._summary import Summary
 
-__all__ = ["Ledger", "Planned", "job_queue_of"]
-
 MAX_FAULTS = 100
 """How many an exception lists."""
 CLEANUP_TIMEOUT_SECONDS = 20.0

@@ -19,8 +19,6 @@ from nexi_async.batch._ledger.json_rows import rows_in
 from nexi_async.batch._ledger.tables import IS_OPEN, JOBS
 from nexi_async.batch._results import JobOutcome, JobState
 
-__all__ = ["record"]
-
 
 def record(
     connection: Connection, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], *, owner: str, now: float

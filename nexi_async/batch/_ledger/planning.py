@@ -15,8 +15,6 @@ from nexi_async.batch._job import ChargeJob
 from nexi_async.batch._job_files import JobLine
 from nexi_async.batch._ledger.tables import JOBS, PLANS, RUNS
 
-__all__ = ["AT_ONCE", "Plan", "add", "begin", "complete", "discard"]
-
 AT_ONCE = 1000
 """How many jobs one transaction adds, so that it stays short."""
 

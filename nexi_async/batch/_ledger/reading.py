@@ -18,8 +18,6 @@ from nexi_async.batch._ledger.tables import JOBS
 from nexi_async.batch._results import JobOutcome, JobResult, JobState
 from nexi_async.batch._summary import Reason, Summary, Total
 
-__all__ = ["job_result", "page", "summarise"]
-
 AT_ONCE = 1000
 SLICES = 60
 """Into how many slices the time of a run is cut, at most."""

@@ -15,8 +15,6 @@ from nexi_async.batch._ledger.dunning import begin_attempt
 from nexi_async.batch._ledger.runs import find_run
 from nexi_async.batch._ledger.tables import JOBS
 
-__all__ = ["ReviewItem", "find", "mark_charged", "page", "plan_again"]
-
 AT_ONCE = 1000
 
 

@@ -10,8 +10,6 @@ from sqlalchemy import Connection, Row, func, select, update
 from nexi_async._errors import InvalidRequest
 from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, PLANS, RUNS
 
-__all__ = ["Run", "Scope", "bind", "count_open", "find_run"]
-
 
 @attrs.frozen
 class Run:

@@ -8,8 +8,6 @@ from nexi_async._storage import lock
 from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._ledger.tables import IS_OPEN, JOBS
 
-__all__ = ["apply_schema", "open_shards"]
-
 
 def open_shards(connection: Connection, run: Run, size: int, now: float) -> list[Scope]:
     """The shards that have jobs to be charged now; all machines use the same ranges."""

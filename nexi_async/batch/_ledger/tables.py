@@ -28,8 +28,6 @@ from sqlalchemy import (
 from nexi_async._errors import ConfigurationError
 from nexi_async._storage import lock
 
-__all__ = ["ATTEMPTS", "BULKS", "IS_OPEN", "JOBS", "MEMBERS", "PLANS", "RUNS", "migrate"]
-
 TABLES = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
