@@ -7,9 +7,10 @@ carries an idempotency key or surely was not received. A `Retry-After` (section 
 the same secret key (`shared_backoff.py`). `api_errors.py` maps an error response to an error and to the `Outcome`
 that it proves.
 
-Below the seam there are two transports: `checkout_transport.py` (the default: `pool.py` over one connection class for
-asyncio and one for trio, with the HTTP/1.1 parser of `http1.py`) and `httpx_adapter.py` (any transport of httpx). Both
-keep one property: `ConnectError`, `ConnectTimeout` and `PoolTimeout` mean that no byte of the request was sent.
+Below the seam there are three transports: `checkout_transport.py` (the default: `pool.py` over one connection class for
+asyncio and one for trio, with the HTTP/1.1 parser of `http1.py`), `httpx_adapter.py` (any transport of httpx) and
+`proxied_transport.py` (a proxy, by transports of httpx). All keep one property: `ConnectError`, `ConnectTimeout` and
+`PoolTimeout` mean that no byte of the request was sent.
 
 Sources: HTTP semantics https://www.rfc-editor.org/rfc/rfc9110, HTTP/1.1 https://www.rfc-editor.org/rfc/rfc9112, racing
 of addresses https://www.rfc-editor.org/rfc/rfc8305, idempotency keys and errors of the API

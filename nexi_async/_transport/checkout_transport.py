@@ -18,6 +18,7 @@ from nexi_async._transport.http_transport import HTTPRequest, HTTPTransport, Tra
 from nexi_async._transport.httpx_adapter import HttpxAdapter
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.pool import Pool
+from nexi_async._transport.proxied_transport import ProxiedTransport
 from nexi_async._transport.request import Response
 from nexi_async._transport.tls import new_context
 
@@ -31,7 +32,7 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class CheckoutTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over TCP and TLS; the transport of `AsyncCheckout`, and usable by any httpx client.
 
-    The whole response is read before it is handed out. Its errors tell what was sent: with `ConnectError`,
+    The whole response is read before it is handed out. Its errors state what was sent: with `ConnectError`,
     `ConnectTimeout` and `PoolTimeout` not a byte of the request did, with every other error some of it may have
     arrived.
     """
@@ -62,8 +63,7 @@ class CheckoutTransport(httpx.AsyncBaseTransport):
         pool = self._pools.get(http_request.origin) or self._new_pool(http_request.origin)
         connection = pool.acquire_idle() or await pool.acquire(timeouts, deadline)
         try:
-            if time.time() > http_request.not_after:
-                raise httpx.PoolTimeout("the machine slept while the request waited for a connection")
+            http_request.require_in_time()
             parser = await connection.exchange(message, head_only=head_only, timeouts=timeouts, deadline=deadline)
             return Response(status=parser.status, headers=_decoded_headers(parser.headers), body=parser.body)
         finally:
@@ -119,14 +119,9 @@ def new_transport(
     ssl_context: ssl.SSLContext | None,
     proxy: str | None,
 ) -> HTTPTransport:
-    """The transport of a client: the caller's, httpx's for a proxy, or else `CheckoutTransport`."""
-    if proxy is not None and transport is None:
-        transport = httpx.AsyncHTTPTransport(
-            verify=ssl_context or new_context(),
-            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-            proxy=proxy,
-            trust_env=False,
-        )
+    """The transport of a client: the caller's, the one for a proxy, or else `CheckoutTransport`."""
+    if transport is None and proxy is not None:
+        return ProxiedTransport(proxy, max_connections=max_connections, ssl_context=ssl_context or new_context())
     if transport is None:
         transport = CheckoutTransport(max_connections=max_connections, ssl_context=ssl_context)
     return transport if isinstance(transport, CheckoutTransport) else HttpxAdapter(transport)

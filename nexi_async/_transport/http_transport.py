@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol
@@ -71,6 +72,11 @@ class HTTPRequest:
     body: bytes | None = attrs.field(repr=False)
     shared_headers: SharedHeaders = SharedHeaders()
     not_after: float = math.inf
+
+    def require_in_time(self) -> None:
+        """Raise `httpx.PoolTimeout` if it may not be sent any more."""
+        if time.time() > self.not_after:
+            raise httpx.PoolTimeout("the machine was suspended while the request waited for a connection")
 
 
 class HTTPTransport(Protocol):

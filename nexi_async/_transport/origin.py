@@ -37,7 +37,7 @@ class Origin:
         """
         parts = urlsplit(url)
         if parts.scheme not in _PORTS:
-            raise httpx.UnsupportedProtocol(f"only http and https are spoken, not {parts.scheme!r}")
+            raise httpx.UnsupportedProtocol(f"only http and https are supported, not {parts.scheme!r}")
         host = parts.hostname or ""
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
         return cls(parts.scheme, host, port, host)

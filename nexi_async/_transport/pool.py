@@ -38,7 +38,7 @@ class Pool:
         return self._open
 
     async def acquire(self, timeouts: Timeouts, deadline: float) -> Connection:
-        """A connection that nobody else uses; give it back with `release`. The deadline is one of `time.monotonic`.
+        """A connection for the caller alone; give it back with `release`. The deadline is one of `time.monotonic`.
 
         Raises:
             httpx.PoolTimeout: none became free in time.
@@ -77,13 +77,13 @@ class Pool:
         try:
             self._require_open()
             connection = await self._connect(seconds)
+            connection.on_lost = self._on_lost
             self._require_open()
         except BaseException:
             if connection is not None:
                 self._close(connection)
             self._release_slot()
             raise
-        connection.on_lost = self._on_lost
         return connection
 
     def _require_open(self) -> None:
@@ -91,7 +91,7 @@ class Pool:
             raise httpx.ConnectError("the connection pool is closed")
 
     def acquire_idle(self) -> Connection | None:
-        """An idle connection that is healthy, if there is one; then nobody is waiting."""
+        """An idle connection that is healthy, if there is one; then no task is waiting."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if time.monotonic() - connection.idle_since <= self._idle_seconds and connection.is_healthy():
@@ -101,7 +101,7 @@ class Pool:
         return None
 
     def _if_healthy(self, connection: Connection | None) -> Connection | None:
-        """The connection if it is still healthy, else None: its slot is kept for a new one."""
+        """The connection if it is still healthy, else None: its slot stays reserved for a new one."""
         if connection is None or connection.is_healthy():
             return connection
         self._close(connection)

@@ -1,4 +1,4 @@
-"""Addresses of proxies; a user and a password in one are shown to nobody but the proxy."""
+"""Addresses of proxies; a user and a password in one are sent to the proxy only, and never shown."""
 
 from __future__ import annotations
 

@@ -42,6 +42,6 @@ def test_server_name_tells_origins_apart() -> None:
 @pytest.mark.parametrize("url", ["ftp://shop:s3cret@api.test/", "api.test", "", "ws://api.test"])
 def test_other_schemes(url: str) -> None:
     """What is neither http nor https is refused as httpx does it, without a word of what else stands there."""
-    with pytest.raises(httpx.UnsupportedProtocol, match="only http and https are spoken") as caught:
+    with pytest.raises(httpx.UnsupportedProtocol, match="only http and https are supported") as caught:
         Origin.of(url)
     assert "s3cret" not in str(caught.value)

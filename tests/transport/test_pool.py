@@ -31,6 +31,7 @@ class Factory:
         self.made: list[NumberedConnection] = []
         self.api_errors: list[Exception] = []
         self.hesitation = 0
+        self.lingers = False
         self.seconds: list[float] = []
 
     async def __call__(self, seconds: float) -> Connection:
@@ -40,6 +41,7 @@ class Factory:
         if self.api_errors:
             raise self.api_errors.pop()
         connection = NumberedConnection(len(self.made))
+        connection.lingers = self.lingers
         self.made.append(connection)
         return connection
 
@@ -219,7 +221,7 @@ async def test_first_come_first_served() -> None:
         assert pool.open_connections == 2
 
 
-async def test_nobody_overtakes() -> None:
+async def test_waiters_do_not_overtake() -> None:
     """Who comes while a freed connection is on its way to a waiter waits behind it."""
     async with full_pool(size=1) as (pool, _, held, tasks):
         (first,) = await waiting(pool, tasks, 1)
@@ -229,7 +231,7 @@ async def test_nobody_overtakes() -> None:
         assert first.got is held[0]
 
 
-async def test_nobody_is_free_in_time() -> None:
+async def test_no_connection_is_free_in_time() -> None:
     """Who waited in vain has sent nothing, and waits no longer."""
     async with full_pool() as (pool, factory, held, _):
         with pytest.raises(httpx.PoolTimeout, match="no connection became free in time"):
@@ -414,6 +416,19 @@ async def test_close_waits_for_sockets() -> None:
             assert connection.closed == 1
             assert pool._closing
             connection.vanish()
+    assert not pool._closing
+
+
+async def test_connection_that_came_too_late_is_forgotten_once_it_is_closed() -> None:
+    """Closing the pool would wait for its socket as long as it may take."""
+    factory = Factory()
+    factory.hesitation, factory.lingers = 10, True
+    pool = new_pool(factory)
+    async with anyio.create_task_group() as tasks:
+        await waiting(pool, tasks, 1)
+        await pool.aclose()
+    assert factory.made[0].closed
+    factory.made[0].vanish()
     assert not pool._closing
 
 

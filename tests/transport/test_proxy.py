@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import ssl
 import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -13,10 +15,12 @@ import trustme
 from anyio.abc import ByteStream
 
 from nexi_async import AsyncCheckout, ConnectFailed, InvalidRequest, NexiError, Outcome, RetryPolicy, TimedOut
+from nexi_async._transport import proxied_transport
 from nexi_async._transport.origin import Origin
 from nexi_async._transport.proxy import check_proxy, proxy_of_environment
 from nexi_async._transport.tls import new_context
 from tests.scripted import KEY
+from tests.transport.leaks import open_files
 from tests.transport.servers import client_context, read_request, response, server_context, serving
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -93,6 +97,19 @@ def checkout(url: str, **settings: Any) -> AsyncCheckout:
     return AsyncCheckout(KEY, **{"base_url": url, "retry": RetryPolicy(attempts=1), "timeout": 5.0, **settings})
 
 
+@asynccontextmanager
+async def tunnelled(
+    proxy: Tunnel, server: ssl.SSLContext, trusting: ssl.SSLContext, **settings: Any
+) -> AsyncIterator[AsyncCheckout]:
+    """A client that reaches a server through a proxy."""
+    async with (
+        serving(found, tls=server) as url,
+        serving(proxy) as address,
+        checkout(url, proxy=address, ssl_context=trusting, **settings) as client,
+    ):
+        yield client
+
+
 async def test_tunnel(server: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
     """The proxy learns where the calls go, and not a word of them; the certificate is the server's."""
     tunnel = Tunnel()
@@ -140,11 +157,7 @@ async def test_proxy_that_wants_a_password(server: ssl.SSLContext, trusting: ssl
 )
 async def test_proxy_that_refuses(server: ssl.SSLContext, trusting: ssl.SSLContext, refusal: bytes) -> None:
     """A proxy's own answer is not the API's: nothing was sent."""
-    async with (
-        serving(found, tls=server) as url,
-        serving(Tunnel(refusal)) as proxy,
-        checkout(url, proxy=proxy, ssl_context=trusting) as client,
-    ):
+    async with tunnelled(Tunnel(refusal), server, trusting) as client:
         with pytest.raises(NexiError) as caught:
             await client.payments.charge("p1", amount=100)
     assert (type(caught.value), caught.value.outcome) == (ConnectFailed, Outcome.NOT_SENT)
@@ -163,6 +176,117 @@ async def test_proxy_that_is_silent(trusting: ssl.SSLContext) -> None:
     ):
         with anyio.fail_after(5), pytest.raises(TimedOut):
             await client.payments.charge("p1", amount=100)
+
+
+# --- its connections --------------------------------------------------------------------------------------------------
+
+
+class BreakingTunnel(Tunnel):
+    """A proxy that hangs up on those who want to greet the server, until it works again."""
+
+    works = False
+
+    async def relay(self, source: ByteStream, sink: ByteStream, both: anyio.CancelScope) -> None:
+        if self.works:
+            await super().relay(source, sink, both)
+        both.cancel()
+
+
+async def test_cancelled_calls_cost_no_connection(server: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    """However many calls were cancelled before they got through, the next one does."""
+    async with tunnelled(Tunnel(), server, trusting, max_connections=2) as client:
+        for _ in range(3):
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await client.charges.retrieve("c1")
+        assert (await client.charges.retrieve("c1")).amount == 100
+
+
+async def test_failed_handshakes_cost_no_connection(server: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    """However many tunnels broke before the server's certificate was seen, the next one is used."""
+    tunnel = BreakingTunnel()
+    async with tunnelled(tunnel, server, trusting, max_connections=2) as client:
+        for _ in range(3):
+            with pytest.raises(ConnectFailed):
+                await client.charges.retrieve("c1")
+        tunnel.works = True
+        assert (await client.charges.retrieve("c1")).amount == 100
+
+
+async def test_connections_are_limited_and_used_again(server: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    """Calls that are more than the connections wait for one."""
+    tunnel = Tunnel()
+    async with tunnelled(tunnel, server, trusting, max_connections=2) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(client.charges.retrieve, "c1")
+        assert len(tunnel.heads) == 2
+
+
+async def test_connections_that_nobody_needs_are_closed(
+    server: ssl.SSLContext, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After many calls at once, what stays idle is closed bit by bit."""
+    before = open_files()
+    async with tunnelled(Tunnel(), server, trusting) as client:
+        await client.charges.retrieve("c1")
+        one = open_files() - before
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(client.charges.retrieve, "c1")
+        assert (open_files() - before)["socket"] > one["socket"]
+        monkeypatch.setattr(proxied_transport, "IDLE_SECONDS", 0.3)
+        await anyio.sleep(0.4)
+        with anyio.fail_after(5):
+            while (open_files() - before)["socket"] > one["socket"]:
+                await client.charges.retrieve("c1")
+
+
+async def test_no_connection_is_free_in_time(trusting: ssl.SSLContext) -> None:
+    """Who waited in vain for another call has sent nothing."""
+    received = anyio.Event()
+
+    async def silent(stream: ByteStream) -> None:
+        await read_request(stream)
+        received.set()
+        await anyio.sleep_forever()
+
+    async with (
+        serving(silent) as proxy,
+        checkout("https://api.test", proxy=proxy, max_connections=1, ssl_context=trusting, timeout=30.0) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(client.charges.retrieve, "c1")
+        await received.wait()
+        with pytest.raises(TimedOut) as caught:
+            await client.with_options(timeout=0.3).payments.charge("p1", amount=100)
+        tasks.cancel_scope.cancel()
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+async def test_closing_closes_connections(server: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    """Idle connections are closed with the client, those in use once their call is over."""
+    held, go_on = anyio.Event(), anyio.Event()
+
+    async def hold(stream: ByteStream) -> None:
+        held.set()
+        await go_on.wait()
+        await found(stream)
+
+    before = open_files()
+    async with (
+        serving(found, tls=server) as url,
+        serving(hold, tls=server) as slow,
+        serving(Tunnel()) as proxy,
+        anyio.create_task_group() as tasks,
+    ):
+        async with checkout(url, proxy=proxy, ssl_context=trusting) as client:
+            await client.charges.retrieve("c1")
+        async with checkout(slow, proxy=proxy, ssl_context=trusting) as client:
+            tasks.start_soon(client.charges.retrieve, "c1")
+            await held.wait()
+        go_on.set()
+    assert not (open_files() - before)["socket"]
 
 
 # --- the environment --------------------------------------------------------------------------------------------------
@@ -203,7 +327,7 @@ async def test_no_proxy(
 async def test_environment_is_not_trusted_by_default(
     server: ssl.SSLContext, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Money takes no detour that nobody asked for."""
+    """A proxy of the environment is ignored unless it is asked for."""
     tunnel = Tunnel()
     async with serving(found, tls=server) as url, serving(tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
@@ -301,7 +425,7 @@ def test_addresses_of_proxies(address: str) -> None:
 
 
 async def test_password_of_a_proxy_that_is_away() -> None:
-    """That the proxy can't be reached is told without its password."""
+    """The error for a proxy that can't be reached does not contain its password."""
     async with checkout("https://api.test", proxy="http://shop:s3cret@127.0.0.1:1") as client:
         with pytest.raises(ConnectFailed) as caught:
             await client.charges.retrieve("c1")
