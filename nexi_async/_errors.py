@@ -2,7 +2,7 @@
 
     NexiError
       InvalidRequest            refused here, before sending: .faults
-      APIError                  the server answered: .status .code .message .source .body .request_id .retry_after
+      APIError                  an error response: .status .code .message .source .body .request_id .retry_after
         BadRequest 400 (.errors)
         Unauthorized 401
         ChargeDeclined 402      .decline
@@ -17,7 +17,7 @@
       UnexpectedResponse        a 2xx whose body can't be read: .body
       ConfigurationError        a setting can't be used: .faults
       StorageError              the database of a ledger or an inbox refused
-        StorageUnavailable      it is away for now: trying again later may succeed
+        StorageUnavailable      unavailable for now: trying again later may succeed
         StorageReplaced         its file was deleted or replaced while it was open
 
 Every error says by its `outcome` whether the request took effect, carries the idempotency key that it was sent with,
@@ -38,16 +38,16 @@ class Outcome(enum.Enum):
     """What is known about the effect of a request that failed."""
 
     NOT_SENT = "not sent"
-    """The API never got it: nothing happened, sending it again is safe."""
+    """The API did not receive it: nothing happened, and sending it again is safe."""
 
     REJECTED = "rejected"
-    """The API got it and refused it: nothing happened."""
+    """The API rejected it: nothing happened."""
 
     ACCEPTED = "accepted"
-    """The API did what was asked; only its response can't be used. Do not repeat it with a new key."""
+    """The API performed it, but the response can't be read. Do not repeat it with a new key."""
 
     UNKNOWN = "unknown"
-    """It may have happened or not. Ask again with the same key, or look at the payment; never with a new key."""
+    """It may have happened. Repeat it with the same key, never with a new one, or look at the payment."""
 
 
 _ADVICE = {
@@ -69,14 +69,14 @@ class Fault(NamedTuple):
 
 
 class NexiError(Exception):
-    """The root of everything that this package raises on purpose.
+    """The base class of the errors of calls, settings and storage.
 
     Attributes:
         outcome: whether the request took effect.
-        idempotency_key: the key it carried, if any; the same key asks about the same action again.
-        attempts: how many times it was sent or tried to be sent.
-        sent_at: when the first of these began, by this machine's clock; None if nothing was tried. The API may forget a
-            key some time after it got it.
+        idempotency_key: the key of the request, if it had one; repeating the call with it is safe.
+        attempts: the number of attempts.
+        sent_at: when the call began, by this machine's clock: no later than the first attempt. None if it was refused
+            before sending. `subscriptions.resolve_charge` needs it, since the API may forget a key after some time.
     """
 
     outcome: Outcome = Outcome.UNKNOWN
@@ -151,10 +151,10 @@ class APIError(NexiError):
         status: the HTTP status.
         code: the API's own error code as text, e.g. "1001", or None.
         message: the API's own text, for logs.
-        source: who raised it, e.g. "internal" or "Issuer".
+        source: the party that rejected the request, e.g. "internal" or "Issuer".
         body: the raw bytes of the response.
-        request_id: the server's identifier of the exchange, when it sent one.
-        retry_after: seconds to wait as the server said, or None.
+        request_id: the server's identifier of the request, or None.
+        retry_after: seconds to wait according to the response's `Retry-After`, or None.
     """
 
     def __init__(
@@ -192,14 +192,14 @@ class BadRequest(APIError):
         self.errors: Mapping[str, tuple[str, ...]] = dict(errors or {})
 
     def about(self, member: str) -> tuple[str, ...]:
-        """The errors of a member, however much of its path the API states.
+        """The errors of a member, given its name or its path.
 
-        `about("order.amount")` and `about("amount")` both find what stands under "order.amount" or under "amount":
-        both spellings have been seen.
+        `about("order.amount")` and `about("amount")` both find the errors of "order.amount" and of "amount": the API
+        uses both spellings.
         """
         asked = f".{member}".lower()
-        told = {path: f".{path}".lower() for path in self.errors}
-        found = [path for path, full in told.items() if full.endswith(asked) or asked.endswith(full)]
+        full_paths = {path: f".{path}".lower() for path in self.errors}
+        found = [path for path, full in full_paths.items() if full.endswith(asked) or asked.endswith(full)]
         return tuple(text for path in found for text in self.errors[path])
 
 
@@ -212,7 +212,7 @@ class ChargeDeclined(APIError):
 
     @property
     def decline(self) -> acquirer_codes.AcquirerCode:
-        """The code's meaning, whether it may be tried again, when, and how often."""
+        """The meaning of the code, and whether, when and how often to retry."""
         return acquirer_codes.look_up(self.code or "")
 
 
@@ -221,7 +221,7 @@ class NotFound(APIError):
 
 
 class Conflict(APIError):
-    """409: the object is not in a state that allows this, or the same key is being worked on right now."""
+    """409: the state of the object does not allow this, or a request with the same key is being processed."""
 
 
 class RateLimited(APIError):
@@ -229,15 +229,15 @@ class RateLimited(APIError):
 
 
 class ServerError(APIError):
-    """5xx: the API failed; what it did before is unknown."""
+    """5xx: the API failed; whether the request took effect is unknown."""
 
 
 class TransportError(NexiError):
-    """No usable response came back; `__cause__` holds the error of the network."""
+    """There is no usable response; `__cause__` is the error of the network."""
 
     @property
     def cause(self) -> BaseException | None:
-        """The error underneath."""
+        """The error of the network or of the transport."""
         return self.__cause__
 
 
@@ -252,11 +252,11 @@ class TimedOut(TransportError):
 
 
 class ConnectionLost(TransportError):
-    """The connection broke while the request was on its way."""
+    """The connection broke after the request was sent, or while it was being sent."""
 
 
 class UnexpectedResponse(NexiError):
-    """The API answered 2xx, so it did what was asked, but the body can't be read.
+    """The API answered 2xx, so the request took effect, but the body can't be read.
 
     Attributes:
         body: the raw bytes, kept so that nothing is lost.
@@ -284,7 +284,7 @@ class UnexpectedResponse(NexiError):
 
 
 class ConfigurationError(NexiError, ValueError):
-    """A setting can't be used, whatever is asked for; nothing was sent.
+    """A setting is missing or invalid; nothing was sent.
 
     Attributes:
         faults: every fault that was found, as (name of the setting, text).
@@ -311,7 +311,7 @@ class StorageError(NexiError):
 
 
 class StorageUnavailable(StorageError):
-    """The database can't be reached, is restarting, full or overloaded; the same transaction may succeed later."""
+    """The database can't be reached, is restarting, full or overloaded; the operation may succeed later."""
 
 
 class StorageReplaced(StorageError):

@@ -1,4 +1,4 @@
-"""Idempotency keys: one for each thing that must happen only once."""
+"""Idempotency keys: one for each operation that must be performed only once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def new_key() -> str:
 
 
 def derive_key(run: str, reference: str, attempt: int) -> str:
-    """The key of one job of one run: the same three values always give the same key.
+    """An idempotency key from three values; the same values always give the same key.
 
     Args:
-        run: the name of the billing run, e.g. "2026-10".
-        reference: the job's own reference within the run.
-        attempt: the dunning attempt, from 1. A decided decline is replayed for the same key, so a new attempt to
-            collect the money needs a new number.
+        run: the name of the operation or of the billing run, e.g. "ship" or "2026-10".
+        reference: what it is about, e.g. the id of the payment or of the subscription.
+        attempt: the number of the attempt to collect the money, from 1. For the same key the API repeats its response,
+            a decline too, so a new attempt after a decline needs a new number.
 
     Returns:
         64 hex digits of a hash cut to 63 characters; nothing of the reference can be read from it.
@@ -57,15 +57,20 @@ MARGIN = 300.0
 """Seconds before the end from which a key is not trusted, for clocks that differ and for a request on its way."""
 
 
-def is_of_the_future(sent_at: float, now: float, lifetime: float) -> bool:
-    """Whether a key was sent well after now, so that one of two clocks is wrong."""
-    return now < sent_at - min(MARGIN, lifetime / 10)
+def clock_fault(sent_at: float, now: float, lifetime: float) -> str | None:
+    """How far this machine's clock is behind, if a key was sent well after now, so that its age is unknown; or None."""
+    if now >= sent_at - _margin(lifetime):
+        return None
+    return f"the clock of this machine is {sent_at - now:,.0f} s behind the time at which it was sent first"
 
 
 def is_remembered(sent_at: float, now: float, lifetime: float) -> bool:
-    """Whether the API surely still knows a key; not if the clock says that it was sent well in the future."""
-    margin = min(MARGIN, lifetime / 10)
-    return not is_of_the_future(sent_at, now, lifetime) and now < sent_at + lifetime - margin
+    """Whether the API surely still knows a key; not if its age is unknown."""
+    return clock_fault(sent_at, now, lifetime) is None and now < sent_at + lifetime - _margin(lifetime)
+
+
+def _margin(lifetime: float) -> float:
+    return min(MARGIN, lifetime / 10)
 
 
 def seconds_of(lifetime: timedelta) -> float:

@@ -1,4 +1,4 @@
-"""Charges: money that was taken, and giving one charge back."""
+"""Charges: retrieve and refund one charge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Charges:
     _session: Session = attrs.field(repr=False)
 
     async def retrieve(self, charge_id: str) -> Charge:
-        """One charge; changes nothing and is repeated on failure.
+        """Retrieve one charge; repeated on failure.
 
         Raises:
             NotFound: no such charge.
@@ -44,9 +44,9 @@ class Charges:
         my_reference: str | None = None,
         idempotency_key: str | None = None,
     ) -> RefundReceipt:
-        """Give one charge back, all of it or a part; repeated with the same key, never done twice.
+        """Refund one charge, all of it or a part; repeated with the same key, never refunded twice.
 
-        The receipt means "accepted"; the money is back once the refund is `Completed` in the payment.
+        The receipt means that the refund is accepted; the money is returned once it is `Completed` in the payment.
 
         Args:
             charge_id: the charge.

@@ -22,10 +22,10 @@ Result = tuple[str | None, str | None, BulkItemStatus, str | None]
 
 @attrs.frozen(kw_only=True)
 class Poll:
-    """How to poll a bulk run.
+    """The delays and the time limit of polling a bulk run.
 
     Attributes:
-        first_delay: seconds before asking again; doubles with every round.
+        first_delay: seconds before the second request; doubles with every request.
         longest_delay: seconds, where doubling stops.
         deadline: seconds after which `TimedOut` is raised; the run itself goes on at Nexi.
     """
@@ -109,7 +109,7 @@ async def _final_items(fetch: Fetch[Item], page_size: int, poll: Poll) -> AsyncG
 
 
 def _newly_final(page: BulkPage[Item], seen: Counter[Result], yielded: Counter[Result]) -> Iterator[Item]:
-    """A subscription may stand in a run twice, ending in any order: results are told apart, and equal ones counted."""
+    """A subscription may stand in a run twice, ending in any order: results are compared, and equal ones counted."""
     for item in page.page:
         if not _is_final(item.status, page.status):
             continue
@@ -126,9 +126,10 @@ def _is_final(item: BulkItemStatus, run: BulkStatus | None) -> bool:
 
 
 async def _wait(delay: float, ends: float, poll: Poll) -> None:
-    if anyio.current_time() + delay > ends:
-        raise TimedOut(f"the bulk run was not done within {poll.deadline:g} s; it goes on", outcome=Outcome.ACCEPTED)
-    await anyio.sleep(delay)
+    left = ends - anyio.current_time()
+    if left <= 0:
+        raise TimedOut(f"the bulk run was not done within {poll.deadline:g} s; it continues", outcome=Outcome.ACCEPTED)
+    await anyio.sleep(min(delay, left))
 
 
 async def numbered_pages(fetch: Callable[[int], Awaitable[tuple[tuple[T, ...], int]]]) -> AsyncGenerator[T, None]:

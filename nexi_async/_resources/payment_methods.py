@@ -34,7 +34,7 @@ class PaymentMethods:
     async def list(
         self, *, currency: str | None = None, enabled: bool | None = None, merchant_number: str | None = None
     ) -> tuple[ConfiguredPaymentMethod, ...]:
-        """The methods that the merchant has set up; changes nothing and is repeated on failure.
+        """List the payment methods that the merchant has set up; repeated on failure.
 
         Args:
             currency: only those of this currency, ISO 4217 in capitals.

@@ -1,4 +1,4 @@
-"""Payments: from the shopper's order to the money taken or released."""
+"""Payments: create, retrieve, update, charge, refund, cancel and terminate."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Payments:
         my_reference: str | None = None,
         merchant_number: str | None = None,
     ) -> CreatedPayment:
-        """Make a payment for the shopper to complete; no money moves yet.
+        """Create a payment for the shopper to complete; no money moves yet.
 
-        The API takes no idempotency key here, so it is sent again only if it surely was not received. A second payment
+        The API takes no idempotency key here, so it is repeated only if the API surely did nothing. A second payment
         made by the caller after an unknown outcome is harmless, but ought to be terminated.
 
         Args:
@@ -89,9 +89,9 @@ class Payments:
         )
 
     async def retrieve(self, payment_id: str) -> Payment:
-        """The payment as the API knows it now; changes nothing and is repeated on failure.
+        """Retrieve a payment in its present state; repeated on failure.
 
-        One payment may be retrieved 30 times an hour, then `RateLimited`; webhooks are the way to follow it.
+        One payment may be retrieved 30 times an hour, then the error is `RateLimited`; webhooks report its changes.
 
         Raises:
             NotFound: no such payment.
@@ -135,12 +135,12 @@ class Payments:
         await self._put("payments.update_order", payment_id, "orderitems", body)
 
     async def update_reference(self, payment_id: str, *, reference: str, checkout_url: str) -> None:
-        """Give the payment another order number; repeated on failure.
+        """Change the order number of a payment; repeated on failure.
 
         Args:
             payment_id: the payment.
             reference: the order number, at most 128 characters.
-            checkout_url: the page the payment was made for, as `Payment.checkout.url` tells it; always needed.
+            checkout_url: the page the payment was made for, as in `Payment.checkout.url`; always needed.
 
         Official reference: PUT /v1/payments/{paymentId}/referenceinformation
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-payments-paymentid-referenceinformation-put
@@ -210,7 +210,7 @@ class Payments:
             payment_id: the payment.
             amount: minor units with VAT; the whole order, or a part.
             order_items: the lines of a part; they must add up to `amount`.
-            shipping: how the goods travel.
+            shipping: how the goods are shipped.
             final_charge: True on the last part releases what is left of the reservation.
             my_reference: the merchant's own text, at most 36 characters.
             payment_method_reference: the merchant's own invoice number at Riverty, unique, at most 20 characters.
@@ -219,7 +219,7 @@ class Payments:
                 may be asked for twice, as by a second click, or be cancelled.
 
         Raises:
-            ChargeDeclined: the acquirer or a business rule said no; see `.decline` and `.code`.
+            ChargeDeclined: the acquirer or a business rule refused; see `.decline` and `.code`.
             NexiError: see its outcome.
 
         Official reference: POST /v1/payments/{paymentId}/charges
@@ -245,9 +245,9 @@ class Payments:
         my_reference: str | None = None,
         idempotency_key: str | None = None,
     ) -> RefundReceipt:
-        """Give money back, spread over its charges by Nexi; repeated with the same key, never done twice.
+        """Refund a payment; Nexi spreads the amount over its charges. Repeated with the same key, never refunded twice.
 
-        The receipt means "accepted"; the money is back once the refund is `Completed`. Not available for Arvato,
+        The receipt means that the refund is accepted; it is done once it is `Completed`. Not available for Arvato,
         PayPal, Ratepay and Easy methods: use `charges.refund`.
 
         Args:

@@ -1,4 +1,4 @@
-"""Refunds: money on its way back to the shopper."""
+"""Refunds: retrieve one, and cancel a pending one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Refunds:
     _session: Session = attrs.field(repr=False)
 
     async def retrieve(self, refund_id: str) -> Refund:
-        """One refund; its state is found only in `Payment.refunds`. Changes nothing and is repeated on failure.
+        """Retrieve one refund; its state is found only in `Payment.refunds`. Repeated on failure.
 
         Raises:
             NotFound: no such refund.
@@ -33,9 +33,9 @@ class Refunds:
         return refund
 
     async def cancel_pending(self, refund_id: str) -> None:
-        """Stop a refund that waits for money on the merchant's account.
+        """Cancel a refund that is pending since the merchant's account has too little money.
 
-        The API takes no idempotency key here, so it is sent again only if it surely was not received.
+        The API takes no idempotency key here, so it is repeated only if the API surely did nothing.
 
         Raises:
             NexiError: the refund is not pending any more, or see its outcome.

@@ -17,7 +17,7 @@ from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
 REPORT_PAGE_SIZE = 100
-"""What the API uses when it is not told."""
+"""The API's own default."""
 
 
 @attrs.frozen
@@ -29,7 +29,7 @@ class Reports:
     async def balances(
         self, *, currencies: Iterable[str] = (), from_date: date | None = None, to_date: date | None = None
     ) -> object:
-        """The account's balances as plain JSON values, just as they came: their schema is not published.
+        """The account's balances as plain JSON values, as received: their schema is not published.
 
         Args:
             currencies: only these, ISO 4217 in capitals; all when left out.
@@ -39,7 +39,7 @@ class Reports:
         Official reference: GET /report/v1/balances
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
         """
-        wanted = _Currencies(currencies=tuple(currencies))
+        wanted = _Filter(currencies=tuple(currencies), from_date=from_date, to_date=to_date)
         rules.check(wanted)
         query = {
             "currencies": ",".join(wanted.currencies) or None,
@@ -63,7 +63,8 @@ class Reports:
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
         """
         check_page_size(page_size)
-        rules.check(_Currencies(currencies=() if currency is None else (currency,)))
+        currencies = () if currency is None else (currency,)
+        rules.check(_Filter(currencies=currencies, from_date=from_date, to_date=to_date))
         if from_date > to_date:
             raise InvalidRequest([("from_date", "is after to_date")])
         query = {
@@ -100,7 +101,7 @@ class Reports:
     def payment_actions(
         self, payout_id: str, *, page_size: int = REPORT_PAGE_SIZE
     ) -> AsyncGenerator[PayoutAction, None]:
-        """The charges, refunds and deposits that a payout is made of, page by page.
+        """The charges, refunds and deposits of a payout, as an iterator that fetches pages when they are needed.
 
         Official reference: GET /report/v1/payouts/{id}
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/reporting-v1/
@@ -122,10 +123,12 @@ class Reports:
 
 
 @attrs.frozen(kw_only=True)
-class _Currencies:
-    """Currencies to be checked."""
+class _Filter:
+    """What to list; a `datetime` is no `date` here, for its day depends on a time zone."""
 
     currencies: tuple[Currency, ...]
+    from_date: date | None = attrs.field(metadata={"wire": "from_date"})
+    to_date: date | None = attrs.field(metadata={"wire": "to_date"})
 
 
 def _payout(payout_id: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import TypeVar
 
 from nexi_async import _codec as codec
@@ -43,9 +42,11 @@ def keyed_request(
     return Request(operation=operation, method="POST", path=path, body=encoded_body(body), key=key, headers=headers)
 
 
-def fetch_receipt(session: Session, request: Request, kind: type[Receipt]) -> Awaitable[Receipt]:
+async def fetch_receipt(session: Session, request: Request, kind: type[Receipt]) -> Receipt:
     """Send a call that carries a key, and note the key on its receipt."""
-    return session.fetch(request, kind, is_receipt=True)
+    receipt = await session.fetch(request, kind)
+    object.__setattr__(receipt, "idempotency_key", request.key)  # not shared yet, so that no copy is needed
+    return receipt
 
 
 def not_empty(text: str, *, name: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest, NotFound, Outcome, TimedOut
-from nexi_async._idempotency import KEY_LIFETIME, check_key, is_remembered, seconds_of
+from nexi_async._idempotency import KEY_LIFETIME, check_key, clock_fault, is_remembered, seconds_of
 from nexi_async._models import rules
 from nexi_async._models.bulk import (
     BulkCharge,
@@ -36,6 +36,7 @@ from nexi_async._models.subscription import (
 )
 from nexi_async._resources.pages import PAGE_SIZE, Poll, items_of
 from nexi_async._resources.requests import fetch_receipt, keyed_request, not_empty, require_same_id
+from nexi_async._transport.api_errors import is_from_gateway
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
@@ -88,7 +89,7 @@ class Subscriptions(Generic[Agreement]):
     _kind: SubscriptionKind[Agreement] = attrs.field(repr=False)
 
     async def retrieve(self, subscription_id: str) -> Agreement:
-        """One subscription with its masked card; changes nothing and is repeated on failure.
+        """Retrieve one subscription with its masked card; repeated on failure.
 
         Raises:
             NotFound: no such subscription.
@@ -103,7 +104,7 @@ class Subscriptions(Generic[Agreement]):
         return found
 
     async def find(self, *, external_reference: str) -> Agreement:
-        """The subscription that was taken over from another platform under this reference; repeated on failure.
+        """Find the subscription that was imported from another platform with this reference; repeated on failure.
 
         Subscriptions made at Nexi Checkout have no external reference.
 
@@ -139,7 +140,7 @@ class Subscriptions(Generic[Agreement]):
                 charges again.
 
         Raises:
-            ChargeDeclined: the issuer said no; `.decline` tells whether, when and how often to try again.
+            ChargeDeclined: the issuer refused; `.decline` states whether, when and how often to try again.
             NexiError: see its outcome; if it is unknown, `resolve_charge` with the error's key finds it out.
 
         Official reference: POST /v1/subscriptions/{subscriptionId}/charges
@@ -151,7 +152,7 @@ class Subscriptions(Generic[Agreement]):
         return await fetch_receipt(self._session, request, SubscriptionChargeReceipt)
 
     async def _charge_stored(
-        self, subscription_id: str, body: bytes, *, idempotency_key: str
+        self, subscription_id: str, body: bytes, *, idempotency_key: str, may_have_been_sent: bool
     ) -> SubscriptionChargeReceipt:
         """As `charge`, with a request that was checked and encoded when it was stored, and is sent as it is."""
         request = Request(
@@ -160,6 +161,7 @@ class Subscriptions(Generic[Agreement]):
             path=self._path(subscription_id) + "/charges",
             body=body,
             key=check_key(idempotency_key),
+            may_have_been_sent=may_have_been_sent,
             headers=self._partner_headers("charge"),
         )
         return await fetch_receipt(self._session, request, SubscriptionChargeReceipt)
@@ -168,7 +170,7 @@ class Subscriptions(Generic[Agreement]):
         """The status of a charge, by the key that it was sent with; changes nothing and is repeated on failure.
 
         Raises:
-            NotFound: the API never got a charge with this key.
+            NotFound: the API knows no charge with this key; `resolve_charge` tells whether it may have forgotten it.
             NexiError: see its outcome.
 
         Official reference: GET /v1/subscriptions/{subscriptionId}/charges/status
@@ -188,20 +190,21 @@ class Subscriptions(Generic[Agreement]):
     ) -> SubscriptionChargeReceipt | NotCharged | NotKnown:
         """Find out the unknown outcome of a charge; charges nothing.
 
-        A request whose connection broke may still be on its way, or being worked on, so the API is asked again until
-        it has finished the charge, or has not heard of it for a while.
+        A request whose connection broke may still arrive or be in progress, so the API is asked again until it has
+        completed the charge, or until `max_wait` is over.
 
         Args:
             subscription_id: the subscription.
             idempotency_key: the key of the error, or of the charge that was cancelled.
-            sent_at: when it was sent first, aware of its time zone: `error.sent_at`. None if nobody knows; then the key
-                counts as one that may be forgotten.
+            sent_at: when it was sent first, aware of its time zone: `error.sent_at`. None if it is not known; then the
+                key counts as one that may be forgotten.
             key_lifetime: how long the API remembers a key, which it does not document; 24 hours by default.
             max_wait: seconds to go on asking while the API knows no charge with this key, or has not finished it.
 
         Returns:
             The receipt if the charge has happened. `NotCharged` if the API does not know the key and would remember it:
-            charging again with the same key is safe. `NotKnown` if it may have forgotten the key: look for the payment.
+            charging again with the same key is safe. `NotKnown` if it may have forgotten the key, with the reason: look
+            for the payment.
 
         Raises:
             TimedOut: the API has not completed the charge; it is still processing it, or declined it. Charging again
@@ -209,32 +212,39 @@ class Subscriptions(Generic[Agreement]):
             NexiError: the API could not be asked; nothing has changed.
         """
         _check_aware(sent_at)
-        began, delay = self._session.now(), 1.0
+        lifetime = seconds_of(key_lifetime)
+        status = await self._last_charge_status(subscription_id, idempotency_key, max_wait)
+        if status is None:
+            return _not_charged(idempotency_key, _reason_to_doubt(sent_at, self._session.wall_clock(), lifetime))
+        if not status.completed:
+            raise TimedOut(
+                f"the charge of {subscription_id} is not completed after {max_wait:g} s",
+                outcome=Outcome.UNKNOWN,
+                idempotency_key=idempotency_key,
+            )
+        return SubscriptionChargeReceipt(
+            payment_id=status.payment_id, charge_id=status.charge_id, idempotency_key=idempotency_key
+        )
+
+    async def _last_charge_status(
+        self, subscription_id: str, idempotency_key: str, max_wait: float
+    ) -> ChargeStatus | None:
+        """The status as soon as the charge is completed, else what it was at the end of the wait."""
+        ends, delay = self._session.now() + max_wait, 1.0
         while True:
             status = await self._charge_status_or_none(subscription_id, idempotency_key)
-            if status is not None and status.completed:
-                return SubscriptionChargeReceipt(
-                    payment_id=status.payment_id, charge_id=status.charge_id, idempotency_key=idempotency_key
-                )
-            left = began + max_wait - self._session.now()
-            if left <= 0:
-                break
+            left = ends - self._session.now()
+            if left <= 0 or (status is not None and status.completed):
+                return status
             await self._session.sleep(min(delay, left))
             delay = min(delay * 2, MAX_POLL_DELAY)
-        if status is None:
-            now, lifetime = self._session.wall_clock(), seconds_of(key_lifetime)
-            is_known = sent_at is not None and is_remembered(sent_at.timestamp(), now, lifetime)
-            return (NotCharged if is_known else NotKnown)(idempotency_key=idempotency_key)
-        raise TimedOut(
-            f"the charge of {subscription_id} is not completed after {max_wait:g} s",
-            outcome=Outcome.UNKNOWN,
-            idempotency_key=idempotency_key,
-        )
 
     async def _charge_status_or_none(self, subscription_id: str, idempotency_key: str) -> ChargeStatus | None:
         try:
             return await self.charge_status(subscription_id, idempotency_key=idempotency_key)
-        except NotFound:
+        except NotFound as missing:
+            if is_from_gateway(missing):
+                raise
             return None
 
     async def charge_bulk(
@@ -244,7 +254,7 @@ class Subscriptions(Generic[Agreement]):
         external_bulk_charge_id: str,
         notifications: Notifications | None = None,
     ) -> BulkReceipt:
-        """Have Nexi charge many subscriptions, one after the other; repeated, since the same id starts no second run.
+        """Start a bulk charge of many subscriptions; repeated on failure, since the same id starts no second run.
 
         Args:
             subscriptions: what to charge; at least one.
@@ -272,7 +282,7 @@ class Subscriptions(Generic[Agreement]):
         subscriptions: Iterable[SubscriptionToVerify],
         external_bulk_verification_id: str | None = None,
     ) -> BulkReceipt:
-        """Have Nexi check the cards of many subscriptions; no money moves.
+        """Start a bulk verification of the cards of many subscriptions; no money moves.
 
         Args:
             subscriptions: whose cards to check; at least one.
@@ -318,7 +328,9 @@ class Subscriptions(Generic[Agreement]):
         """
         return items_of(self._fetcher("verifications", bulk_id, BulkVerificationPage), page_size=page_size, poll=poll)
 
-    async def _start_bulk(self, what: str, body: ChargeBulk | VerifyBulk, *, external_id: str | None) -> BulkReceipt:
+    async def _start_bulk(
+        self, what: str, body: ChargeBulk | VerifyBulk, *, external_id: str | None, may_have_been_sent: bool = False
+    ) -> BulkReceipt:
         rules.check(body)
         name = "charge_bulk" if what == "charges" else "verify_bulk"
         request = Request(
@@ -327,6 +339,7 @@ class Subscriptions(Generic[Agreement]):
             path=f"{self._kind.root}/{what}",
             body=codec.as_json(self._to_wire(codec.plain(body))),
             external_bulk_id=external_id,
+            may_have_been_sent=may_have_been_sent,
             headers=self._partner_headers(name),
         )
         return await self._session.fetch(request, BulkReceipt)
@@ -381,3 +394,22 @@ def _with_renamed_key(entry: Any, old: str, new: str) -> Any:
 def _check_aware(sent_at: datetime | None) -> None:
     if sent_at is not None and sent_at.tzinfo is None:
         raise InvalidRequest([("sent_at", "must have a time zone")])
+
+
+def _not_charged(idempotency_key: str, reason_to_doubt: str | None) -> NotCharged | NotKnown:
+    if reason_to_doubt is None:
+        return NotCharged(idempotency_key=idempotency_key)
+    return NotKnown(idempotency_key=idempotency_key, reason=reason_to_doubt)
+
+
+def _reason_to_doubt(sent_at: datetime | None, now: float, lifetime: float) -> str | None:
+    """Why the API may have forgotten a key that it does not know; None if it would surely remember it."""
+    if sent_at is None:
+        return "it is not known when it was sent first"
+    fault = clock_fault(sent_at.timestamp(), now, lifetime)
+    if fault is not None:
+        return f"{fault}: set the clock, then ask again"
+    if is_remembered(sent_at.timestamp(), now, lifetime):
+        return None
+    since = f"{sent_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"it was sent first at {since}, and the API may have forgotten its key"

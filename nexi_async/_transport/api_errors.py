@@ -34,9 +34,9 @@ _ERROR_CLASSES: Mapping[int, type[APIError]] = {
     429: RateLimited,
 }
 _FINAL_STATUSES = frozenset({400, 402, 404})
-_DUPLICATE_CODES = frozenset({"1001", "1008", "1009", "1023", "1026", "1027"})
-"""Over-charged, already charged, refunded too much, already refunded: also what a first attempt that went through would
-look like to a second one."""
+_DUPLICATE_CODES = frozenset({"1001", "1008", "1009", "1023", "1026", "1027", "09", "94"})
+"""Over-charged, already charged, refunded too much, already refunded, or, from the issuer, "request in progress" and
+"duplicate transmission": also what a first attempt that went through would look like to a second one."""
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "correlation-id", "trace-id")
 _LONGEST_TEXT = 300
@@ -56,26 +56,34 @@ def error_from_response(request: Request, response: Response) -> APIError:
         source=source,
         body=response.body,
         request_id=next(filter(None, map(response.header, _REQUEST_ID_HEADERS)), None),
-        retry_after=_retry_after(response.header("retry-after")),
+        retry_after=_retry_after(response),
         outcome=_outcome(request, response.status, code),
         **({"errors": validation_errors} if kind is BadRequest else {}),
     )
 
 
 def outcome_after_unknown(request: Request, failure: APIError) -> Outcome:
-    """What is known when an earlier attempt of this call may have gone through, and this one was refused.
+    """What is known when an earlier attempt, or call, may have gone through, and this one was refused.
 
     A GET changes nothing, so its last response counts. With a key the API replays its first decision, so a final
-    refusal settles it, unless the refusal is what the earlier attempt itself would cause, or has no code.
+    refusal settles it, unless the refusal is what the earlier attempt itself would cause, is a 402 without a code, or
+    comes from a gateway, which knows nothing of the earlier attempt.
     """
     if request.method == "GET":
         return failure.outcome
-    replayed = request.key is not None and failure.status in _FINAL_STATUSES
+    replayed = request.key is not None and failure.status in _FINAL_STATUSES and not is_from_gateway(failure)
     return Outcome.REJECTED if replayed and not _may_be_duplicate(failure) else Outcome.UNKNOWN
 
 
+def is_from_gateway(failure: APIError) -> bool:
+    """Whether the body is a page or text of what stands before the API, which itself sends JSON objects or nothing."""
+    return bool(failure.body.strip()) and not _members(failure.body)
+
+
 def _may_be_duplicate(failure: APIError) -> bool:
-    return failure.code in _DUPLICATE_CODES or (failure.status == 402 and failure.code is None)
+    if failure.code is None:
+        return failure.status == 402
+    return failure.code.zfill(2) in _DUPLICATE_CODES  # the API's own lists have issuers' codes with and without zeros
 
 
 def _outcome(request: Request, status: int, code: str | None) -> Outcome:
@@ -117,15 +125,24 @@ def _summary(
     return "; ".join(words)[:_LONGEST_TEXT]
 
 
-def _retry_after(header: str | None) -> float | None:
-    """Seconds from now, whether the server named seconds or a date; None if it named neither."""
+def _retry_after(response: Response) -> float | None:
+    """Seconds from now, whether the server named seconds or a date by its clock; None if it named neither."""
+    header = response.header("retry-after")
     if header is None:
         return None
     if header.isascii() and header.isdigit():
         return float(header)
+    date = http_date(header)
+    if date is None:
+        return None
+    now = http_date(response.header("date") or "") or datetime.now(UTC)
+    return max(0.0, (date - now).total_seconds())
+
+
+def http_date(header: str) -> datetime | None:
+    """The time in a header such as `Date`; None if it is none."""
     try:
         date = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

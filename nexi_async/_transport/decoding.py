@@ -1,8 +1,8 @@
-"""Compressed bodies: nobody asked for them, so they are undone within the limit of any other body, or left alone.
+"""Compressed bodies: they were not asked for, and are expanded within the limit of any other body, or left alone.
 
 Every request says `Accept-Encoding: identity`. A server or proxy that compresses all the same is understood if it uses
 gzip or deflate. What expands beyond the limit, breaks off, or comes in another coding stays as it came: the
-status counts whatever became of the body, so that a 2xx is told as accepted with a body that can't be read.
+status counts whatever became of the body, so that a 2xx is reported as accepted with a body that can't be read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 from nexi_async._transport.http1 import MAX_BODY
 
 CHUNK: Final = 1_048_576
-"""Bytes that are made at once; in between other tasks have their turn, but what was answered is not given up."""
+"""Bytes that are expanded at once; in between other tasks can run, but no cancellation takes effect."""
 
 _ZLIB, _RAW, _GZIP = zlib.MAX_WBITS, -zlib.MAX_WBITS, zlib.MAX_WBITS | 16
 _FORMATS: Final = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (_ZLIB, _RAW)}
@@ -27,12 +27,7 @@ https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1
 
 
 async def decoded(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
-    """The body without its coding; as it came if that can't be undone within the limit of bodies.
-
-    Args:
-        body: what came.
-        headers: those of the response, names in lower case.
-    """
+    """The body without its coding; as it came if that can't be undone within the limit of bodies."""
     codings = ",".join(value for name, value in headers if name == "content-encoding")
     for form in _FORMATS.get(codings.strip().lower(), ()):
         expanded = await _expanded(body, form, MAX_BODY)

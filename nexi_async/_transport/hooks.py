@@ -22,8 +22,8 @@ class Attempt:
         operation: the SDK's name of the call, e.g. "subscriptions.charge": few different values, good for metrics.
         method: GET, POST or PUT.
         path: with ids; not for metrics.
-        host: where it goes.
-        port: at which port.
+        host: the host that is called.
+        port: its port.
         number: from 1.
         idempotency_key: the key it carries, if any.
     """
@@ -59,4 +59,4 @@ def call_hook(hook: Callable[..., None] | None, *facts: Any) -> None:
         if hook is not None:
             hook(*facts)
     except Exception:
-        logger.exception("a hook failed; the call goes on")
+        logger.exception("a hook failed; the call continues")

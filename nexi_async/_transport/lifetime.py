@@ -14,34 +14,38 @@ MAX_CLOSE_SECONDS = 5.0
 
 
 class Lifetime:
-    """Opens and closes a transport, and refuses its use before, after, or on another event loop."""
+    """Opens and closes a transport, and refuses its use before, after, or on another event loop.
+
+    Attributes:
+        transport: what sends the requests.
+        is_closed: whether the client was closed, maybe while a request was waiting to be sent.
+    """
 
     def __init__(self, transport: HTTPTransport) -> None:
-        self._transport = transport
+        self.transport = transport
+        self.is_closed = False
         self._loop: object = None
-        self._closed = False
 
     async def open(self) -> None:
         """Bind to the running event loop."""
-        if self._loop is not None or self._closed:
+        if self._loop is not None or self.is_closed:
             raise RuntimeError("this client was opened before; make a new one")
         self._loop = _running_loop()
-        await self._transport.open()
+        await self.transport.open()
 
     async def close(self) -> None:
         """Close every connection, also when the task that does it is cancelled."""
-        self._closed = True
+        self.is_closed = True
         with anyio.move_on_after(MAX_CLOSE_SECONDS, shield=True):
-            await self._transport.close()
+            await self.transport.close()
 
-    def require_open(self) -> HTTPTransport:
-        """The transport, if the client is open on this event loop."""
-        if self._closed or self._loop is None:
-            state = "closed" if self._closed else "not open yet"
+    def require_open(self) -> None:
+        """Refuse the use of a client that is not open on this event loop."""
+        if self.is_closed or self._loop is None:
+            state = "closed" if self.is_closed else "not open yet"
             raise RuntimeError(f"this client is {state}; use it inside of `async with AsyncCheckout(...) as checkout:`")
         if self._loop != _running_loop():
             raise RuntimeError("this client belongs to another event loop; make one client for each loop")
-        return self._transport
 
 
 def _running_loop() -> object:

@@ -29,13 +29,17 @@ class Request:
     external_bulk_id: str | None = None
     """The external id in the body by which the API knows a bulk run; it answers a repetition with the same run."""
     headers: tuple[tuple[str, str], ...] = ()
+    may_have_been_sent: bool = False
+    """Whether an earlier call, perhaps of another process, may have sent the same: what refuses this one may be its
+    consequence."""
     shares_backoff: bool = True
     """False where the API counts calls per object, so that being limited here says nothing about other calls."""
 
     @property
     def is_idempotent(self) -> bool:
         """Whether sending it again cannot do a second time what it may have done already."""
-        return self.method in IDEMPOTENT_METHODS or self.key is not None or self.external_bulk_id is not None
+        has_name = self.key is not None or self.external_bulk_id is not None
+        return self.method in IDEMPOTENT_METHODS or (self.method == "POST" and has_name)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

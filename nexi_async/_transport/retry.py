@@ -8,8 +8,8 @@ connection lost, time ran out                yes                       again, sa
 409 without a code, sent with a key          working on it now         again, same key & bytes  -
 400, 401, 402, 404, 405, 409 with a code     decided                   never                    never
 
-A delay that the server names by `Retry-After` is kept whatever the status. It does not tell whether the server acted:
-a gateway answers 503 with `Retry-After` also when what stands behind it broke off half-way.
+A delay that the server names by `Retry-After` is respected whatever the status. It does not show whether the server
+acted: a gateway answers 503 with `Retry-After` also when what stands behind it broke off half-way.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ MIN_ATTEMPT_SECONDS = 3.0
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """How often a call is tried and how long it may take in all.
+    """The limits of a call over all attempts.
 
     Attributes:
-        attempts: how many times a call is sent at most; 1 switches retries off.
+        attempts: how many times a call is sent at most; 1 disables retries.
         first_delay: seconds; the wait before the second attempt is drawn from 0 to this, and the range doubles with
             every further attempt.
         longest_delay: seconds, where doubling stops.
-        deadline: seconds that the attempts and the waits of one call may take together. A server that asks for a longer
-            wait than is left is not waited for: the error comes at once and carries `retry_after`. No further attempt
-            is begun in the last 3 seconds, or the last tenth if that is shorter: cut off by the deadline, it would turn
-            a known refusal into an unknown outcome.
+        deadline: seconds that all attempts and delays of one call may take together. If `Retry-After` is longer than
+            the time that is left, the error is raised at once and has `retry_after`. No further attempt is begun in
+            the last 3 seconds, or the last tenth of the deadline if that is shorter: if the deadline ended it, a known
+            rejection would become an unknown outcome.
     """
 
     attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
@@ -55,15 +55,9 @@ class RetryPolicy:
 def retry_delay(
     policy: RetryPolicy, request: Request, failure: NexiError, *, attempt: int, elapsed: float, draw: float
 ) -> float | None:
-    """Seconds to wait before sending the call again, or None to give up.
+    """Seconds to wait before sending the call again; None for no further attempt.
 
-    Args:
-        policy: the limits.
-        request: what was sent.
-        failure: how the last attempt ended.
-        attempt: how many attempts were made.
-        elapsed: seconds since the first began.
-        draw: a random number from 0 to 1.
+    `attempt` is the number of attempts made, `elapsed` the seconds since the first began, `draw` random from 0 to 1.
     """
     if attempt >= policy.attempts or not _is_retryable(request, failure):
         return None

@@ -48,7 +48,7 @@ CLOCK_STEP = 1.0
 
 MISSING_KEY = (
     "is missing, and this client has require_idempotency_keys=True: pass derive_key(run, reference, attempt), which is "
-    "the same however often the same thing is asked for"
+    "the same for every repetition of the call"
 )
 
 logger = logging.getLogger("nexi_async")
@@ -82,27 +82,15 @@ class Session:
         return f"{self.origin}{self.root}"
 
     def require_key(self, key: str | None) -> None:
-        """Refuse a call that moves money without the caller's own key, if the client was told to."""
+        """Refuse a call that moves money without the caller's own key, if the client requires it."""
         if self.requires_keys and key is None:
             raise InvalidRequest([("idempotency_key", MISSING_KEY)])
 
-    async def fetch(
-        self,
-        request: Request,
-        kind: type[T],
-        *,
-        prepare: Callable[[Any], Any] | None = None,
-        is_receipt: bool = False,
-    ) -> T:
+    async def fetch(self, request: Request, kind: type[T], *, prepare: Callable[[Any], Any] | None = None) -> T:
         """Send a request whose response is read as a model.
 
         A member that can't be read costs no more than itself where the model can do without it; the log names it.
-
-        Args:
-            request: what to send.
-            kind: the model.
-            prepare: changes the plain JSON values before they are read as the model.
-            is_receipt: whether the model has the `idempotency_key` of its request.
+        `prepare` changes the plain JSON values before they are read.
 
         Raises:
             UnexpectedResponse: the API did what was asked, but the response can't be read.
@@ -113,38 +101,27 @@ class Session:
         document: Any = None
         try:
             document = codec.read_json(response.body)
-            prepared = prepare(document) if prepare else document
-            try:
-                found = codec.structure(prepared, kind)
-            except codec.Malformed:
-                found = _read_leniently(request, prepared, kind)
+            return _structured(request, prepare(document) if prepare else document, kind)
         except codec.Malformed as malformed:
-            raise UnexpectedResponse(
-                f"{request} answered {response.status} with a body that can't be read: {malformed}",
-                body=response.body,
-                document=document,
-                faults=malformed.faults,
-                idempotency_key=request.key,
-                attempts=response.attempts,
-                sent_at=datetime.fromtimestamp(began, UTC),
-            ) from None
-        if is_receipt:
-            object.__setattr__(found, "idempotency_key", request.key)  # still nobody else's, so that no copy is needed
-        return found
+            raise _unreadable(request, response, document, malformed, began) from None
 
     async def send(self, request: Request) -> Response:
         """Send a request until it is answered with 2xx, refused for good, or time runs out.
 
-        What interrupts it (a cancellation, which is how a caller's own time limit ends it, or Ctrl-C) passes on as it
-        is, with a note that states the outcome and the key.
+        What interrupts it (a cancellation, which is how a caller's own time limit ends it, Ctrl-C, or an exception that
+        only the caller's own transport knows) passes on as it is, with a note that states the outcome and the key.
         """
-        progress = _Progress(self.now(), self.wall_clock())
+        self.lifetime.require_open()
+        earlier = Outcome.UNKNOWN if request.may_have_been_sent else Outcome.NOT_SENT
+        progress = _Progress(self.now(), self.wall_clock(), earlier)
         http_request = self._to_http_request(request, not_after=progress.wall_clock + self.retry.deadline)
         try:
             while True:
                 elapsed = 0.0 if progress.attempts == 0 else self._elapsed(progress)
                 if self.backoff.is_active:
                     elapsed = await self._wait_for_backoff(request, progress)
+                if self.lifetime.is_closed:
+                    self._give_up(request, ConnectFailed(f"{request} can't be sent: the client was closed"), progress)
                 progress.begin_attempt()
                 attempt = None if self.hooks is None else self._describe_attempt(request, progress.attempts)
                 try:
@@ -154,7 +131,7 @@ class Session:
                     delay = self._delay(request, failure, progress, attempt)
                 await self.sleep(delay)
         except BaseException as interruption:
-            if request.method != "GET" and not isinstance(interruption, Exception):
+            if request.method != "GET" and not isinstance(interruption, NexiError):
                 _annotate_interruption(request, interruption, progress)
             raise
 
@@ -208,7 +185,7 @@ class Session:
     def _delay(
         self, request: Request, failure: APIError | TransportError, progress: _Progress, attempt: Attempt | None
     ) -> float:
-        """Seconds before the next attempt, unless it is given up; a wait that the server asks for is shared."""
+        """Seconds before the next attempt, unless there is none; a wait that the server asks for is shared."""
         now, number = self.now(), progress.attempts
         if request.shares_backoff and isinstance(failure, APIError) and failure.status in (429, 503):
             self.backoff.extend(now + min(failure.retry_after or 0.0, MAX_BACKOFF), now)
@@ -233,9 +210,8 @@ class Session:
         )
 
     async def _exchange(self, request: Request, http_request: HTTPRequest, timeouts: Timeouts) -> Response:
-        transport = self.lifetime.require_open()
         try:
-            response = await transport.send(http_request, timeouts)
+            response = await self.lifetime.transport.send(http_request, timeouts)
         except TimeoutError as error:
             raise TimedOut(f"{request} took longer than {round(timeouts.total, 2):g} s") from error
         except TRANSPORT_ERRORS as error:
@@ -254,8 +230,9 @@ class Session:
             headers.append(("Content-Type", "application/json"))
         if request.key is not None:
             headers.append(("Idempotency-Key", request.key))
-        query = f"?{urlencode(request.query)}" if request.query else ""
-        target = self.root + request.path + query
+        target = self.root + request.path
+        if request.query:
+            target += ("&" if "?" in target else "?") + urlencode(request.query)
         return HTTPRequest(request.method, self.origin, target, headers, request.body, self.headers, not_after)
 
 
@@ -265,9 +242,9 @@ class _Progress:
 
     began: float
     wall_clock: float
+    outcome: Outcome
+    """What is known of the attempts that have ended, those of earlier calls included."""
     attempts: int = 0
-    outcome: Outcome = Outcome.NOT_SENT
-    """What is known of the attempts that have ended."""
     is_under_way: bool = False
     """Whether an attempt has begun and not ended."""
 
@@ -293,6 +270,13 @@ def _annotate_interruption(request: Request, interruption: BaseException, progre
     logger.warning("%s by %s", known, type(interruption).__name__)
 
 
+def _structured(request: Request, document: object, kind: type[T]) -> T:
+    try:
+        return codec.structure(document, kind)
+    except codec.Malformed:
+        return _read_leniently(request, document, kind)
+
+
 def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
     from nexi_async import (
         _best_effort as best_effort,  # here, for it loads the models, which most programs need later or never
@@ -302,6 +286,20 @@ def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
     if faults:
         logger.warning("left out of the response to %s: %s", request, "; ".join(map(str, faults)))
     return found
+
+
+def _unreadable(
+    request: Request, response: Response, document: Any, malformed: codec.Malformed, began: float
+) -> UnexpectedResponse:
+    return UnexpectedResponse(
+        f"{request} answered {response.status} with a body that can't be read: {malformed}",
+        body=response.body,
+        document=document,
+        faults=malformed.faults,
+        idempotency_key=request.key,
+        attempts=response.attempts,
+        sent_at=datetime.fromtimestamp(began, UTC),
+    )
 
 
 @functools.lru_cache(maxsize=8)

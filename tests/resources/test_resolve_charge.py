@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from nexi_async import (
     InvalidRequest,
     NexiError,
     NotCharged,
+    NotFound,
     NotKnown,
     Outcome,
     RetryPolicy,
@@ -31,7 +33,6 @@ FOUND = answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": True})
 RUNNING = answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": False})
 UNHEARD_OF = answer(404)
 NOT_CHARGED = NotCharged(idempotency_key="key-1")
-NOT_KNOWN = NotKnown(idempotency_key="key-1")
 RECEIPT = SubscriptionChargeReceipt(payment_id="p1", charge_id="c1", idempotency_key="key-1")
 
 
@@ -100,15 +101,26 @@ async def test_never_arrived(group: str) -> None:
         assert (case.clock.time, case.api.script) == (1010.0, [])
 
 
-@pytest.mark.parametrize("age", [timedelta(hours=24), timedelta(days=-1), None], ids=str)
-async def test_key_that_may_be_forgotten(group: str, age: timedelta | None) -> None:
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (timedelta(hours=24), "it was sent first at .* UTC, and the API may have forgotten its key"),
+        (timedelta(days=-1), r"the clock of this machine is 8\d,\d{3} s behind .*: set the clock, then ask again"),
+        (None, "it is not known when it was sent first"),
+    ],
+    ids=str,
+)
+async def test_key_that_may_be_forgotten(group: str, age: timedelta | None, reason: str) -> None:
     """That the API has not heard of it says nothing then: it is not reported as a charge that has not happened."""
     async with asking(group, UNHEARD_OF) as case:
-        assert await case.resolve_charge(max_wait=0.0, age=age) == NOT_KNOWN
+        found = await case.resolve_charge(max_wait=0.0, age=age)
+        assert isinstance(found, NotKnown)
+        assert found.idempotency_key == "key-1"
+        assert re.fullmatch(reason, found.reason)
 
 
 async def test_time_without_zone() -> None:
-    """Nobody knows when that was."""
+    """The time of sending is not known."""
     async with asking("subscriptions") as case:
         with pytest.raises(InvalidRequest, match="sent_at: must have a time zone"):
             await case.client.subscriptions.resolve_charge("s1", "key-1", sent_at=datetime(2026, 10, 1))  # noqa: DTZ001
@@ -130,7 +142,7 @@ async def test_arrived_late_and_never_done(group: str) -> None:
             await case.resolve_charge()
 
 
-async def test_no_patience(group: str) -> None:
+async def test_without_waiting(group: str) -> None:
     """With `max_wait=0` the API is asked once."""
     async with asking(group, UNHEARD_OF) as case:
         assert await case.resolve_charge(max_wait=0.0) == NOT_CHARGED
@@ -148,6 +160,7 @@ async def test_longest_delay(group: str) -> None:
     ("step", "kind"),
     [
         (answer(401), Unauthorized),
+        (httpx.Response(404, text="default backend - 404"), NotFound),
         (httpx.ConnectError("no way"), ConnectFailed),
         (answer(200, {"completed": True}), UnexpectedResponse),
         (answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": "yes"}), UnexpectedResponse),

@@ -209,6 +209,13 @@ def test_retry_after_as_a_date() -> None:
     assert 55 < found <= 60
 
 
+def test_retry_after_by_the_servers_clock() -> None:
+    """A machine whose clock is an hour behind waits no longer for that."""
+    now = datetime.now(UTC) + timedelta(hours=1)
+    headers = (("date", format_datetime(now)), ("retry-after", format_datetime(now + timedelta(seconds=5))))
+    assert failure(429, headers=headers).retry_after == 5.0
+
+
 def test_retry_after_in_the_past() -> None:
     """A date that has gone by means at once."""
     assert failure(429, headers=(("retry-after", "Mon, 01 Jan 2024 00:00:00 GMT"),)).retry_after == 0.0
@@ -247,6 +254,9 @@ def test_retry_after_that_says_nothing(text: str) -> None:
         (402, "1023", UNKNOWN),
         (402, "1026", UNKNOWN),
         (402, "1027", UNKNOWN),
+        (402, "09", UNKNOWN),
+        (402, "9", UNKNOWN),
+        (402, "94", UNKNOWN),
         (400, "1008", UNKNOWN),
         (401, None, UNKNOWN),
         (405, None, UNKNOWN),
@@ -259,6 +269,19 @@ def test_retry_after_that_says_nothing(text: str) -> None:
 def test_refusal_of_a_repeated_charge(status: int, code: str | None, outcome: Outcome) -> None:
     """With a key a decision is replayed, so it settles; what the first attempt itself would cause does not."""
     assert outcome_after_unknown(KEYED, failure(status, {"code": code})) is outcome
+
+
+@pytest.mark.parametrize("body", [b"default backend - 404", b"<html><h1>404 Not Found</h1></html>", b"[]"])
+@pytest.mark.parametrize("status", [400, 404])
+def test_refusal_by_a_gateway_settles_nothing(status: int, body: bytes) -> None:
+    """While the API is restarted its gateway may refuse the second attempt, and knows nothing of the first one."""
+    assert outcome_after_unknown(KEYED, failure(status, body)) is UNKNOWN
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_refusal_without_a_body_settles(status: int) -> None:
+    """The API sends no body with most refusals."""
+    assert outcome_after_unknown(KEYED, failure(status, b"\n")) is REJECTED
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409])

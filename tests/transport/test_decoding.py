@@ -135,7 +135,7 @@ async def explode(stream: ByteStream, status: str) -> None:
 @pytest.mark.parametrize("implementation", ["ours", "httpx"])
 @pytest.mark.slow
 async def test_bomb(implementation: str) -> None:
-    """A megabyte that expands to a gigabyte is given up at the limit; that the charge has happened is told."""
+    """A megabyte that expands to a gigabyte is given up at the limit; the error says that the charge has happened."""
     transport = httpx.AsyncHTTPTransport() if implementation == "httpx" else None
     async with (
         serving(lambda stream: explode(stream, "201 Created")) as url,

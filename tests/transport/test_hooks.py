@@ -135,7 +135,7 @@ async def test_pause_is_no_part_of_an_attempt() -> None:
 
 
 async def test_call_that_is_not_sent_has_no_attempts() -> None:
-    """What fails before it is sent is not told of."""
+    """A call that fails before it is sent calls no hook."""
     client, diary = watched(answer(429, headers=[("Retry-After", "3600")]))
     async with client:
         for _ in range(2):
@@ -155,13 +155,13 @@ async def test_failing_hook(name: str, caplog: pytest.LogCaptureFixture) -> None
     async with client:
         assert await charge(client) == "c1"
     (first, *_) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert first.getMessage() == "a hook failed; the call goes on"
+    assert first.getMessage() == "a hook failed; the call continues"
     assert "my dashboard is down" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["on_request", "on_response", "on_retry"])
 async def test_one_hook_alone(name: str) -> None:
-    """Nobody has to give all three."""
+    """Each of the three is optional."""
     told: list[object] = []
     client, _ = watched(answer(500), CHARGED, hooks=Hooks(**{name: lambda *facts: told.append(facts)}))
     async with client:

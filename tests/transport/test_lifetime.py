@@ -10,13 +10,14 @@ from nexi_async._transport.lifetime import Lifetime
 from tests.scripted import ScriptedAPI
 
 
-async def test_open_gives_the_transport() -> None:
+async def test_open() -> None:
     """Between opening and closing the transport can be used."""
-    transport = HttpxAdapter(ScriptedAPI())
-    lifetime = Lifetime(transport)
+    lifetime = Lifetime(HttpxAdapter(ScriptedAPI()))
     await lifetime.open()
-    assert lifetime.require_open() is transport
+    lifetime.require_open()
+    assert not lifetime.is_closed
     await lifetime.close()
+    assert lifetime.is_closed
 
 
 async def test_before_opening() -> None:

@@ -48,6 +48,7 @@ from tests.scripted import KEY, SWIFT, Body, ScriptedAPI, Step, answer, silence
 GET = Request(operation="test", method="GET", path="/v1/payments/p1")
 PUT = Request(operation="test", method="PUT", path="/v1/payments/p1/terminate")
 KEYED = Request(operation="test", method="POST", path="/v1/payments/p1/charges", body=b'{"amount":100}', key="key-1")
+SENT_BEFORE = attrs.evolve(KEYED, may_have_been_sent=True)
 BARE = Request(operation="test", method="POST", path="/v1/payments", body=b'{"email":"ingrid@example.no"}')
 
 NOT_SENT, REJECTED, ACCEPTED, UNKNOWN = Outcome.NOT_SENT, Outcome.REJECTED, Outcome.ACCEPTED, Outcome.UNKNOWN
@@ -317,6 +318,49 @@ async def test_reading_is_settled_by_the_last_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("call", "step", "outcome"),
+    [
+        (KEYED, httpx.ReadError("x"), UNKNOWN),
+        (KEYED, httpx.ConnectError("x"), NOT_SENT),
+        (BARE, httpx.ConnectError("x"), NOT_SENT),
+    ],
+    ids=str,
+)
+async def test_client_closed_between_two_attempts(call: Request, step: Step, outcome: Outcome) -> None:
+    """What is known of the first attempt, and its key, do not get lost because there can't be a second one."""
+    async with opened(ScriptedAPI(step), clock=Clock()) as session:
+        closing = attrs.evolve(session, sleep=lambda _: session.lifetime.close())
+        with pytest.raises(ConnectFailed, match="the client was closed") as caught:
+            await closing.send(call)
+    assert (caught.value.outcome, caught.value.idempotency_key, caught.value.attempts) == (outcome, call.key, 1)
+
+
+async def test_client_closed_before_the_first_attempt() -> None:
+    """A call that waited for the end of a back-off was not sent."""
+    async with opened(ScriptedAPI(), clock=Clock()) as session:
+        session.backoff.extend(1010.0, 1000.0)
+        clock = session.sleep
+
+        async def close(seconds: float) -> None:
+            await clock(seconds)
+            await session.lifetime.close()
+
+        with pytest.raises(ConnectFailed, match="the client was closed") as caught:
+            await attrs.evolve(session, sleep=close).send(KEYED)
+    assert (caught.value.outcome, caught.value.attempts) == (NOT_SENT, 0)
+
+
+async def test_foreign_exception_of_a_transport() -> None:
+    """What a transport raises on its own passes on as it is, with a note that states the outcome and the key."""
+    async with opened(ScriptedAPI(KeyError("x"))) as session:
+        with pytest.raises(KeyError) as caught:
+            await session.send(KEYED)
+    (note,) = caught.value.__notes__
+    assert "outcome unknown" in note
+    assert "idempotency key key-1" in note
+
+
+@pytest.mark.parametrize(
     ("kind", "expected", "outcome"),
     [(*pair, NOT_SENT) for pair in SURELY_NOT_SENT] + [(*pair, UNKNOWN) for pair in PERHAPS_SENT],
 )
@@ -377,7 +421,7 @@ async def test_complaint_about_a_header_does_not_repeat_it() -> None:
 @pytest.mark.parametrize("step", [silence, unending], ids=["no answer", "no end"])
 async def test_an_attempt_is_bounded(step: Step) -> None:
     """A server that never answers, or never ends, is given up."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         error, _ = await fail(BARE, step, attempt_timeout=0.05)
     assert (type(error), error.outcome) == (TimedOut, UNKNOWN)
     assert isinstance(error.__cause__, TimeoutError)
@@ -392,7 +436,7 @@ async def test_a_trickling_server_is_bounded() -> None:
                 await anyio.sleep(0.01)
                 yield b" "
 
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         error, _ = await fail(BARE, httpx.Response(200, stream=Trickle()), attempt_timeout=0.1)
     assert type(error) is TimedOut
 
@@ -405,14 +449,14 @@ async def test_timing_out_closes_the_answer() -> None:
 
 
 async def test_closing_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that cannot even be closed holds nobody up."""
+    """A connection that cannot even be closed delays no call."""
 
     class Stuck(Body):
         async def aclose(self) -> None:
             await anyio.sleep_forever()
 
     monkeypatch.setattr(httpx_adapter, "MAX_CLOSE_SECONDS", 0.05)
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         error, _ = await fail(BARE, httpx.Response(200, stream=Stuck(b"{", None)), attempt_timeout=0.05)
     assert type(error) is TimedOut
 
@@ -449,13 +493,13 @@ async def test_slow_attempts_count_towards_the_deadline() -> None:
 async def test_no_attempt_outlives_the_deadline() -> None:
     """What is left until the deadline bounds an attempt more tightly than its own limit."""
     policy = RetryPolicy(attempts=9, first_delay=0.0, longest_delay=0.0, deadline=0.2)
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         error, api = await fail(KEYED, answer(500), silence, retry=policy, attempt_timeout=60.0)
     assert (type(error), error.outcome, len(api.requests)) == (TimedOut, UNKNOWN, 2)
 
 
 class Day:
-    """A wall clock that is a day further once it was told to jump."""
+    """A wall clock that is a day ahead after a jump."""
 
     def __init__(self) -> None:
         self.time = 1_790_000_000.0
@@ -502,7 +546,7 @@ async def test_no_attempt_is_begun_that_could_not_be_heard() -> None:
 
 @pytest.mark.parametrize("wait", [9.95, 9.2])
 async def test_no_attempt_is_waited_for_that_could_not_be_heard(wait: float) -> None:
-    """If the wait would leave 50 ms for the attempt, the refusal is told at once, with its outcome known."""
+    """If the wait would leave 50 ms for the attempt, the refusal is raised at once, with its outcome known."""
     clock = Clock()
     policy = RetryPolicy(attempts=9, first_delay=wait, longest_delay=wait, deadline=10.0)
     error, api = await fail(KEYED, answer(429), silence, retry=policy, clock=clock, attempt_timeout=0.05)
@@ -517,7 +561,7 @@ async def test_retry_after_is_waited_for() -> None:
 
 
 async def test_a_long_retry_after_is_handed_to_the_caller() -> None:
-    """Who is told to come back in an hour is told so at once."""
+    """A `Retry-After` of an hour raises the error at once."""
     clock = Clock()
     error, _ = await fail(BARE, answer(429, headers=[("Retry-After", "3600")]), clock=clock)
     assert isinstance(error, APIError)
@@ -814,8 +858,9 @@ SLOW = RetryPolicy(first_delay=60.0, longest_delay=60.0)
         (KEYED, [httpx.ConnectError("x")], "nothing was sent, idempotency key key-1)"),
         (KEYED, [answer(500)], "unknown: it may have happened, idempotency key key-1)"),
         (BARE, [silence], "unknown: it may have happened)"),
+        (SENT_BEFORE, [answer(429)], "unknown: it may have happened, idempotency key key-1)"),
     ],
-    ids=["no answer", "after 429", "after no connection", "after 500", "without a key"],
+    ids=["no answer", "after 429", "after no connection", "after 500", "without a key", "sent by an earlier call"],
 )
 async def test_outcome_of_a_cancelled_call(call: Request, script: list[Step], told: str) -> None:
     """A cancelled call tells what is known: while it waits for another attempt, that is what became of those before."""

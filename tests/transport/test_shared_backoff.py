@@ -92,7 +92,7 @@ async def test_everybody_waits() -> None:
 
 
 async def test_copies_wait_as_well() -> None:
-    """It is the merchant's calls that are limited, not the copy of the client that was told so."""
+    """The limit is one of the merchant's calls, not of the copy of the client that was limited."""
     async with scripted(BUSY, CHARGED, CHARGED, retry=RetryPolicy(attempts=1, deadline=60.0)) as (client, _, clock):
         with pytest.raises(RateLimited):
             await charge(client.with_options(secret_key="another-key"))
@@ -103,7 +103,7 @@ async def test_copies_wait_as_well() -> None:
 
 @pytest.mark.parametrize("busy", [429, 503])
 async def test_one_merchant_does_not_stop_another(busy: int) -> None:
-    """A merchant that is told to come back in ten minutes holds up no other merchant of the same pool."""
+    """A merchant that has to wait for ten minutes delays no other merchant of the same pool."""
     told = answer(busy, headers=[("Retry-After", "600")])
     async with scripted(told, CHARGED, retry=POLICY) as (client, api, clock):
         with pytest.raises((RateLimited, ServerError)):
