@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 import attrs
 
@@ -12,7 +11,7 @@ from nexi_async.reference.currencies import CURRENCIES, Currency, CurrencyCode, 
 _AMOUNT = re.compile(r"(?P<whole>[0-9]+)(?:[.,](?P<decimals>[0-9]+))?")
 _CURRENCY_LAST = re.compile(r"(?P<number>[0-9][0-9.,' \u00a0\u202f]*?)\s*(?P<code>[A-Za-z]{3})")
 _CURRENCY_FIRST = re.compile(r"(?P<code>[A-Za-z]{3})\s*(?P<number>[0-9][0-9.,' \u00a0\u202f]*)")
-_PERCENT = re.compile(r"(?P<number>[0-9]+(?:[.,][0-9]{1,2})?)\s*%?")
+_PERCENT = re.compile(r"(?P<whole>[0-9]+)(?:[.,](?P<decimals>[0-9]{1,2}))?\s*%?")
 
 MOST_DIGITS = 12
 """More than any amount that the API takes, which ends at ten digits of minor units."""
@@ -59,7 +58,7 @@ def _minor_units(number: str, currency: Currency) -> int:
     if len(decimals) > currency.exponent:
         text = f"{number!r} has {len(decimals)} decimals, but {currency.code} has {currency.exponent}"
         raise InvalidAmount(f"{text}; thousands are written without a separator, such as 1234.56")
-    return int(Decimal(f"{found['whole']}.{decimals or '0'}").scaleb(currency.exponent))
+    return _scaled(found, currency.exponent)
 
 
 def parse_percent(text: str) -> int:
@@ -71,4 +70,9 @@ def parse_percent(text: str) -> int:
     found = _PERCENT.fullmatch(text.strip())
     if found is None or len(text) > MOST_DIGITS:
         raise InvalidAmount(f"{text!r} is not a rate in percent with two decimals at most, such as 25 or 12.5")
-    return int(Decimal(found["number"].replace(",", ".")).scaleb(2))
+    return _scaled(found, 2)
+
+
+def _scaled(found: re.Match[str], exponent: int) -> int:
+    """The number times 10 to the exponent, by its digits: a program may have set the precision of decimals."""
+    return int(found["whole"] + (found["decimals"] or "").ljust(exponent, "0"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
 from typing import get_args
 
 import pytest
@@ -68,6 +69,15 @@ def test_an_amount_as_it_is_shown_reads_the_same(amount: int, currency: Currency
     """What is shown may be typed again, but for the separators of thousands."""
     money = Money(amount, currency)
     assert parse_money(str(money).replace(",", "")) == money
+
+
+def test_amounts_are_exact_whatever_the_precision_of_decimals() -> None:
+    """A program that sets a precision for its own calculations changes no amount, read or shown."""
+    with decimal.localcontext() as context:
+        context.prec = 4
+        context.traps[decimal.Inexact] = True
+        assert str(parse_money("123456.78 SEK")) == "123,456.78 SEK"
+        assert parse_percent("125.75") == 12575
 
 
 @settings(max_examples=50)

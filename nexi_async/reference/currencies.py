@@ -75,4 +75,5 @@ def format_major_units(amount: int, currency: str) -> str | None:
 
 
 def _in_major_units(amount: int, currency: Currency) -> Decimal:
-    return Decimal(amount).scaleb(-currency.exponent)
+    """Exact, whatever precision a program has set for decimals: only arithmetic is rounded to it, literals are not."""
+    return Decimal(f"{amount}E-{currency.exponent}")
