@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 import anyio
 import httpx
 
-from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts
+from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts, require_http1
 from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
@@ -160,6 +160,7 @@ class AsyncioConnection(asyncio.Protocol):
         self._write_more()
         if self._is_written:
             self._start_step(self._timeouts.read)
+            self._set_timer()  # which may be due later than the response, for the request was being written
 
     def _mark_unusable(self) -> None:
         """Exclude the connection from reuse, and notify the pool at once."""
@@ -230,7 +231,14 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None) -> AsyncioConnecti
         options = {"ssl": tls, "server_hostname": origin.server_name, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
 
     async def connect_one(address: str) -> AsyncioConnection:
-        _, connection = await loop.create_connection(lambda: AsyncioConnection(loop), address, origin.port, **options)
+        transport, connection = await loop.create_connection(
+            lambda: AsyncioConnection(loop), address, origin.port, **options
+        )
+        try:
+            require_http1(transport.get_extra_info("ssl_object"))
+        except OSError:
+            connection.close()
+            raise
         return connection
 
     addresses = await _addresses(origin)

@@ -14,6 +14,7 @@ found closed before the request is handed over has sent nothing; once it is hand
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
@@ -70,3 +71,14 @@ class Connection(Protocol):
 
 
 LostCallback: TypeAlias = Callable[[Connection], None]
+
+
+def require_http1(tls: ssl.SSLObject | None) -> None:
+    """Refuse a server that has chosen another protocol, which only a context of the caller's can have offered.
+
+    Raises:
+        OSError: the server would not understand a request.
+    """
+    protocol = None if tls is None else tls.selected_alpn_protocol()
+    if protocol not in (None, "http/1.1"):
+        raise OSError(f"the server chose {protocol}, which the ssl_context offers; only http/1.1 is supported")

@@ -35,7 +35,7 @@ def request_head(method: str, target: str, headers: Collection[tuple[str, str]],
     """
     line = f"{method} {target} HTTP/1.1\r\n"
     if not _REQUEST_LINE.fullmatch(line):
-        raise httpx.LocalProtocolError("the method or the address has a character that would not travel")
+        raise httpx.LocalProtocolError("the method or the address has a character that HTTP does not allow")
     return b"%b%b%b\r\n" % (line.encode("ascii"), header_lines(headers), lines)
 
 
@@ -43,7 +43,7 @@ def header_lines(headers: Collection[tuple[str, str]]) -> bytes:
     """Headers as they travel; errors as those of `request_head`."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if lines.count("\n") != len(headers) or not _LINES.fullmatch(lines):
-        raise httpx.LocalProtocolError("a header has a character that would not travel")
+        raise httpx.LocalProtocolError("a header has a character that HTTP does not allow")
     return lines.encode("latin-1")
 
 

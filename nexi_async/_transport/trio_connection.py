@@ -11,9 +11,9 @@ from typing import Final
 import anyio
 import httpx
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSStream
+from anyio.streams.tls import TLSAttribute, TLSStream
 
-from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts
+from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts, require_http1
 from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
@@ -146,7 +146,9 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None) -> TrioConnection:
     if tls is None:
         return TrioConnection(stream)
     try:
-        return TrioConnection(await TLSStream.wrap(stream, hostname=origin.server_name, ssl_context=tls))
+        secured = await TLSStream.wrap(stream, hostname=origin.server_name, ssl_context=tls)
+        require_http1(secured.extra(TLSAttribute.ssl_object))  # noqa: S610  not Django's
+        return TrioConnection(secured)
     except BaseException:
         await anyio.aclose_forcefully(stream)
         raise

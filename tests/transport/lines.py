@@ -56,15 +56,15 @@ class Line:
     """
 
     def __init__(
-        self, near: socket.socket, context: ssl.SSLContext | None = None, timeouts: Limits | None = None
+        self, near: socket.socket, context: ssl.SSLContext | None = None, limits: Limits | None = None
     ) -> None:
         near.setblocking(False)
         near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a reset overtakes what was sent before
         self.socket = near
-        self.timeouts = timeouts or Limits()
+        self.limits = limits or Limits()
         self.has_read = self.has_sent = self.understood = 0
         self.hello = self.shaken = self.flight = 0
-        self._buffer = b""
+        self._buffer = bytearray()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = None if context is None else context.wrap_bio(self.incoming, self.outgoing, server_side=True)
 
@@ -88,15 +88,17 @@ class Line:
         """So many bytes of what the client has to say."""
         while len(self._buffer) < count:
             await self._read_more()
-        found, self._buffer = self._buffer[:count], self._buffer[count:]
+        found = bytes(self._buffer[:count])
+        del self._buffer[:count]
         return found
 
     async def read_request(self) -> Request:
         """The next request."""
         while b"\r\n\r\n" not in self._buffer:
             await self._read_more()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        text = head.decode("latin-1")
+        end = self._buffer.index(b"\r\n\r\n")
+        text = self._buffer[:end].decode("latin-1")
+        del self._buffer[: end + 4]
         fields = dict(line.lower().split(": ", 1) for line in text.split("\r\n")[1:])
         return Request(text, await self.read(int(fields.get("content-length", "0"))))
 
@@ -155,7 +157,7 @@ class Line:
         self._buffer += found
 
     async def _receive(self) -> bytes:
-        while (room := min(CHUNK, self.timeouts.read - self.has_read)) > 0:
+        while (room := min(CHUNK, self.limits.read - self.has_read)) > 0:
             try:
                 found = self.socket.recv(int(room))
             except BlockingIOError:
@@ -170,7 +172,7 @@ class Line:
         raise HungUp
 
     async def _send(self, data: bytes) -> None:
-        room = self.timeouts.send - self.has_sent
+        room = self.limits.send - self.has_sent
         rest = memoryview(data) if len(data) <= room else memoryview(data)[: int(room)]
         while rest:
             try:
@@ -202,7 +204,7 @@ class Server:
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self.context = context
         self.handle: Handle = self.answer_all
-        self.timeouts = Limits()
+        self.limits = Limits()
         self.lines: list[Line] = []
         self.seen: dict[str, int] = {}
         self.url = ""
@@ -224,15 +226,15 @@ class Server:
 
     async def serve_one(self, near: socket.socket) -> None:
         """Serve a connection to its end."""
-        timeouts = attrs.evolve(self.timeouts)
-        line = Line(near, self.context, timeouts)
+        limits = attrs.evolve(self.limits)
+        line = Line(near, self.context, limits)
         self.lines.append(line)
         try:
             with contextlib.suppress(HungUp):
                 await line.handshake()
                 await self.handle(line)
         finally:
-            line.close(by_reset=timeouts.by_reset)
+            line.close(by_reset=limits.by_reset)
 
 
 def answer(tag: str) -> bytes:

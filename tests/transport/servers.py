@@ -1,10 +1,11 @@
-"""Small real servers that do exactly what they are told, byte by byte."""
+"""Small real servers that follow a script, byte by byte."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 
 import anyio
 import trustme
@@ -64,8 +65,13 @@ def response(status: int, body: bytes) -> bytes:
 def server_context(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
     """What a server shows to prove itself; with an RSA key, as the API's own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name, key_type=trustme.KeyType.RSA).configure_cert(context)
+    _certificate(authority, name).configure_cert(context)
     return context
+
+
+@cache
+def _certificate(authority: trustme.CA, name: str) -> trustme.LeafCert:
+    return authority.issue_cert(name, key_type=trustme.KeyType.RSA)  # to make such a key takes 50 ms
 
 
 def client_context(authority: trustme.CA, context: ssl.SSLContext) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Thousands of charges while everything goes wrong, compared with the books: nobody is charged twice or told wrong.
+"""Thousands of charges under faults, compared with the state of the API: none is made twice, no outcome is wrong.
 
 Set NEXI_TEST_FULL=1 to make it 20,000.
 """
@@ -93,7 +93,7 @@ class Merchant:
     """Charges everybody, and settles what is unknown until it knows."""
 
     checkout: AsyncCheckout
-    dice: random.Random
+    chance: random.Random
 
     async def bill(self, jobs: Iterator[Job]) -> None:
         """Work through the jobs, which several do together."""
@@ -121,14 +121,14 @@ class Merchant:
 
     async def perhaps_cancelled(self, job: Job) -> SubscriptionChargeReceipt | None:
         """The receipt; None if the call was cancelled, by anyio or by asyncio itself."""
-        luck = self.dice.random()
-        if luck < 0.04:
-            with anyio.move_on_after(self.dice.random() * 0.06):
+        drawn = self.chance.random()
+        if drawn < 0.04:
+            with anyio.move_on_after(self.chance.random() * 0.06):
                 return await self.send(job)
             return None
-        if luck < 0.08:
+        if drawn < 0.08:
             try:
-                async with asyncio.timeout(self.dice.random() * 0.06):
+                async with asyncio.timeout(self.chance.random() * 0.06):
                     return await self.send(job)
             except TimeoutError:
                 return None
@@ -154,7 +154,7 @@ class Merchant:
             else:
                 if isinstance(receipt, SubscriptionChargeReceipt):
                     self.note(job, receipt)
-                elif self.dice.random() < 0.5:
+                elif self.chance.random() < 0.5:
                     job.belief = "not charged"
                 else:
                     await self.ask_again(job)
@@ -193,7 +193,7 @@ async def under_fire(emulator: CheckoutEmulator) -> AsyncIterator[AsyncCheckout]
 
 
 def charged(emulator: CheckoutEmulator) -> dict[str, list[tuple[str, str, int]]]:
-    """What the books say was charged: job, payment, charge and amount."""
+    """What the emulator has charged: job, payment, charge and amount."""
     found: dict[str, list[tuple[str, str, int]]] = {}
     for payment in emulator.state()["payments"]:
         for entry in payment.get("charges", ()):
@@ -205,27 +205,27 @@ def charged(emulator: CheckoutEmulator) -> dict[str, list[tuple[str, str, int]]]
 @pytest.mark.timeout(900)
 async def test_charges_under_fire(record_property: Callable[[str, object], None]) -> None:
     """No charge twice, none reported charged that is not, none reported failed that is, and nothing stays unknown."""
-    emulator, dice = CheckoutEmulator(seed=11), random.Random(12)
+    emulator, chance = CheckoutEmulator(seed=11), random.Random(12)
     good = emulator.sign_up(CHARGES - CHARGES // 20)
     bad = emulator.sign_up(CHARGES // 20, card=BAD_CARD)
     jobs = [Job(number, subscription) for number, subscription in enumerate(good + bad)]
-    dice.shuffle(jobs)
+    chance.shuffle(jobs)
     files = open_files()
     async with under_fire(emulator) as checkout:
-        merchant, queue = Merchant(checkout, dice), iter(jobs)
+        merchant, queue = Merchant(checkout, chance), iter(jobs)
         async with anyio.create_task_group() as workers:
             for _ in range(WORKERS):
                 workers.start_soon(merchant.bill, queue)
     assert not open_files() - files
 
-    books = charged(emulator)
-    assert all(len(charges) == 1 and charges[0][2] == 9900 for charges in books.values())
+    charges_by_key = charged(emulator)
+    assert all(len(charges) == 1 and charges[0][2] == 9900 for charges in charges_by_key.values())
     believed = {job.key for job in jobs if job.belief == "charged"}
-    assert believed == books.keys()
+    assert believed == charges_by_key.keys()
     for job in jobs:
         assert job.belief in {"charged", "declined", "not charged"}
         if job.receipt is not None:
-            assert books[job.key] == [(job.receipt.payment_id, job.receipt.charge_id, 9900)]
+            assert charges_by_key[job.key] == [(job.receipt.payment_id, job.receipt.charge_id, 9900)]
             assert job.receipt.idempotency_key == job.key
     declined = {job.subscription_id for job in jobs if job.belief == "declined"}
     assert declined <= set(bad)

@@ -29,6 +29,7 @@ from nexi_async import (
 from nexi_async._transport.checkout_transport import CheckoutTransport
 from nexi_async._transport.tls import new_context
 from tests.scripted import KEY, SWIFT
+from tests.time_limits import given_up
 from tests.transport.servers import (
     Handler,
     client_context,
@@ -111,7 +112,7 @@ async def test_every_task_gets_its_own_answer() -> None:
     assert sorted(found) == sorted(f"c{number}" for number in range(40))
 
 
-async def test_nobody_listens() -> None:
+async def test_no_server_listens() -> None:
     """Without a connection nothing was sent."""
     async with nobody() as url:
         error = await failure(url)
@@ -120,25 +121,27 @@ async def test_nobody_listens() -> None:
 
 async def test_no_connection_left() -> None:
     """A call that never got a connection was not sent, although another one is stuck."""
+    is_stuck = anyio.Event()
 
     async def stuck(stream: ByteStream) -> None:
         await read_request(stream)
+        is_stuck.set()
         await anyio.sleep_forever()
-
-    async def hold(client: AsyncCheckout) -> None:
-        with pytest.raises(TimedOut):
-            await charge(client)
 
     settings = {"max_connections": 1, "timeout": 0.6}
     async with serving(stuck) as url, checkout(url, **settings) as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(hold, client)
-        await anyio.sleep(0.1)
+        tasks.start_soon(charge, client)
+        await is_stuck.wait()
         with pytest.raises(TimedOut) as caught:
             await charge(client)
+        tasks.cancel_scope.cancel()
     assert caught.value.outcome is Outcome.NOT_SENT
 
 
-async def test_machine_that_was_suspended_before_a_connection_was_free(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("through_proxy", [False, True], ids=["directly", "through a proxy"])
+async def test_machine_that_was_suspended_before_a_connection_was_free(
+    monkeypatch: pytest.MonkeyPatch, through_proxy: bool
+) -> None:
     """A request that waited for a connection meanwhile is not sent: who knows what has happened since."""
     let_go = anyio.Event()
     server = Server()
@@ -154,13 +157,17 @@ async def test_machine_that_was_suspended_before_a_connection_was_free(monkeypat
             await charge(client)
         assert caught.value.outcome is Outcome.NOT_SENT
 
-    async with serving(slow) as url, checkout(url, max_connections=1) as client, anyio.create_task_group() as tasks:
+    async with (
+        serving(slow) as url,
+        checkout(url, max_connections=1, proxy=url if through_proxy else None) as client,
+        anyio.create_task_group() as tasks,
+    ):
         tasks.start_soon(charge, client)
         await anyio.sleep(0.05)
         tasks.start_soon(wait_in_line, client)
         await anyio.sleep(0.05)
         tomorrow = time.time() + 86_400
-        monkeypatch.setattr("nexi_async._transport.checkout_transport.time.time", lambda: tomorrow)
+        monkeypatch.setattr("time.time", lambda: tomorrow)
         let_go.set()
     assert len(server.requests) == 1
 
@@ -265,18 +272,20 @@ async def test_server_that_speaks_something_else(garbage: bytes) -> None:
 
 async def test_silent_server() -> None:
     """A server that got the request and is silent may be at it."""
+    received = anyio.Event()
 
     async def silent(stream: ByteStream) -> None:
         await read_request(stream)
+        received.set()
         await anyio.sleep_forever()
 
     async with serving(silent) as url:
-        error = await failure(url, timeout=0.2)
+        error = await given_up(lambda limit: failure(url, timeout=limit), received.is_set)
     assert (type(error), error.outcome) == (TimedOut, Outcome.UNKNOWN)
 
 
 async def test_proxy_of_the_machine_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Money takes no detour that nobody asked for."""
+    """A proxy of the environment is ignored unless it is asked for."""
     async with nobody() as nowhere, serving(Server()) as url:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, nowhere)
@@ -285,7 +294,7 @@ async def test_proxy_of_the_machine_is_ignored(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_given_proxy_is_used() -> None:
-    """The call goes to the proxy, which is told where it shall go."""
+    """The call goes to the proxy, with the address of its target."""
     proxy = Server()
     async with nobody() as nowhere, serving(proxy) as url, checkout(nowhere, proxy=url) as client:
         assert (await charge(client)).charge_id == "c1"

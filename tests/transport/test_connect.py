@@ -83,8 +83,8 @@ async def test_without_a_resolver(port: int, host: str) -> None:
     await hang_up(await opened(host, port))
 
 
-async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If there is no way, the reason is told."""
+async def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no address can be reached, the reason is in the error."""
     async with nobody() as url:
         resolve(monkeypatch, V6, "127.0.0.2", V4)
         with pytest.raises(httpx.ConnectError, match=r"^no connection to http://api.test:\d+: .") as caught:
@@ -106,7 +106,7 @@ async def test_what_cannot_be_a_name(host: str) -> None:
         await opened(host, 443)
 
 
-async def test_address_that_nobody_can_have() -> None:
+async def test_address_that_no_host_can_have() -> None:
     """What the machine itself refuses to connect to fails at once."""
     with pytest.raises(httpx.ConnectError):
         await opened("255.255.255.255", 443)

@@ -68,13 +68,18 @@ def saying(*pieces: bytes, size: int = len(SMALL), then: str = "wait") -> Handle
         for piece in pieces:
             await line.send(piece)
             await settled(3)
-        line.timeouts.by_reset = then == "reset"
+        line.limits.by_reset = then == "reset"
         if then == "wait":
             await line.wait_for_the_end()
         elif then == "goodbye":
             await line.goodbye()
 
     return handle
+
+
+async def unread(_: Line) -> None:
+    """Reads nothing, so that a large request stays in the buffers on the way."""
+    await anyio.sleep_forever()
 
 
 async def ask(connection: Connection, request: bytes = SMALL, timeouts: Timeouts = PATIENT) -> ResponseParser:
@@ -147,7 +152,7 @@ async def test_exchange(request_bytes: bytes) -> None:
     ids=["two answers", "surplus", "connection close", "http/1.0"],
 )
 async def test_not_reusable_after(wire: bytes) -> None:
-    """The answer counts, but the connection serves nobody else."""
+    """The response counts, but the connection is not reused."""
     async with facing(saying(wire)) as (connection, _):
         parser = await ask(connection)
         assert (parser.status, parser.body, connection.is_reusable) == (200, b"{}", False)
@@ -203,7 +208,7 @@ async def test_lost_before_it_was_written(by_reset: bool) -> None:
     """Nor has it when the server was first, and the event loop had noticed."""
 
     async def hang_up(line: Line) -> None:
-        line.timeouts.by_reset = by_reset
+        line.limits.by_reset = by_reset
 
     async with facing(hang_up) as (connection, _):
         assert await noticed(connection)
@@ -237,13 +242,20 @@ async def test_no_whole_answer(
     pieces: list[bytes], then: str, kinds: set[type[Exception]], request_bytes: bytes
 ) -> None:
     """Each way to fail has its name."""
-    timeouts = Timeouts(write=5.0, read=0.1) if then == "wait" else PATIENT
+    timeouts = Timeouts(write=30.0, read=0.1) if kinds == {httpx.ReadTimeout} else PATIENT
     assert await failure(saying(*pieces, size=len(request_bytes), then=then), request_bytes, timeouts) in kinds
+
+
+async def test_reading_has_its_own_limit_after_a_long_write() -> None:
+    """Once a large request is written, the limit for reading counts, not what is left of the one for writing."""
+    silent = saying(size=len(LARGE))
+    with anyio.fail_after(10):
+        assert await failure(silent, LARGE, Timeouts(write=15.0, read=0.1)) is httpx.ReadTimeout
 
 
 async def test_server_that_does_not_read() -> None:
     """Writing has its own limit; a server that says nothing then is given up."""
-    assert await failure(saying(size=10**9), LARGE) is httpx.WriteTimeout
+    assert await failure(unread, LARGE) is httpx.WriteTimeout
 
 
 @pytest.mark.parametrize("then", ["hang up", "reset", "wait"])
@@ -254,7 +266,7 @@ async def test_early_answer(then: str) -> None:
         await line.read(10)
         await line.send(OK.replace(b"200 OK", b"413 Too Large"))
         await anyio.sleep(0.02)
-        line.timeouts.by_reset = then == "reset"
+        line.limits.by_reset = then == "reset"
         if then == "wait":
             await anyio.sleep_forever()
 
@@ -269,7 +281,7 @@ async def test_deadline() -> None:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             await connection.exchange(SMALL, head_only=False, timeouts=Timeouts(read=60.0), deadline=began + 0.05)
-        assert 0.045 < time.monotonic() - began < 1.0
+        assert 0.045 < time.monotonic() - began < 30.0
 
 
 async def test_trickle() -> None:
@@ -282,10 +294,10 @@ async def test_trickle() -> None:
             await anyio.sleep(0.02)
 
     async with facing(trickle) as (connection, _):
-        timeouts, began = Timeouts(read=0.5, total=0.7), time.monotonic()
+        timeouts, began = Timeouts(read=0.2, total=0.3), time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            await connection.exchange(SMALL, head_only=False, timeouts=timeouts, deadline=began + 0.7)
-        assert 0.65 < time.monotonic() - began < 5.0
+            await connection.exchange(SMALL, head_only=False, timeouts=timeouts, deadline=began + 0.3)
+        assert 0.25 < time.monotonic() - began < 30.0
 
 
 @REQUESTS
@@ -350,9 +362,9 @@ async def test_timer_that_is_too_early() -> None:
     """It goes off at the deadline of an exchange that is over, and cuts the next one no shorter."""
 
     async def slow(line: Line) -> None:
-        for backoff in (0, 0.15):
+        for seconds in (0, 0.15):
             await line.read(len(SMALL))
-            await anyio.sleep(backoff)
+            await anyio.sleep(seconds)
             await line.send(OK)
         await line.wait_for_the_end()
 
@@ -368,7 +380,7 @@ async def test_timer_that_is_too_early() -> None:
 @ON_ASYNCIO
 async def test_large_request_is_not_copied_at_once() -> None:
     """Of what the system does not take, little is kept beside the request itself."""
-    async with on_asyncio(saying(size=10**9)) as connection:
+    async with on_asyncio(unread) as connection:
         with anyio.move_on_after(0.1):
             await connection.exchange(LARGE, head_only=False, timeouts=Timeouts())
         assert connection._unsent is not None

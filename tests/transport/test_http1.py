@@ -157,7 +157,7 @@ def test_cut_off_is_no_answer(sample: Sample, place: int) -> None:
 
 @given(samples(), st.binary(min_size=1, max_size=50).filter(lambda more: more.strip(b"\r\n")))
 def test_surplus_is_not_clean(sample: Sample, surplus: bytes) -> None:
-    """A connection that said more than it was asked serves nobody else."""
+    """A connection with surplus bytes is not reused."""
     reader = read(sample.wire + surplus, *([b""] if sample.ends_with_close else []))
     assert reader.is_complete
     assert not reader.is_clean

@@ -20,7 +20,7 @@ from tests.transport.servers import client_context, read_request, response, serv
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """An authority that nobody trusts unless told to."""
+    """A certificate authority that is not trusted by default."""
     return trustme.CA()
 
 
@@ -144,7 +144,7 @@ async def test_connection_cut_within_tls(authority: trustme.CA, trusting: ssl.SS
     assert (type(error), error.outcome) == (ConnectionLost, Outcome.UNKNOWN)
 
 
-async def test_server_is_told_which_name_is_meant(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
+async def test_server_gets_the_name_that_is_meant(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
     """A server of many names shows the certificate for the one that was asked for; numbers are no names."""
     asked: list[str | None] = []
     context = server_context(authority)
@@ -213,6 +213,24 @@ async def test_missing_client_certificate(
         assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
     else:
         assert error.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+
+
+async def test_context_that_offers_http2(authority: trustme.CA) -> None:
+    """A context shared with a client of HTTP/2 offers that; nothing is sent to a server that chooses it."""
+    asked = []
+
+    async def speak_http2(stream: ByteStream) -> None:
+        await stream.send(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+        asked.append(await read_request(stream))
+
+    server, shared = server_context(authority), client_context(authority, ssl.create_default_context())
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    shared.set_alpn_protocols(["h2", "http/1.1"])
+    async with serving(speak_http2, tls=server) as url:
+        error = await failure(url, ssl_context=shared)
+    assert (type(error), error.outcome) == (ConnectFailed, Outcome.NOT_SENT)
+    assert "the server chose h2, which the ssl_context offers" in str(error)
+    assert not asked
 
 
 async def test_own_context_is_used_as_it_is(authority: trustme.CA) -> None:
