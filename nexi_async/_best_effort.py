@@ -1,6 +1,6 @@
 """Reading a body as far as it can be read.
 
-A response or an event tells of money that has moved, so one member of an unexpected type must not hide the rest. Such a
+A response or an event reports money that has moved, so one member of an unexpected type must not hide the rest. Such a
 member is dropped and named, but only where its absence claims nothing: it becomes None, details of which nothing is
 known, or no order lines (the API leaves them out at will; the amount stands beside them). What would claim something,
 such as an amount that is 0 or a list that is empty when it is left out, is never guessed: a body in which that can't be
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import re
-import types
 import typing
 from typing import Any, TypeVar
 
@@ -21,7 +20,7 @@ from cattrs.preconf.orjson import OrjsonConverter
 from nexi_async._codec import Malformed, structure
 from nexi_async._errors import Fault
 from nexi_async._models.order import OrderItem
-from nexi_async._models.rules import wire_name
+from nexi_async._wire_names import wire_name, without_none
 
 T = TypeVar("T")
 Place = list[str | int]
@@ -70,15 +69,9 @@ def _members(model: type[attrs.AttrsInstance]) -> dict[str, tuple[Any, bool]]:
     hints = typing.get_type_hints(model)
     members = {}
     for attribute in attrs.fields(model):
-        kind = _without_none(hints[attribute.name])
+        kind = without_none(hints[attribute.name])
         members[wire_name(attribute) or ""] = kind, _claims_nothing(attribute, kind)
     return members
-
-
-def _without_none(hint: Any) -> Any:
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return next(part for part in typing.get_args(hint) if part is not types.NoneType)
-    return hint
 
 
 def _claims_nothing(attribute: attrs.Attribute[Any], kind: Any) -> bool:

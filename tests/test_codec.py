@@ -77,7 +77,7 @@ def test_null_means_unset() -> None:
 
 
 def test_unknown_enum_value_is_kept() -> None:
-    """A value that nobody listed is readable and says so."""
+    """A value that is not listed is readable and says so."""
     kind = codec.decode(b'{"paymentId":"p","kind":"BLIK"}', Whole).kind
     assert kind is not None
     assert kind == "BLIK"

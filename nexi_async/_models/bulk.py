@@ -8,7 +8,7 @@ from typing import Annotated
 import attrs
 
 from nexi_async._models.notifications import Notifications
-from nexi_async._models.order import Order
+from nexi_async._models.order import Order, zero_faults
 from nexi_async._models.rules import MyReference, PlainText, max_length
 from nexi_async.reference.states import BulkItemStatus, BulkStatus
 
@@ -34,8 +34,7 @@ class SubscriptionToCharge:
 
     def _own_faults(self) -> Iterator[tuple[str, str]]:
         yield from _which_one(self.subscription_id, self.external_reference)
-        if self.order.amount == 0:
-            yield "order.amount", "must be greater than 0"
+        yield from zero_faults(self.order)
 
 
 @attrs.frozen(kw_only=True)
@@ -84,7 +83,7 @@ class VerifyBulk:
 
 @attrs.frozen(kw_only=True)
 class BulkReceipt:
-    """A bulk run that Nexi has begun; ask for its items with the id."""
+    """A bulk run that the API has started; its id retrieves the items."""
 
     bulk_id: str
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import attrs
 
 from nexi_async._models.consumer import Consumer
 from nexi_async._models.notifications import Notifications
-from nexi_async._models.order import Order
+from nexi_async._models.order import Order, zero_faults
 from nexi_async._models.rules import MerchantNumber, MyReference, NotNegative, PlainText, matching
 
 
@@ -36,7 +36,7 @@ class CardToCharge:
 
 @attrs.frozen(kw_only=True)
 class PaymentInfo:
-    """Who pays, and whether to charge at once.
+    """The shopper, and whether to charge at once.
 
     Attributes:
         consumer: the shopper; a person or company in it needs its names.
@@ -67,14 +67,13 @@ class CardPaymentRequest:
     my_reference: MyReference | None = None
     merchant_number: MerchantNumber | None = None
 
-    def _own_faults(self) -> Iterator[tuple[str, str]]:
-        if self.order.amount == 0:
-            yield "order.amount", "must be greater than 0"
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
+        return zero_faults(self.order)
 
 
 @attrs.frozen(kw_only=True)
 class CardPaymentReceipt:
-    """A card payment that went through.
+    """A card payment that succeeded.
 
     Attributes:
         payment_id: opaque text.
@@ -82,4 +81,4 @@ class CardPaymentReceipt:
     """
 
     payment_id: str
-    idempotency_key: str = ""
+    idempotency_key: str = ""  # a member of the response, unlike that of charges and refunds

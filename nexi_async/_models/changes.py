@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated
 
 import attrs
 from attrs.converters import optional
 
-from nexi_async._models.charge import Positive
 from nexi_async._models.create_payment import PaymentMethodFee
-from nexi_async._models.order import OrderItem, sum_faults
+from nexi_async._models.order import OrderItem, PartOfOrder, sum_faults
 from nexi_async._models.rules import MyReference, NotNegative, Url, max_length
 
 
@@ -54,11 +53,5 @@ class UpdateMyReference:
 
 
 @attrs.frozen(kw_only=True)
-class CancelPayment:
+class CancelPayment(PartOfOrder):
     """The body of `POST /v1/payments/{paymentId}/cancels`; see `payments.cancel`."""
-
-    amount: Positive
-    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
-
-    def _own_faults(self) -> Sequence[tuple[str, str]]:
-        return sum_faults(self.amount, self.order_items)

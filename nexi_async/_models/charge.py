@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import attrs
-from attrs.converters import optional
 
-from nexi_async._models.order import OrderItem, sum_faults
-from nexi_async._models.rules import MyReference, PlainText, between, max_length
-
-Positive = Annotated[int, between(1, 2**31 - 1)]
-"""Minor units, more than nothing."""
+from nexi_async._models.order import OrderItem, PartOfOrder
+from nexi_async._models.rules import MyReference, PlainText, max_length
 
 
 @attrs.frozen(kw_only=True)
 class Shipment:
-    """How the goods travel; tracking number at most 255 characters, provider at most 4."""
+    """How the goods are shipped; tracking number at most 255 characters, provider at most 4."""
 
     tracking_number: Annotated[str, max_length(255)] | None = None
     provider: Annotated[str, max_length(4)] | None = None
 
 
 @attrs.frozen(kw_only=True)
-class ChargePayment:
+class ChargePayment(PartOfOrder):
     """The body of `POST /v1/payments/{paymentId}/charges`; see `payments.charge`."""
 
-    amount: Positive
-    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
     shipping: Shipment | None = None
     final_charge: bool | None = None
     my_reference: MyReference | None = None
     payment_method_reference: Annotated[PlainText, max_length(20)] | None = None
-
-    def _own_faults(self) -> Sequence[tuple[str, str]]:
-        return sum_faults(self.amount, self.order_items)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +38,7 @@ class Invoice:
 
 @attrs.frozen(kw_only=True)
 class ChargeReceipt:
-    """A charge that went through.
+    """A charge that succeeded.
 
     Attributes:
         charge_id: opaque text; refunds name it.
@@ -63,7 +53,7 @@ class ChargeReceipt:
 
 @attrs.frozen(kw_only=True)
 class InvoiceLink:
-    """Where an invoice can be read."""
+    """The address of an invoice."""
 
     link: str | None = None
     invoice_number: str | None = None
@@ -76,7 +66,7 @@ class Charge:
     Attributes:
         charge_id: opaque text.
         amount: what was charged, without surcharge.
-        surcharge_amount: what the card's owner paid on top.
+        surcharge_amount: the surcharge that the cardholder paid in addition.
         invoice_details: for invoice methods only.
     """
 

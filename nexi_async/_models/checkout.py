@@ -90,7 +90,7 @@ class Checkout:
         integration_type: "HostedPaymentPage" or "EmbeddedCheckout", in exactly this case; embedded when left out.
         url: embedded only: the page that loads checkout.js.
         return_url: hosted only: where the shopper goes after paying.
-        cancel_url: hosted only: where the shopper goes after giving up.
+        cancel_url: hosted only: where the shopper goes after cancelling.
         merchant_terms_url: privacy and cookie terms.
         consumer: what is known of the shopper; never in a repr.
         shipping_countries: the older place of `shipping.countries`.

@@ -71,7 +71,7 @@ class PrivatePerson:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Company:
-    """A company that buys, and whom to talk to there; the name has 1 to 128 characters."""
+    """A company that buys, with its contact person; the name has 1 to 128 characters."""
 
     name: Annotated[str, max_length(128, min_length=1)] | None = None
     contact: PrivatePerson | None = None
@@ -79,11 +79,11 @@ class Company:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Consumer:
-    """What the merchant already knows about the shopper; no part of it appears in a repr.
+    """The data that the merchant has about the shopper; no part of it appears in a repr.
 
     Attributes:
         reference: the merchant's own customer number, at most 128 characters; comes back as `merchant_reference`.
-        email: a mail address.
+        email: an e-mail address.
         shipping_address: where the goods go.
         billing_address: where the invoice goes.
         phone_number: a mobile number.

@@ -19,11 +19,11 @@ from nexi_async.reference.payment_methods import PaymentType
 
 @attrs.frozen(kw_only=True)
 class SubscriptionSetup:
-    """Sign the shopper up for charges on a schedule.
+    """Sign the shopper up for a scheduled subscription.
 
     Attributes:
         end_date: no charge is possible after it.
-        interval: the least number of days between two charges; 0 sets no limit.
+        interval: the minimum number of days between two charges; 0 sets no limit.
         subscription_id: give it to change the card of that subscription instead of making a new one.
         allow_variable_amount: whether later charges may differ from the first.
     """
@@ -36,7 +36,7 @@ class SubscriptionSetup:
 
 @attrs.frozen(kw_only=True)
 class UnscheduledSubscriptionSetup:
-    """Sign the shopper up for charges at any time, by the merchant's initiative.
+    """Sign the shopper up for an unscheduled subscription.
 
     Attributes:
         create: True for a new agreement.
@@ -49,9 +49,9 @@ class UnscheduledSubscriptionSetup:
 
 @attrs.frozen(kw_only=True)
 class PaymentMethodConfiguration:
-    """One entry of the white list of methods ("Visa", "Swish" ...) or types ("Card", "Wallet" ...).
+    """One entry of the list of allowed methods ("Visa", "Swish" ...) or types ("Card", "Wallet" ...).
 
-    As soon as one entry is given, everything not listed is off. A type and a method of that type exclude each other.
+    With one entry or more, whatever is not listed is not offered. A type and a method of that type exclude each other.
     """
 
     name: Text
@@ -125,7 +125,7 @@ def _doubly_listed(names: set[str]) -> Iterator[tuple[str, str]]:
 
 @attrs.frozen(kw_only=True)
 class CreatedPayment:
-    """A new payment that waits for its shopper.
+    """A new payment, which the shopper has not paid yet.
 
     Attributes:
         payment_id: opaque text.

@@ -32,14 +32,14 @@ def _secure(url: str) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class WebHook:
-    r"""One event to be told about.
+    r"""One event to be delivered.
 
     Attributes:
         event_name: e.g. "payment.reservation.failed".
         url: where to, https, at most 256 characters, none of `< > ' " & \`.
         authorization: 8 to 64 ASCII letters and digits, sent along as the `Authorization` header, so that the receiver
-            knows who calls; older documents stop at 32. Dashes work for integrators but are not documented: they give
-            a `UserWarning`. Never in a repr.
+            can authenticate the sender; older documents stop at 32. Dashes work for integrators but are not documented:
+            they give a `UserWarning`. Never in a repr.
     """
 
     event_name: Annotated[Text, max_length(128, min_length=1)]

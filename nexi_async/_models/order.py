@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Self, cast
 
 import attrs
+from attrs.converters import optional
 
 from nexi_async._models import rules
 from nexi_async._models.rules import (
@@ -16,6 +17,7 @@ from nexi_async._models.rules import (
     ItemText,
     NotNegative,
     PlainText,
+    Positive,
     Quantity,
     Rate,
     Text,
@@ -222,3 +224,19 @@ def sum_faults(amount: int, items: tuple[OrderItem, ...] | None) -> Sequence[tup
     if not items or (total := sum_of(items)) == amount:
         return ()
     return [("amount", f"is {amount}, but the lines add up to {total} (difference {amount - total})")]
+
+
+def zero_faults(order: Order) -> Sequence[tuple[str, str]]:
+    """The rule that holds wherever money is taken at once: it is more than nothing."""
+    return () if order.amount else [("order.amount", "must be greater than 0")]
+
+
+@attrs.frozen(kw_only=True)
+class PartOfOrder:
+    """An amount of a payment's order, the whole or a part, and the lines that it is for."""
+
+    amount: Positive
+    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
+
+    def _own_faults(self) -> Sequence[tuple[str, str]]:
+        return sum_faults(self.amount, self.order_items)

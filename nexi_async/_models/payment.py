@@ -14,7 +14,7 @@ from nexi_async.reference.states import RefundState
 
 
 class PaymentStatus(enum.Enum):
-    """Where a payment stands."""
+    """The status of a payment, derived from its amounts."""
 
     NEW = "new"
     RESERVED = "reserved"
@@ -72,11 +72,11 @@ class AddressDetails:
 
 @attrs.frozen(kw_only=True, repr=False)
 class PersonDetails:
-    """The shopper as a person."""
+    """A shopper who is a person."""
 
     merchant_reference: str | None = None
     date_of_birth: str | None = None
-    """As it comes, e.g. 1984-05-17T00:00:00; it names no time zone."""
+    """As received, e.g. 1984-05-17T00:00:00, without a time zone."""
     first_name: str | None = None
     last_name: str | None = None
     email: str | None = None
@@ -85,7 +85,7 @@ class PersonDetails:
 
 @attrs.frozen(kw_only=True, repr=False)
 class ContactDetails:
-    """Whom to talk to at a company."""
+    """The contact person of a company."""
 
     first_name: str | None = None
     last_name: str | None = None
@@ -95,7 +95,7 @@ class ContactDetails:
 
 @attrs.frozen(kw_only=True, repr=False)
 class CompanyDetails:
-    """The shopper as a company."""
+    """A shopper that is a company."""
 
     merchant_reference: str | None = None
     name: str | None = None
@@ -133,7 +133,7 @@ class CardDetails:
 
 @attrs.frozen(kw_only=True)
 class PaymentDetails:
-    """What the shopper paid with; nothing is set before they did."""
+    """The payment method and card; empty until the shopper has paid."""
 
     payment_type: PaymentType | None = None
     payment_method: PaymentMethod | None = None
@@ -179,19 +179,19 @@ class Payment:
     Attributes:
         payment_id: opaque text.
         order_details: amount, currency and number of the order.
-        created: when the payment was made; always told, and None only if it can't be read.
+        created: when the payment was made; always sent, and None only if it can't be read.
         summary: the money, in minor units.
         consumer: who pays; never in a repr.
         payment_details: what they paid with.
         checkout: where they paid.
         charges: what was taken, oldest first.
-        refunds: what was given back or is on its way.
+        refunds: what was refunded, pending refunds included.
         terminated: when the session was ended by the merchant.
         expires_at: when an unfinished session ends.
         subscription: the subscription, if any.
         unscheduled_subscription: the unscheduled subscription, if any.
         my_reference: the merchant's own text.
-        payment_account_reference: recognises a returning cardholder; never in a repr.
+        payment_account_reference: identifies a returning cardholder; never in a repr.
     """
 
     payment_id: str
@@ -212,9 +212,9 @@ class Payment:
 
     @property
     def status(self) -> PaymentStatus:
-        """Where the payment stands, worked out from its money as the official SDK does.
+        """The status, derived from the amounts as the official PHP SDK does.
 
-        Methods that charge at once reserve nothing; their refund is held against what was charged.
+        For methods that charge at once, and so reserve nothing, refunds are compared with the charged amount.
         """
         return self._money_status() or (PaymentStatus.TERMINATED if self.terminated else PaymentStatus.NEW)
 

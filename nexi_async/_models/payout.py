@@ -26,7 +26,7 @@ class Payout:
         id: opaque text.
         date: the day of the transfer.
         currency: ISO 4217.
-        amount: what arrives.
+        amount: what is transferred.
         reference: the text on the bank statement.
         charged_amount: charges added up.
         refunded_amount: refunds added up; the official page does not state its sign.
@@ -70,7 +70,7 @@ class PayoutAction:
         payment_id: the payment it belongs to.
         timestamp: when it moved.
         reference: the order's number.
-        fee: what Nexi keeps: `flexible_fee` by percentage and `fixed_fee` per transaction.
+        fee: the fee of Nexi: `flexible_fee` by percentage and `fixed_fee` per transaction.
     """
 
     id: str

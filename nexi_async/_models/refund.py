@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
-from attrs.converters import optional
 
-from nexi_async._models.charge import InvoiceLink, Positive
-from nexi_async._models.order import OrderItem, sum_faults
+from nexi_async._models.charge import InvoiceLink
+from nexi_async._models.order import OrderItem, PartOfOrder
 from nexi_async._models.rules import MyReference
 from nexi_async.reference.states import RefundState
 
 
 @attrs.frozen(kw_only=True)
-class RefundRequest:
+class RefundRequest(PartOfOrder):
     """The body of both refund calls; see `payments.refund` and `charges.refund`."""
 
-    amount: Positive
-    order_items: tuple[OrderItem, ...] | None = attrs.field(default=None, converter=optional(tuple[OrderItem, ...]))
     my_reference: MyReference | None = None
-
-    def _own_faults(self) -> Sequence[tuple[str, str]]:
-        return sum_faults(self.amount, self.order_items)
 
 
 @attrs.frozen(kw_only=True)
 class RefundReceipt:
-    """A refund that was accepted; the money is back only once it is `Completed`.
+    """A refund that was accepted; the money is returned once it is `Completed`.
 
     Attributes:
         refund_id: opaque text.

@@ -4,7 +4,7 @@ A model says `name: ItemText`; `ItemText` is `Annotated[str, max_length(128), wi
 members are a method `_own_faults` of the model that holds them.
 
 Theory of operation. A rule exists once, and is used in two ways. `faults()` walks a request with its annotations and
-tells each breach with its JSON path; it is thorough rather than fast. `is_sound()` only answers yes or no, with a
+reports each breach with its JSON path; it is thorough rather than fast. `is_sound()` only answers yes or no, with a
 function that is written and compiled once for each model from the rules' own conditions, as attrs writes `__init__`:
 nearly every request is valid and costs one pass over its values, and a `CheckedOnce` model inside it not even that. If
 it is not, the walk reports the faults.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import re
-import types
 import typing
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -24,7 +23,7 @@ from typing import Annotated, Any, cast
 import attrs
 
 from nexi_async._errors import Fault, InvalidRequest
-from nexi_async._wire_names import camel, wire_name
+from nexi_async._wire_names import wire_name, without_none
 
 Rule = Callable[[Any], str | None]
 """Says what is wrong with a value, or None. It never repeats the value, which may be personal."""
@@ -109,9 +108,13 @@ def _has_time_zone(moment: datetime) -> str | None:
 def _valid_quantity(quantity: Decimal) -> str | None:
     if not quantity.is_finite() or not _ZERO <= quantity <= _MAX_QUANTITY:
         return f"must be a number from 0 to {INT32}"
-    if len(str(quantity)) > DOUBLE_DIGITS and len(quantity.normalize().as_tuple().digits) > DOUBLE_DIGITS:
+    if len(str(quantity)) > DOUBLE_DIGITS and _significant_digits(quantity) > DOUBLE_DIGITS:
         return f"has more than {DOUBLE_DIGITS} digits, more than the API can hold"
     return None
+
+
+def _significant_digits(number: Decimal) -> int:
+    return len("".join(map(str, number.as_tuple().digits)).rstrip("0"))
 
 
 def _explain_country(code: str) -> str | None:
@@ -139,6 +142,8 @@ Amount = Annotated[int, _int32]
 """Minor units (12500 = 125.00 SEK), a whole number that fits 32 bits; may be negative on discount lines."""
 NotNegative = Annotated[int, between(0, INT32)]
 """A whole number from 0."""
+Positive = Annotated[int, between(1, INT32)]
+"""Minor units, more than nothing."""
 Rate = Annotated[int, between(0, 99_999)]
 """Percent x 100: 2500 is 25 %."""
 Quantity = Annotated[Decimal, _valid_quantity]
@@ -220,8 +225,8 @@ def _check_of(hint: Any) -> Check:
     origin = typing.get_origin(hint)
     if origin is Annotated:
         return _scalar(typing.get_args(hint)[0], hint.__metadata__)
-    if origin in (typing.Union, types.UnionType):
-        return _optional(_check_of(next(part for part in typing.get_args(hint) if part is not types.NoneType)))
+    if (inner := without_none(hint)) is not hint:
+        return _optional(_check_of(inner))
     if origin is tuple:
         return _each(_check_of(typing.get_args(hint)[0]))
     if attrs.has(hint):
@@ -346,8 +351,7 @@ class _Source:
         origin = typing.get_origin(hint)
         if origin is Annotated:
             return self._scalar(typing.get_args(hint)[0], hint.__metadata__)
-        if origin in (typing.Union, types.UnionType):
-            inner = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+        if (inner := without_none(hint)) is not hint:
             return f"x is None or ({self.condition(inner)})"
         if origin is tuple:
             return f"{self.name(_each_sound(typing.get_args(hint)[0]))}(x)"

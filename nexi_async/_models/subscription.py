@@ -8,7 +8,7 @@ from datetime import datetime
 import attrs
 
 from nexi_async._models.notifications import Notifications
-from nexi_async._models.order import Order
+from nexi_async._models.order import Order, zero_faults
 from nexi_async._models.payment import PaymentDetails
 from nexi_async._models.rules import MyReference
 
@@ -22,12 +22,12 @@ class ChargeSubscription:
     my_reference: MyReference | None = None
 
     def _own_faults(self) -> Sequence[tuple[str, str]]:
-        return () if self.order.amount else [("order.amount", "must be greater than 0")]
+        return zero_faults(self.order)
 
 
 @attrs.frozen(kw_only=True)
 class SubscriptionChargeReceipt:
-    """A subscription charge that went through.
+    """A subscription charge that succeeded.
 
     Attributes:
         payment_id: the new payment that the charge made.
@@ -42,7 +42,7 @@ class SubscriptionChargeReceipt:
 
 @attrs.frozen(kw_only=True)
 class NotCharged:
-    """The API knows no charge with this key, and would still remember it: it has not happened.
+    """The API has no charge with this key, and surely still remembers the key: nothing was charged.
 
     Attributes:
         idempotency_key: charging again with it is safe.
@@ -53,16 +53,19 @@ class NotCharged:
 
 @attrs.frozen(kw_only=True)
 class NotKnown:
-    """The API knows no charge with this key, but may have forgotten it: it may have happened.
+    """The API has no charge with this key, but may have forgotten the key: it may have been charged.
 
-    Look for its payment, by the order's reference in the reports or in the webhooks that came. Charging again, with
-    this key or another, could charge a second time.
+    Look for its payment in the Checkout Portal, the reports or the webhooks, by the order's reference. Charging again,
+    with this key or another, could charge a second time.
 
     Attributes:
         idempotency_key: the key that was asked for.
+        reason: why the key may be forgotten: its age, an age that is not known, or a clock of this machine that is
+            behind; then set the clock and ask again.
     """
 
     idempotency_key: str
+    reason: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +85,7 @@ class ChargeStatus:
 
 @attrs.frozen(kw_only=True)
 class ImportFault:
-    """Why a subscription from another platform could not be taken over."""
+    """Why a subscription of another platform could not be imported."""
 
     import_steps_response_code: str | None = None
     import_steps_response_source: str | None = None
@@ -95,10 +98,10 @@ class Subscription:
 
     Attributes:
         subscription_id: opaque text.
-        interval: least number of days between two charges.
+        interval: the minimum number of days between two charges.
         end_date: no charge is possible after it.
         payment_details: the card, masked.
-        frequency: undocumented, kept as it comes.
+        frequency: undocumented; as received.
         import_error: only for subscriptions from another platform.
     """
 
@@ -112,7 +115,7 @@ class Subscription:
 
 @attrs.frozen(kw_only=True)
 class UnscheduledSubscription:
-    """An agreement to charge at any time.
+    """An unscheduled subscription.
 
     Attributes:
         unscheduled_subscription_id: opaque text.

@@ -1,7 +1,7 @@
 """The card issuer's response code when a reservation or charge failed, and whether to try again.
 
 The codes are field 39 of ISO 8583:1987, as Nexi's overview says, plus those that card schemes added. "Never"
-is Nexi's own list; "hard" and "soft" come from integrators' lists; where none speaks the advice is "unknown".
+is Nexi's own list; "hard" and "soft" come from integrators' lists; where none has the code the advice is "unknown".
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Countries with their codes and phone prefixes: those of Nexi's lists, and the rest of ISO 3166-1.
 
-Nexi publishes its full list on a page of which only the first row is at hand; the 197 countries here are those
-that its own plugin and a widely used one ship. The ISO-only rest may work or not, the Faroe Islands and Åland
+The 197 countries of Nexi are those that its own plugin and a widely used one ship; its published list could not be
+read in full. Whether the other countries of ISO 3166-1 (`is_iso_only`) work is not known, the Faroe Islands and Åland
 among them. Names are CLDR English, prefixes ITU country codes.
 """
 
@@ -23,7 +23,7 @@ class Country:
     alpha2: str
     """ISO 3166-1 alpha-2, which the API tolerates in places."""
     prefix: str | None
-    """What `phoneNumber.prefix` takes, with its plus; None where nobody has a telephone."""
+    """What `phoneNumber.prefix` takes, with its plus; None where there are no telephones."""
     is_iso_only: bool = attrs.field(default=False, kw_only=True)
     """Whether no list of Nexi's was seen to name it."""
 

@@ -10,7 +10,7 @@ __all__ = ["DEFAULT", "LANGUAGES", "Language", "look_up"]
 
 @attrs.frozen
 class Language:
-    """A language that the checkout page can speak."""
+    """A language of the checkout page."""
 
     tag: str
     """As the page takes it: ISO 639-1, a hyphen, ISO 3166-1 alpha-2."""
@@ -45,7 +45,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType({row.tag: row for row in _R
 """Every language of the checkout page, by its tag."""
 
 DEFAULT = LANGUAGES["en-GB"]
-"""What the checkout page speaks unless told otherwise."""
+"""The language of the checkout page when none is named."""
 
 # Nynorsk readers get Bokmål; Estonian goes by its country's code where ISO 639-1 says "et".
 _OTHER_NAMES = {"nn": "nb-NO", "nn-no": "nb-NO", "et": "ee-EE", "et-ee": "ee-EE"}
@@ -53,7 +53,7 @@ _TAGS: Mapping[str, str] = MappingProxyType({tag.lower(): tag for tag in LANGUAG
 
 
 def look_up(tag: str) -> Language | None:
-    """The language of a tag, in any case and with hyphen or underscore; None if the page does not speak it.
+    """The language of a tag, in any case and with hyphen or underscore; None if the page does not have it.
 
     Nynorsk (`nn`) leads to Bokmål, and Estonian is found by its proper tag (`et-EE`) as well as by Nexi's (`ee-EE`).
     """

@@ -12,11 +12,11 @@ def normalise(text: str) -> str:
 class OpenEnum(StrEnum):
     """A text enumeration that Nexi may extend at any time, so that a new value never breaks a response.
 
-    A lookup forgives spelling (`PaymentType("A2a") is PaymentType.A2A`). A value nobody listed comes back as
-    an object of the same class that equals its text as received and says `.is_known is False`.
+    A lookup ignores case, hyphens and underscores (`PaymentType("A2a") is PaymentType.A2A`). An unlisted value gives
+    an object of the same class that equals its text as received, and whose `.is_known` is False.
 
-    Unknown values are made anew at each lookup and forgotten with their last user, so compare them with `==`;
-    known members may be compared with `is`. Any text is accepted; anything but text is a `ValueError`.
+    Each lookup of an unknown value makes a new object, so compare those with `==`; known members may be compared with
+    `is`. Any text is accepted; anything but text is a `ValueError`.
     """
 
     @property

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class PaymentType(OpenEnum):
-    """The family a payment method belongs to, as a retrieved payment reports it."""
+    """The type of a payment method, as a retrieved payment reports it."""
 
     CARD = "CARD"
     INVOICE = "INVOICE"

@@ -1,4 +1,4 @@
-"""Whether a declined or refused request may be tried again, when, and how often."""
+"""Whether, when and how often a declined or refused request may be retried."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -23,12 +23,12 @@ class RetryLimit:
 
 
 # Visa's rule as integrators quote it; Mastercard's, as quoted (10 in 24 hours, 35 in 30 days), is wider. The
-# spacing is this SDK's own choice, so that the attempts are not burnt in one night.
+# spacing is this SDK's own choice, so that the attempts are not used up in one night.
 RETRY_LIMIT = RetryLimit(attempts=15, window=timedelta(days=30), spacing=timedelta(hours=24))
 
 
 class RetryAdvice(StrEnum):
-    """What repeating a request can lead to."""
+    """Whether a request may be repeated."""
 
     NEVER = "never"
     """The issuer will never approve, and another attempt may bring a fine; Nexi's own list."""

@@ -1,4 +1,4 @@
-"""What to type into the test environment: cards, invoice persons and amounts that provoke a response.
+"""Test data of the test environment: cards, persons for invoices, and amounts that cause declines or delays.
 
 Any future expiry date, any security code and any name will do. The cards come from integrators' test kits, the
 persons and amounts from Nexi's guide.
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Behaviour(StrEnum):
-    """How far a payment with a test card comes."""
+    """What happens to a payment with a test card."""
 
     SUCCEEDS = "succeeds"
     RESERVATION_FAILS = "reservation fails"
@@ -46,7 +46,7 @@ class Card:
 
 @attrs.frozen
 class InvoicePerson:
-    """An invented Swede who buys on invoice in the test environment."""
+    """A fictitious person for invoices in the test environment."""
 
     national_id: str
     postal_code: str

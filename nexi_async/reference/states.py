@@ -4,7 +4,7 @@ from nexi_async.reference.open_enum import OpenEnum
 
 
 class RefundState(OpenEnum):
-    """How far a refund has come; only a pending one can still be cancelled."""
+    """The state of a refund; only a pending one can be cancelled."""
 
     PENDING = "Pending"
     COMPLETED = "Completed"
@@ -14,14 +14,14 @@ class RefundState(OpenEnum):
 
 
 class BulkStatus(OpenEnum):
-    """How far a bulk charge or bulk verification has come: done once no item is pending."""
+    """The status of a bulk charge or bulk verification: done once no item is pending."""
 
     PROCESSING = "Processing"
     DONE = "Done"
 
 
 class BulkItemStatus(OpenEnum):
-    """How far one subscription within a bulk run has come."""
+    """The status of one subscription in a bulk run."""
 
     PENDING = "Pending"
     SUCCEEDED = "Succeeded"
@@ -29,7 +29,7 @@ class BulkItemStatus(OpenEnum):
 
 
 class PaymentAction(OpenEnum):
-    """What moved money within a payout report."""
+    """The kind of an action in a payout."""
 
     CHARGE = "CHARGE"
     REFUND = "REFUND"

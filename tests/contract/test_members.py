@@ -18,13 +18,13 @@ from nexi_async._models.payment import RetrievedPayment
 from nexi_async._models.payment_method import ConfiguredPaymentMethod
 from nexi_async._models.payout import Payout, PayoutActionPage, PayoutPage
 from nexi_async._models.refund import Refund, RefundReceipt
-from nexi_async._models.rules import wire_name
 from nexi_async._models.subscription import (
     ChargeStatus,
     Subscription,
     SubscriptionChargeReceipt,
     UnscheduledSubscription,
 )
+from nexi_async._wire_names import wire_name
 from nexi_async.emulator._engine.fields import Array, Object
 from tests.contract import shapes
 from tests.contract.requests import REQUESTS, Model, Request

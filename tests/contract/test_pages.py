@@ -156,10 +156,10 @@ async def test_run_that_takes_too_long() -> None:
     """After the timeout, items that were final until then have been yielded."""
     async with started("scheduled", count=2) as run:
         run.world.emulator.advance(1)
-        patience = Poll(first_delay=0.001, longest_delay=0.001, deadline=0.01)
+        poll = Poll(first_delay=0.001, longest_delay=0.001, deadline=0.01)
         found: list[BulkCharge] = []
         with pytest.raises(TimedOut):
-            await noted(run.checkout.subscriptions.bulk_charges(run.bulk_id, poll=patience), found)
+            await noted(run.checkout.subscriptions.bulk_charges(run.bulk_id, poll=poll), found)
     assert [item.subscription_id for item in found] == [run.declined]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nexi_async._errors import InvalidRequest
-from nexi_async._models import Notifications
+from nexi_async._models.notifications import Notifications
 from nexi_async.reference.event_names import EVENT_NAMES
 
 TO: dict[str, Any] = {"url": "https://shop.test/hook", "authorization": "a" * 32}

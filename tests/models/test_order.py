@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
@@ -164,6 +165,14 @@ def test_quantity_must_fit_a_double() -> None:
     assert "quantity" in faults(item, quantity=Decimal("1.0000000000000001"))
 
 
+def test_a_line_is_exact_whatever_the_precision_of_decimals() -> None:
+    """A program that sets a precision for its own calculations changes no amount, and no limit either."""
+    with decimal.localcontext() as context:
+        context.prec = 4
+        assert item(quantity=Decimal("12345.5"), tax_rate=0).net_total_amount == 61_727_500
+        assert "quantity" in faults(item, quantity=Decimal("1.0000000000000001"))
+
+
 def test_half_a_surrogate_pair_is_refused() -> None:
     """What is no character cannot travel, and says where it stands."""
     assert faults(item, name="Mug \ud83d") == {"name": "has half of a surrogate pair, which is no character"}
@@ -206,12 +215,12 @@ def test_whole_numbers_come_out_as_decimals_would(
 
 @pytest.mark.parametrize("wrong", [None, "12", 1.5, True])
 def test_a_line_whose_total_is_no_number(wrong: Any) -> None:
-    """What can't be added up is told by its line, not by the sum."""
+    """What can't be added up is reported at its line, not at the sum."""
     broken = attrs.evolve(item(), gross_total_amount=wrong)
     assert list(faults(Order.of, items=[item(), broken], currency="SEK")) == ["items[1].grossTotalAmount"]
 
 
 def test_a_wrong_line_and_a_wrong_currency() -> None:
-    """Lines are told first; their sum is not worth a word as long as one of them is wrong."""
+    """Faults of lines are reported alone; the sum is not checked while one of them is wrong."""
     broken = attrs.evolve(item(), name="<")
     assert list(faults(Order.of, items=[broken], currency="sek")) == ["items[0].name"]

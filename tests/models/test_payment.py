@@ -169,7 +169,7 @@ def test_terminated() -> None:
 
 
 def test_money_counts_more_than_termination() -> None:
-    """A payment that holds money is told by its money."""
+    """The status of a payment with money follows from its amounts."""
     assert read(RESERVED, terminated="2026-03-11T10:00:00Z").status is PaymentStatus.RESERVED
 
 

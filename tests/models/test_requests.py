@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from nexi_async._models import (
+from nexi_async import (
     Address,
     Checkout,
     Company,
@@ -27,8 +27,8 @@ from nexi_async._models import (
     TextOptions,
     UnscheduledSubscriptionSetup,
     WebHook,
-    rules,
 )
+from nexi_async._models import rules
 from nexi_async._models.changes import CancelPayment, UpdateMyReference, UpdateOrder, UpdateReference
 from nexi_async._models.charge import ChargePayment
 from nexi_async._models.create_payment import CreatePayment
@@ -218,7 +218,7 @@ def test_breaches_are_found(request_: object, path: str, text: str) -> None:
 
 
 def test_all_breaches_are_listed_at_once() -> None:
-    """Nobody mends one fault only to be told of the next."""
+    """All faults are reported at once."""
     order = attrs.evolve(ORDER, currency="sek", items=[attrs.evolve(LINE, name="<", tax_rate=-1)])
     request = CreatePayment(order=order, checkout=attrs.evolve(HOSTED, terms_url=""), my_reference="x" * 99)
     assert [fault.path for fault in rules.faults(request)] == [

@@ -33,7 +33,7 @@ def test_hard_and_soft_declines_are_the_integrators_lists() -> None:
 
 
 def test_the_common_codes_are_marked() -> None:
-    """Nexi's short list is told from the long one."""
+    """Nexi's short list is distinguished from the long one."""
     assert [code for code, row in ACQUIRER_CODES.items() if row.is_common] == [
         "05",
         "41",
@@ -74,7 +74,7 @@ def test_an_unlisted_code_still_has_a_row(code: str) -> None:
     assert row.limit
 
 
-def test_a_missing_code_is_told() -> None:
+def test_a_missing_code_is_not_listed() -> None:
     """An answer without a code is not blamed on an unlisted one."""
     assert acquirer_codes.look_up("").meaning == "the answer carries no code"
 

@@ -17,7 +17,7 @@ def recased(code: str) -> st.SearchStrategy[str]:
     return st.tuples(*(st.sampled_from([c.lower(), c]) for c in code)).map("".join)
 
 
-def test_the_countries_of_nexi_are_told_from_the_rest() -> None:
+def test_the_countries_of_nexi_are_distinguished_from_the_rest() -> None:
     """197 countries are in Nexi's lists, 52 more in ISO 3166-1 only."""
     assert len(COUNTRIES) == 249
     assert sum(not row.is_iso_only for row in COUNTRIES.values()) == 197

@@ -1,4 +1,4 @@
-"""Names of events are told from misspelt ones."""
+"""Names of events are distinguished from misspelt ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Created:
 
 
 def test_what_is_no_text_is_no_name() -> None:
-    """A class of events is told by its name."""
+    """A class of events is found by its name."""
     assert fault_of_event_name(7) == "must be the name of an event, e.g. 'payment.created'"
     assert fault_of_event_name(Created) == "must be the name of an event, e.g. 'payment.charge.created'"
 

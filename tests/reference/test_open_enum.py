@@ -123,6 +123,6 @@ def test_only_text_is_a_value(value: object) -> None:
 
 
 def test_repr_tells_an_unknown_value() -> None:
-    """In a log line an unknown value is told from a member at first sight."""
+    """In a log line an unknown value looks different from a member."""
     assert repr(PaymentType.CARD) == "<PaymentType.CARD: 'CARD'>"
     assert repr(PaymentType("Blik")) == "<PaymentType unknown: 'Blik'>"
