@@ -18,7 +18,7 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 from nexi_async._errors import ConfigurationError, StorageError, StorageReplaced, StorageUnavailable
 
 try:
-    from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, make_url, select
+    from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
     from sqlalchemy.exc import ArgumentError, DBAPIError
     from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 except ModuleNotFoundError as missing:
@@ -77,7 +77,8 @@ class Database:
     async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in a transaction: committed when it returns, rolled back if it raises.
 
-        A cancellation takes effect before it begins or after it has ended, never in between.
+        A cancellation takes effect before it begins or after it has ended, never in between; only `Task.cancel` of
+        asyncio does not wait for its end, and the transaction goes on by itself.
 
         Raises:
             StorageUnavailable: the database is unavailable; a retry may succeed.
@@ -87,10 +88,6 @@ class Database:
         """
         transaction = functools.partial(self._transact, work, *args, **kwargs)
         return await to_thread.run_sync(transaction, limiter=self._threads)
-
-    async def create(self, tables: MetaData) -> None:
-        """Make those of the tables that are missing; several processes may do so at once."""
-        await self.run(_create, tables)
 
     async def close(self) -> None:
         """Close all connections; the next call opens new ones."""
@@ -138,12 +135,13 @@ class GroupCommit(Generic[Item, Result]):
         """Write one item; when this returns it is committed.
 
         Raises:
+            StorageUnavailable: the task that wrote for this one was cancelled by asyncio; it may be written.
             Exception: what `write` or the database raised, in each task of the group; nothing of it is written.
         """
         group = self._open_group
         place = group.join(item)
         if len(group.items) == self._largest:
-            self._open_group = _Group()
+            self._close(group)
         if place == 0:
             with CancelScope(shield=True):  # the others of the group rely on this task
                 await self._commit(group)
@@ -152,15 +150,23 @@ class GroupCommit(Generic[Item, Result]):
         return group.result(place)
 
     async def _commit(self, group: _Group[Item, Result]) -> None:
-        async with self._commit_lock:
-            if group is self._open_group:
-                self._open_group = _Group()
-            try:
+        try:
+            async with self._commit_lock:
+                self._close(group)
                 group.results = await self._database.run(self._write, group.items)
-            except Exception as error:  # noqa: BLE001 - raised again in each task of the group
-                group.error = error
-            finally:
-                group.committed.set()
+        except Exception as error:  # noqa: BLE001 - raised again in each task of the group
+            group.error = error
+        except BaseException:  # a shield does not hold up `Task.cancel` of asyncio
+            group.error = StorageUnavailable("the task that wrote to the database was cancelled")
+            raise
+        finally:
+            self._close(group)
+            group.committed.set()
+
+    def _close(self, group: _Group[Item, Result]) -> None:
+        """Let nobody join the group any more."""
+        if group is self._open_group:
+            self._open_group = _Group()
 
 
 class _Group(Generic[Item, Result]):
@@ -255,7 +261,7 @@ class _File:
         except FileNotFoundError:
             raise StorageReplaced(f"the file {self._path} was deleted while it was open") from None
         except OSError as error:
-            raise StorageUnavailable(f"the file {self._path} is away: {error.strerror}") from None
+            raise StorageUnavailable(f"the file {self._path} can't be reached: {error.strerror}") from None
         if found != self._identity:
             raise StorageReplaced(f"the file {self._path} was replaced while it was open")
 
@@ -340,8 +346,3 @@ def _execute(connection: Any, statements: Sequence[str]) -> None:
     for statement in statements:
         cursor.execute(statement)
     cursor.close()
-
-
-def _create(connection: Connection, tables: MetaData) -> None:
-    lock(connection, "nexi_async.tables")  # on PostgreSQL two who create the same table at once collide
-    tables.create_all(connection)

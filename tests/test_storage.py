@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -36,7 +37,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def database(url: str) -> AsyncIterator[Database]:
     """A database with a table of numbers."""
     database = Database(url)
-    await database.create(TABLES)
+    await database.run(TABLES.create_all)
     yield database
     await database.close()
 
@@ -93,17 +94,6 @@ async def test_a_cancelled_task_leaves_no_half_transaction(database: Database) -
     assert await database.run(count) == 2
 
 
-async def test_processes_make_the_tables_together(url: str) -> None:
-    """Whoever starts first makes them; the others find them."""
-    databases = [Database(url) for _ in range(4)]
-    async with anyio.create_task_group() as tasks:
-        for database in databases:
-            tasks.start_soon(database.create, TABLES)
-    for database in databases:
-        assert await database.run(count) == 0
-        await database.close()
-
-
 async def test_a_lock_is_held_to_the_end_of_the_transaction(database: Database) -> None:
     """Read, think, write: with a lock no other transaction comes in between."""
 
@@ -146,7 +136,7 @@ async def test_postgres_gives_up_in_time(postgres_url: str) -> None:
 async def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
     """After the server has dropped its connections the next call works."""
     database, other = Database(postgres_url), Database(postgres_url)
-    await database.create(TABLES)
+    await database.run(TABLES.create_all)
     drop_others = text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE pid <> pg_backend_pid() AND datname = current_database()"
@@ -171,7 +161,7 @@ async def test_an_error_does_not_show_what_was_written(database: Database) -> No
 
 
 async def test_a_refused_connection_is_an_outage() -> None:
-    """Nobody listens there: the error is short, and says neither user nor password."""
+    """No server listens there: the error is short, and contains neither user nor password."""
     database = Database("postgresql://shop:geheim@127.0.0.1:1/shop")
     with pytest.raises(StorageUnavailable, match=r"^the database is unavailable: .*refused") as error:
         await database.run(count)
@@ -182,7 +172,7 @@ async def test_a_refused_connection_is_an_outage() -> None:
 async def test_a_connection_that_breaks_is_an_outage(postgres_url: str) -> None:
     """A server that shuts down in the middle of a transaction; the next call connects again."""
     database = Database(postgres_url)
-    await database.create(TABLES)
+    await database.run(TABLES.create_all)
     with pytest.raises(StorageUnavailable, match="the database is unavailable"):
         await database.run(lambda connection: connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())")))
     assert await database.run(count) == 0
@@ -202,7 +192,7 @@ async def test_a_file_that_is_locked_for_too_long_is_an_outage(tmp_path: Path, m
     """Somebody else is writing all the time."""
     monkeypatch.setattr("nexi_async._storage._SQLITE_PRAGMAS", ("PRAGMA busy_timeout = 1",))
     database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
-    await database.create(TABLES)
+    await database.run(TABLES.create_all)
     other = sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailable, match="the database is unavailable: database is locked"):
@@ -226,9 +216,9 @@ async def test_a_file_that_is_no_database_is_no_outage(tmp_path: Path) -> None:
 
 
 async def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
-    """What would be written to it now nobody would ever find."""
+    """What would be written to it now would be lost."""
     database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
-    await database.create(TABLES)
+    await database.run(TABLES.create_all)
     (tmp_path / "numbers.db").unlink()
     with pytest.raises(StorageReplaced, match=r"numbers\.db was deleted while it was open"):
         await database.run(write, [1])
@@ -241,8 +231,8 @@ async def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
 async def test_a_replaced_file_is_noticed(tmp_path: Path) -> None:
     """Also when the other one is a good database."""
     database, other = (Database(f"sqlite:///{tmp_path / name}") for name in ("numbers.db", "other.db"))
-    await database.create(TABLES)
-    await other.create(TABLES)
+    await database.run(TABLES.create_all)
+    await other.run(TABLES.create_all)
     await other.close()
     (tmp_path / "other.db").replace(tmp_path / "numbers.db")
     with pytest.raises(StorageReplaced, match="was replaced while it was open"):
@@ -253,7 +243,7 @@ async def test_a_replaced_file_is_noticed(tmp_path: Path) -> None:
 async def test_a_file_that_goes_during_a_transaction_is_noticed(tmp_path: Path) -> None:
     """What was committed then is not said to be on disk."""
     database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
-    await database.create(TABLES)
+    await database.run(TABLES.create_all)
 
     def lose(connection: Connection) -> None:
         write(connection, [1])
@@ -274,7 +264,7 @@ async def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         database = Database(f"sqlite:///{tmp_path / 'numbers.db'}")
-        await database.create(TABLES)
+        await database.run(TABLES.create_all)
         await database.run(write, [1])
         modes = modes_in(tmp_path)
         await database.close()
@@ -283,7 +273,7 @@ async def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert modes == {"numbers.db": 0o600, "numbers.db-wal": 0o600, "numbers.db-shm": 0o600}
 
 
-async def test_a_file_that_cannot_be_made_is_told() -> None:
+async def test_a_file_that_cannot_be_made_is_reported() -> None:
     """With its path and the reason."""
     database = Database("sqlite:////nowhere/numbers.db")
     with pytest.raises(StorageError, match=r"the file /nowhere/numbers\.db can't be opened: No such file or directory"):
@@ -333,7 +323,7 @@ async def test_a_group_has_a_largest_size(database: Database) -> None:
 
 
 async def test_a_group_fails_together(database: Database) -> None:
-    """Whoever was in the group is told, nothing of it is written, and the next group is a new start."""
+    """Every task of the group gets the error, nothing of it is written, and the next group is not affected."""
     errors: list[str] = []
 
     def fail(connection: Connection, numbers: Sequence[int]) -> list[str]:
@@ -376,6 +366,31 @@ async def test_a_cancelled_leader_writes_for_its_group(database: Database) -> No
         leader.cancel()
     assert results == ["2"]
     assert await database.run(count) == 2
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("cancelled", [0, 1], ids=["while it writes", "while it waits for another group"])
+async def test_a_leader_that_no_scope_protects_leaves_no_task_waiting(database: Database, cancelled: int) -> None:
+    """`Task.cancel` ends it at once, whatever shields it: its group gets an error, and all other groups are written."""
+    go_on, groups = threading.Event(), list[list[asyncio.Future[str]]]()
+
+    def slow(connection: Connection, numbers: Sequence[int]) -> list[str]:
+        assert go_on.wait(10)
+        return write(connection, numbers)
+
+    commits = GroupCommit(database, slow)
+    for first in (1, 3):
+        groups.append([asyncio.ensure_future(commits.add(number)) for number in (first, first + 1)])
+        await anyio.wait_all_tasks_blocked()
+    leader, follower = groups.pop(cancelled)
+    leader.cancel()
+    await asyncio.wait([leader])
+    go_on.set()
+    with anyio.fail_after(10):
+        with pytest.raises(StorageUnavailable, match="cancelled"):
+            await follower
+        assert len(await asyncio.gather(*groups[0])) == 2
+        assert await commits.add(5) == "5"
 
 
 # --- addresses and extras ------------------------------------------------------------------------------------------

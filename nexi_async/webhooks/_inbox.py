@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -36,16 +35,16 @@ LEASE_MARGIN = 10.0
 
 
 class SQLInbox:
-    """Events in a database: stored before they are answered, then handled by workers, however often that takes.
+    """Events in a database: stored before they are acknowledged, then handled by workers, with retries.
 
         receiver = WebhookReceiver(authorization=..., inbox=SQLInbox("sqlite:////var/lib/shop/inbox.db"))
         app = FastAPI(lifespan=receiver.lifespan)
 
     An event is written once, however often it is delivered, and is on disk before Nexi gets its 200. Its handler runs
-    until it succeeds: a failure is tried again after about 5 seconds, then 10, 20 and so on up to an hour; after the
-    last try the event is dead, until `replay` requeues it. The events of one payment are handled one at a
-    time, the oldest first, and payments take turns. If a process dies while a handler runs, the handler runs again: it
-    must bear that.
+    until it succeeds: a failure is retried after about 5 seconds, then 10, 20 and so on up to an hour; after the last
+    attempt the event is dead, until `replay` requeues it. The events of one payment are handled one at a time, the
+    oldest first, and payments take turns. If a process dies while a handler runs, the handler runs again, so it must be
+    idempotent.
 
     Several processes may work through one inbox, on PostgreSQL also on several machines. A clock that is set back
     delays nothing; clocks of machines should agree to a few seconds when processes start.
@@ -97,7 +96,7 @@ class SQLInbox:
         self._migration = inbox_migration
         self._database = Database(url)
         self._puts = GroupCommit(self._database, self._put)
-        self._concurrency = concurrency
+        self._capacity = Capacity(concurrency, retries=max(1, concurrency // 2))
         self._max_attempts = max_attempts
         self._retention: Mapping[EventState, float] = {"done": retention, "dead": dead_retention}
         self._startup_timeout = startup_timeout
@@ -126,9 +125,7 @@ class SQLInbox:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._database.close()
 
     async def exists(self) -> bool:
@@ -180,7 +177,7 @@ class SQLInbox:
             wakeup=self._wakeup,
             outage=self._outage,
             count_error=count_error or _count_nowhere,
-            concurrency=self._concurrency,
+            capacity=self._capacity,
             max_attempts=self._max_attempts,
             timeout=self.lease,
         )
@@ -223,12 +220,14 @@ class SQLInbox:
         Returns:
             How many.
         """
-        replayed = await self._database.run(self._table.replay, numbers, now=self.now())
+        replayed = await self._database.run(self._table.replay, numbers)
         self._wakeup.set()
         return replayed
 
     async def purge(self, state: EventState = "done", *, older_than: float = 0.0) -> int:
         """Delete events that have been done, or dead, for that many seconds; returns how many.
+
+        A duplicate delivery of an event that has been deleted is handled again.
 
         Raises:
             InvalidRequest: waiting events may not be deleted.
@@ -258,10 +257,10 @@ class SQLInbox:
 
     # --- what workers do ---------------------------------------------------------------------------------------------
 
-    async def _record_and_lease(self, results: Sequence[AttemptResult], capacity: Capacity) -> Sequence[StoredEvent]:
-        if not (results or capacity.total):
-            return ()
-        leased, has_more = await self._database.run(self._record_then_lease, results, capacity)
+    async def _record_and_lease(
+        self, results: Sequence[AttemptResult], capacity: Capacity, in_progress: Collection[int] = ()
+    ) -> Sequence[StoredEvent]:
+        leased, has_more = await self._database.run(self._record_then_lease, results, capacity, in_progress)
         for event in leased:
             self._clock.catch_up(event.received)  # so that whatever is fetched from now on is newer than the event
         if has_more:
@@ -269,7 +268,11 @@ class SQLInbox:
         return leased
 
     def _record_then_lease(
-        self, connection: Connection, results: Sequence[AttemptResult], capacity: Capacity
+        self,
+        connection: Connection,
+        results: Sequence[AttemptResult],
+        capacity: Capacity,
+        in_progress: Collection[int],
     ) -> tuple[list[StoredEvent], bool]:
         self._leases.acquire_lock(connection)
         now = self._clock.catch_up(self._table.synchronize_clock(connection, self.now()))
@@ -278,11 +281,14 @@ class SQLInbox:
         if not capacity.total:
             return [], False
         self._purge_expired(connection, now)
-        return self._lease(connection, capacity, now)
+        return self._lease(connection, capacity, in_progress, now)
 
-    def _lease(self, connection: Connection, capacity: Capacity, now: float) -> tuple[list[StoredEvent], bool]:
+    def _lease(
+        self, connection: Connection, capacity: Capacity, in_progress: Collection[int], now: float
+    ) -> tuple[list[StoredEvent], bool]:
+        until = now + self.lease + LEASE_MARGIN
         lease = functools.partial(
-            self._leases.lease_due, connection, worker=uuid4().hex, now=now, until=now + self.lease + LEASE_MARGIN
+            self._leases.lease_due, connection, worker=uuid4().hex, now=now, until=until, excluded=in_progress
         )
         retried, has_more_to_retry = lease("retry", capacity.retries) if capacity.retries else ([], False)
         capacity_for_first = capacity.total - len(retried)

@@ -9,11 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 
 def steady_clock() -> Callable[[], float]:
     """A clock that starts at the wall clock's time and then runs evenly, even if the wall clock is set."""
-    ahead = time.time() - time.monotonic()
-    return lambda: time.monotonic() + ahead
+    ahead = time.time() - _uptime()
+    return lambda: _uptime() + ahead
+
+
+def _uptime() -> float:
+    """Seconds since any moment; on Linux those included in which the machine was suspended, as in the wall clock's."""
+    return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 class InboxClock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, case, inspect, literal_column, select, text, update
+from sqlalchemy import Connection, MetaData, case, inspect, literal_column, select, text, update
 
 from nexi_async._errors import InvalidRequest
 from nexi_async._storage import lock
@@ -27,10 +27,13 @@ def migrate(connection: Connection) -> None:
         raise InvalidRequest([("url", text_)])
     if before == 1:
         _from_1_to_2(connection)
-    if before < VERSION:
+    if before in (1, 2) and connection.dialect.name == "sqlite":
+        _from_2_to_3(connection)
+    if before in (0, 1):
         TABLES.create_all(connection)
-        connection.execute(VERSIONS.delete())
         connection.execute(VERSIONS.insert(), {"version": VERSION, "clock": _latest_time(connection)})
+    elif before < VERSION:
+        connection.execute(update(VERSIONS).values(version=VERSION))
 
 
 def _version(connection: Connection) -> int:
@@ -63,6 +66,17 @@ _ADD_QUEUE = {
         "UPDATE nexi_inbox SET queue = NULL WHERE state <> 'waiting'",
     ),
 }
+
+
+def _from_2_to_3(connection: Connection) -> None:
+    """Numbers are given once; for that SQLite needs a new table."""
+    for index in EVENTS.indexes:
+        index.drop(connection)
+    connection.execute(text("ALTER TABLE nexi_inbox RENAME TO nexi_inbox_2"))
+    before = EVENTS.to_metadata(MetaData(), name="nexi_inbox_2")
+    EVENTS.create(connection)
+    connection.execute(EVENTS.insert().from_select(EVENTS.columns.keys(), select(before)))
+    connection.execute(text("DROP TABLE nexi_inbox_2"))
 
 
 def _latest_time(connection: Connection) -> float:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; `_inbox_migration` brings older ones up to date."""
 
 TABLES = MetaData()
@@ -47,6 +47,7 @@ EVENTS = Table(
     Column("error", Text),
     Column("queue", Text, server_default="first"),  # for what a process of version 1 inserts
     UniqueConstraint("id", "event"),
+    sqlite_autoincrement=True,  # else it gives the number of a deleted event to a later one
 )
 
 

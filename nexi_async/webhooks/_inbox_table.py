@@ -18,7 +18,8 @@ Row: TypeAlias = Mapping[str, Any]
 MAX_PURGED = 1000
 """How many events one statement deletes, which bounds its duration."""
 
-_COLUMNS = [EVENTS.c[attribute.name] for attribute in attrs.fields(StoredEvent)]
+COLUMNS = [EVENTS.c[attribute.name] for attribute in attrs.fields(StoredEvent)]
+"""What is read of an event: a `StoredEvent`."""
 _KEY = (EVENTS.c.id, EVENTS.c.event)
 _INSERT = {
     "sqlite": sqlite.insert(EVENTS).on_conflict_do_nothing(index_elements=_KEY),
@@ -70,15 +71,19 @@ def find(
     """Events that are all of what is given, newest first."""
     given = {"number": number, "state": state, "payment_id": payment_id}
     conditions = [EVENTS.c[name] == value for name, value in given.items() if value is not None]
-    statement = select(*_COLUMNS).where(*conditions).order_by(EVENTS.c.number.desc()).limit(limit)
+    statement = select(*COLUMNS).where(*conditions).order_by(EVENTS.c.number.desc()).limit(limit)
     return [StoredEvent(**row) for row in connection.execute(statement).mappings()]
 
 
-def replay(connection: Connection, numbers: Collection[int], *, now: float) -> int:
-    """Let ended events wait again, as if new; all dead ones if no numbers are given. Returns how many."""
+def replay(connection: Connection, numbers: Collection[int]) -> int:
+    """Let ended events wait again, as if new; all dead ones if no numbers are given. Returns how many.
+
+    They are due by the clock of the workers, which need not be that of this process.
+    """
     table = EVENTS.c
     wanted = and_(table.number.in_(numbers), table.state != "waiting") if numbers else table.state == "dead"
-    afresh = {"state": "waiting", "due": now, "attempts": 0, "worker": None, "error": None, "queue": "first"}
+    due = select(VERSIONS.c.clock).scalar_subquery()
+    afresh = {"state": "waiting", "due": due, "attempts": 0, "worker": None, "error": None, "queue": "first"}
     return connection.execute(update(EVENTS).where(wanted).values(afresh)).rowcount
 
 
@@ -87,7 +92,9 @@ def purge(connection: Connection, state: EventState, *, before: float) -> int:
     table = EVENTS.c
     is_old = and_(IS_FINISHED, table.state == state, table.due < before)
     oldest = select(table.number).where(is_old).order_by(table.due).limit(MAX_PURGED)
-    return connection.execute(delete(EVENTS).where(table.number.in_(oldest.scalar_subquery()))).rowcount
+    # the state is compared once more, since PostgreSQL does not search again for what was replayed meanwhile
+    is_old_still = and_(table.number.in_(oldest.scalar_subquery()), table.state == state)
+    return connection.execute(delete(EVENTS).where(is_old_still)).rowcount
 
 
 def count(connection: Connection) -> dict[EventState, tuple[int, float]]:

@@ -6,21 +6,19 @@ others wait too. A lease ends when its result is recorded, or by itself when its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-import attrs
 from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, or_, select, text, update
 
 from nexi_async._storage import lock
 from nexi_async.webhooks._inbox_schema import EVENTS
+from nexi_async.webhooks._inbox_table import COLUMNS
 from nexi_async.webhooks._stored_events import AttemptResult, Queue, StoredEvent
 
 BATCH_SIZE = 1000
 """How many events one statement takes out of the queue, which bounds its duration."""
 MAX_BATCHES = 10
-
-_COLUMNS = [EVENTS.c[attribute.name] for attribute in attrs.fields(StoredEvent)]
 
 # --- statements, built once ----------------------------------------------------------------------------------------
 
@@ -53,7 +51,11 @@ _DUE = (
         _oldest_waiting(EVENTS.c.payment_id).label("oldest"),
         _leased_event(EVENTS.c.payment_id).label("leased"),
     )
-    .where(EVENTS.c.queue == bindparam("queue"), EVENTS.c.due <= bindparam("now"))
+    .where(
+        EVENTS.c.queue == bindparam("queue"),
+        EVENTS.c.due <= bindparam("now"),
+        EVENTS.c.number.not_in(bindparam("excluded", expanding=True)),
+    )
     .order_by(EVENTS.c.due)
     .limit(bindparam("limit"))
 )
@@ -62,14 +64,17 @@ _LEASE = (
     update(EVENTS)
     .where(EVENTS.c.number.in_(bindparam("numbers", expanding=True)))
     .values(attempts=EVENTS.c.attempts + 1, worker=bindparam("_worker"), due=bindparam("_due"), queue="retry")
-    .returning(*_COLUMNS)
+    .returning(*COLUMNS)
 )
 _RECORD_RESULT = (
     update(EVENTS)
     .where(
         EVENTS.c.number == bindparam("_number"),
         EVENTS.c.state == "waiting",
-        or_(EVENTS.c.worker == bindparam("_worker"), bindparam("_state") == "done"),
+        or_(
+            EVENTS.c.worker == bindparam("_worker"),
+            and_(bindparam("_state") == "done", EVENTS.c.attempts >= bindparam("_attempts")),  # not replayed since
+        ),
     )
     .values(
         worker=None,
@@ -116,12 +121,21 @@ def acquire_lock(connection: Connection) -> None:
         connection.execute(_PREFER_INDEXES)  # before ANALYZE it would take a full queue for an empty one, and sort it
 
 
-def lease_due(connection: Connection, queue: Queue, limit: int, *, worker: str, now: float, until: float) -> Leased:
-    """Lease events of a queue that are due, longest due first, at most one of a payment."""
+def lease_due(
+    connection: Connection,
+    queue: Queue,
+    limit: int,
+    *,
+    worker: str,
+    now: float,
+    until: float,
+    excluded: Collection[int] = (),
+) -> Leased:
+    """Lease events of a queue that are due, longest due first, at most one of a payment; `excluded` are numbers."""
     leased: list[StoredEvent] = []
     for round_number in range(MAX_BATCHES):
         wanted = BATCH_SIZE if round_number else limit
-        due = connection.execute(_DUE, {"queue": queue, "now": now, "limit": wanted}).all()
+        due = connection.execute(_DUE, {"queue": queue, "now": now, "limit": wanted, "excluded": excluded}).all()
         ready = [row.number for row in due if _is_ready(row)][: limit - len(leased)]
         leased += _lease(connection, ready, worker, until)
         _dequeue(connection, [row for row in due if not _is_ready(row)], now)
@@ -157,7 +171,8 @@ def _dequeue(connection: Connection, rows: Sequence[Any], now: float) -> None:
 def record_results(connection: Connection, results: Sequence[AttemptResult], now: float) -> None:
     """Write results of attempts; an event that has ended, or is leased by another worker by now, is left as it is.
 
-    An event that was handled is done even if the lease had run out: handling it again would be of no use.
+    An event that was handled is done even if the lease had run out, unless it was replayed since: handling it again
+    would be of no use.
     """
     connection.execute(_RECORD_RESULT, [_parameters(result) for result in results])
     payments = [{"_payment_id": payment, "_now": now} for payment in {result.payment_id for result in results}]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
+import attrs
+
 from nexi_async._errors import StorageUnavailable
 from nexi_async.webhooks._log_fields import logger
-
 
 REMINDER = 300.0
 """Seconds after which an outage that goes on is logged again."""
 
 
+@attrs.define
 class Outage:
     """Whether the database can be used, shared by all who use it in this process.
 
@@ -19,11 +21,10 @@ class Outage:
         failures: how many calls failed since the last success.
     """
 
-    def __init__(self) -> None:
-        self.failures = 0
-        self._began = 0.0
-        self._logged_at = 0.0
-        self._failed = 0.0
+    failures: int = 0
+    _began: float = 0.0
+    _logged_at: float = 0.0
+    _failed: float = 0.0
 
     def record_failure(self, error: Exception) -> None:
         """Record that a call failed."""

@@ -103,7 +103,7 @@ def done(event: StoredEvent, now: float) -> AttemptResult:
 def failed(event: StoredEvent, error: Exception, now: float, *, max_attempts: int, jitter: float) -> AttemptResult:
     """The event is to be retried later, or is dead: after its last attempt, or when a retry can't help.
 
-    `chance` is random, from 0 to 1.
+    `jitter` is random, from 0 to 1.
     """
     text = _describe(error)
     if event.attempts >= max_attempts or isinstance(error, PermanentFailure):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeAlias
 
 import anyio
+import attrs
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
@@ -38,8 +39,11 @@ class Capacity(NamedTuple):
     """How many of them may be retries, so that slow failures leave workers to new events."""
 
 
-RecordAndLease: TypeAlias = Callable[[Sequence[AttemptResult], Capacity], Awaitable[Sequence[StoredEvent]]]
-"""Records results of attempts and leases events for which there is capacity, in one transaction."""
+RecordAndLease: TypeAlias = Callable[
+    [Sequence[AttemptResult], Capacity, Collection[int]], Awaitable[Sequence[StoredEvent]]
+]
+"""Records results of attempts and leases events for which there is capacity, in one transaction; none of those numbers,
+which are in progress here: their handlers may have outlived their leases."""
 
 CountError: TypeAlias = Callable[[str, Exception], None]
 """Counts an error that has been logged, with the text of the log."""
@@ -57,56 +61,43 @@ class Wakeup:
 
     async def wait(self, seconds: float) -> None:
         """Wait until it is set, for so many seconds at most."""
-        with anyio.move_on_after(seconds):
-            await self._event.wait()
-        self._event = anyio.Event()
+        try:
+            with anyio.move_on_after(seconds):
+                await self._event.wait()
+        finally:  # an event that was waited for belongs to its event loop, and there may be another one next
+            self._event = anyio.Event()
 
 
+@attrs.define(eq=False)
 class WorkerPool:
     """Works through an inbox as long as `running` runs.
 
     Nothing that a handler does ends it but the cancellation of the scope that `running` is entered in.
 
     Args:
-        record_and_lease: the inbox.
         handle: what to do with an event; whatever it raises is recorded, and the event is retried later.
         clock: seconds since 1970.
         wakeup: is set when there may be something to do.
-        outage: records whether the inbox can be reached.
+        capacity: how many events may be worked on at once.
         count_error: called for each failure of the inbox or of the workers themselves.
-        concurrency: how many events may be worked on at once; half of them, at least one, may be retries.
         max_attempts: after how many failures an event is dead.
         timeout: seconds that `handle` may take.
     """
 
-    def __init__(
-        self,
-        record_and_lease: RecordAndLease,
-        handle: Callable[[StoredEvent], Awaitable[None]],
-        *,
-        clock: Callable[[], float],
-        wakeup: Wakeup,
-        outage: Outage,
-        count_error: CountError,
-        concurrency: int,
-        max_attempts: int,
-        timeout: float,
-    ) -> None:
-        self._record_and_lease = record_and_lease
-        self._handle = handle
-        self._clock = clock
-        self._wakeup = wakeup
-        self._outage = outage
-        self._count_error = count_error
-        self._capacity = Capacity(concurrency, max(1, concurrency // 2))
-        self._max_attempts = max_attempts
-        self._timeout = timeout
-        self._deadlines = Deadlines()
-        self._in_progress: dict[int, StoredEvent] = {}
-        self._unfinished: list[StoredEvent] = []
-        self._results: list[AttemptResult] = []
-        self._is_open = True
-        self._stopped = anyio.Event()
+    _record_and_lease: RecordAndLease
+    _handle: Callable[[StoredEvent], Awaitable[None]]
+    _clock: Callable[[], float] = attrs.field(kw_only=True)
+    _wakeup: Wakeup = attrs.field(kw_only=True)
+    _outage: Outage = attrs.field(kw_only=True)
+    _count_error: CountError = attrs.field(kw_only=True)
+    _capacity: Capacity = attrs.field(kw_only=True)
+    _max_attempts: int = attrs.field(kw_only=True)
+    _timeout: float = attrs.field(kw_only=True)
+    _deadlines: Deadlines = attrs.field(init=False, factory=Deadlines)
+    _in_progress: dict[int, StoredEvent] = attrs.field(init=False, factory=dict)
+    _results: list[AttemptResult] = attrs.field(init=False, factory=list)
+    _is_open: bool = attrs.field(init=False, default=True)
+    _stopped: anyio.Event = attrs.field(init=False, factory=anyio.Event)
 
     @property
     def is_alive(self) -> bool:
@@ -130,7 +121,7 @@ class WorkerPool:
         finally:
             self._is_open = False
             self._deadlines.cancel_idle_timer()
-            self._results += [stored_events.released(event, self._clock()) for event in self._unfinished]
+            self._results += [stored_events.released(event, self._clock()) for event in self._in_progress.values()]
             await self._poll(Capacity(0, 0))
         if raised is not None:
             raise raised
@@ -154,10 +145,9 @@ class WorkerPool:
                     logger.exception(WORKERS_FAILED)
                     self._count_error(WORKERS_FAILED, error)
                     await anyio.sleep(POLL_INTERVAL)
-                self._results += [
-                    self._failure(event, RuntimeError("the workers failed")) for event in self._unfinished
-                ]
-                self._unfinished.clear()  # one of them may be the cause, so the attempt counts
+                failure = RuntimeError("the workers failed")  # one of the events may be the cause: the attempt counts
+                self._results += [self._failure(event, failure) for event in self._in_progress.values()]
+                self._in_progress.clear()
         finally:
             self._stopped.set()
 
@@ -182,12 +172,15 @@ class WorkerPool:
 
     async def _poll(self, capacity: Capacity) -> Sequence[StoredEvent]:
         """Record results and lease what is due; results are kept while the database is unavailable."""
+        if not (self._results or capacity.total):
+            return ()
         results, self._results = self._results, []
+        in_progress = tuple(self._in_progress)
         leased: Sequence[StoredEvent] = ()
         asked = time.monotonic()
         with CancelScope(shield=True):  # what is leased must not get lost on the way
             try:
-                leased = await self._record_and_lease(results, capacity)
+                leased = await self._record_and_lease(results, capacity, in_progress)
             except Exception as error:  # noqa: BLE001 - the outage is logged once
                 self._results[:0] = results
                 self._outage.record_failure(error)
@@ -199,14 +192,10 @@ class WorkerPool:
     # --- one event -------------------------------------------------------------------------------------------------
 
     async def _process(self, event: StoredEvent) -> None:
-        self._unfinished.append(event)  # until it has ended
-        try:
-            result = await self._attempt(event)
-            self._results.append(result)
-            self._unfinished.remove(event)
-        finally:
-            del self._in_progress[event.number]
-            self._wakeup.set()
+        result = await self._attempt(event)
+        self._results.append(result)
+        del self._in_progress[event.number]
+        self._wakeup.set()
 
     async def _attempt(self, event: StoredEvent) -> AttemptResult:
         try:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -16,10 +17,12 @@ import anyio
 import attrs
 import pytest
 from anyio.abc import TaskGroup
+from sqlalchemy import Connection
 
 from nexi_async._errors import InvalidRequest, StorageUnavailable
 from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
 from nexi_async.webhooks import _inbox as inbox_module
+from nexi_async.webhooks import _inbox_table as inbox_table
 from nexi_async.webhooks import _worker_pool as workers
 from nexi_async.webhooks._stored_events import done, failed
 from nexi_async.webhooks._worker_pool import Capacity
@@ -92,10 +95,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def inbox(url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SQLInbox]:
-    """An open inbox without workers."""
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time that the clock of a test lets pass is noticed soon."""
     monkeypatch.setattr(workers, "POLL_INTERVAL", 0.02)
+
+
+@pytest.fixture
+async def inbox(url: str, clock: Clock) -> AsyncIterator[SQLInbox]:
+    """An open inbox without workers."""
     async with SQLInbox(url, clock=clock, max_attempts=3, lease=30.0) as inbox:
         yield inbox
 
@@ -260,6 +268,25 @@ async def test_a_handler_that_hangs_is_stopped(url: str, clock: Clock, shop: Sho
         assert errors == {"TimeoutError: took longer than 0.05 seconds"}
 
 
+async def test_a_handler_that_outlives_its_lease_is_not_run_beside_itself(
+    inbox: SQLInbox, shop: Shop, clock: Clock
+) -> None:
+    """No second run of its event begins while the first goes on, nor does anything happen to other events."""
+    for payment_id in ("bb02", "cc03"):
+        await put(inbox, payment_id=payment_id)
+    shop.gate = anyio.Event()
+    async with inbox.working(shop.handle):
+        await shop.has_seen(2)
+        clock.now += 100
+        await anyio.sleep(0.1)
+        assert sorted(shop.numbers) == [1, 2]
+        clock.now += 100
+        shop.gate.set()
+        await until(inbox, waiting=0)
+    assert sorted(shop.numbers) == [1, 2]
+    assert {event.error for event in await inbox.events()} == {None}
+
+
 async def test_no_more_handlers_than_allowed(url: str, shop: Shop) -> None:
     """So many run at once, the rest waits."""
     async with SQLInbox(url, concurrency=3) as inbox:
@@ -344,6 +371,18 @@ async def test_a_late_success_counts(inbox: SQLInbox, clock: Clock) -> None:
     assert {event.state for event in await inbox.events()} == {"done"}
 
 
+async def test_a_late_success_undoes_no_replay(inbox: SQLInbox, clock: Clock) -> None:
+    """A handler that began before the replay has not handled the event as it was asked for."""
+    await put(inbox)
+    (first,) = await inbox._record_and_lease([], CAPACITY)
+    clock.now = first.due
+    (second,) = await inbox._record_and_lease([], CAPACITY)
+    await inbox._record_and_lease([done(second, clock.now)], NO_CAPACITY)
+    assert await inbox.replay(first.number) == 1
+    await inbox._record_and_lease([done(first, clock.now)], NO_CAPACITY)
+    assert [event.state for event in await inbox.events()] == ["waiting"]
+
+
 async def test_a_stop_lets_handlers_end(url: str, shop: Shop) -> None:
     """What has begun is handled to its end; nothing new begins."""
     inbox, stopping = SQLInbox(url, concurrency=1), anyio.Event()
@@ -376,6 +415,29 @@ async def test_a_stop_does_not_wait_for_ever(inbox: SQLInbox, shop: Shop, monkey
         shop.gate.set()
         async with inbox.working(shop.handle):
             await until(inbox, waiting=0)
+
+
+def test_after_a_handler_that_hung_another_event_loop_can_be_used(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As test clients use the receiver of a module, on one loop after the other."""
+    monkeypatch.setattr(workers, "SHUTDOWN_TIMEOUT", 0.05)
+    inbox = SQLInbox(url)
+
+    async def hang(_: StoredEvent) -> None:
+        await anyio.sleep_forever()
+
+    async def run() -> None:
+        async with inbox.working(hang):
+            await anyio.sleep(0.1)
+
+    async def store() -> None:
+        async with inbox:
+            await put(inbox)
+
+    for step in (store, run, run):
+        anyio.run(step)
+    assert not caplog.records
 
 
 async def test_a_cancelled_server_gives_everything_back(inbox: SQLInbox, shop: Shop) -> None:
@@ -471,6 +533,31 @@ async def test_old_events_are_purged(inbox: SQLInbox, shop: Shop, clock: Clock) 
         assert [event.state for event in await inbox.events()] == ["waiting", "dead"]
         assert await inbox.purge("dead") == 1
         assert [event.state for event in await inbox.events()] == ["waiting"]
+
+
+async def test_an_event_that_is_replayed_meanwhile_is_not_purged(inbox: SQLInbox, shop: Shop, clock: Clock) -> None:
+    """A purge that has found it dead, and waits for the replay to be committed, leaves it alone."""
+    await put(inbox)
+    shop.fails = lambda _: True
+    async with inbox.working(shop.handle):
+        await shop.tries(3, clock)
+        await until(inbox, waiting=0, dead=1)
+    clock.now += 1
+    purged = list[int]()
+
+    async def purge() -> None:
+        purged.append(await inbox.purge("dead"))
+
+    def replay_slowly(connection: Connection) -> None:
+        inbox_table.replay(connection, ())
+        anyio.from_thread.run_sync(tasks.start_soon, purge)
+        time.sleep(0.2)
+
+    async with inbox, anyio.create_task_group() as tasks:
+        await inbox._database.run(replay_slowly)
+    async with inbox:
+        assert [event.state for event in await inbox.events()] == ["waiting"]
+    assert purged == [0]
 
 
 async def test_waiting_events_are_not_purged(inbox: SQLInbox) -> None:
@@ -648,6 +735,29 @@ async def test_a_clock_that_was_set_back_delays_nothing(url: str, clock: Clock, 
     assert clock.now < 1_800_000_000.0 - 5_000
 
 
+@pytest.mark.parametrize("ahead", [10_800, -10_800])
+async def test_a_replay_by_another_clock_is_not_delayed(url: str, clock: Clock, shop: Shop, ahead: int) -> None:
+    """As by the command line, while the clock of the workers stood still with their machine, or was set back."""
+    async with SQLInbox(url, clock=clock) as inbox, SQLInbox(url, clock=lambda: clock.now + ahead) as other:
+        await put(inbox)
+        async with inbox.working(shop.handle):
+            await until(inbox, waiting=0)
+            assert await other.replay(1) == 1
+            await shop.has_seen(2)
+
+
+async def test_the_number_of_a_deleted_event_is_not_given_again(inbox: SQLInbox, clock: Clock, shop: Shop) -> None:
+    """Whoever noted it to replay that event would replay another."""
+    await put(inbox)
+    async with inbox.working(shop.handle):
+        await until(inbox, waiting=0)
+        clock.now += 1
+        assert await inbox.purge() == 1
+        await put(inbox)
+        await shop.has_seen(2)
+    assert shop.numbers == [1, 2]
+
+
 async def test_dead_events_are_kept_for_a_time(
     url: str, clock: Clock, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -694,6 +804,23 @@ async def test_an_outage_is_one_line(
         await shop.has_seen(1)
     lines = [(record.levelname, record.exc_info) for record in caplog.records]
     assert lines == [("ERROR", None), ("WARNING", None)]
+
+
+async def test_an_outage_does_not_end_by_waiting(
+    url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Workers that are all busy ask the database for nothing, so they do not learn that it can be used again."""
+    inbox, shop.gate = SQLInbox(url, concurrency=1), anyio.Event()
+    async with inbox.working(shop.handle):
+        await put(inbox)
+        await shop.has_seen(1)
+        database = Away(inbox, monkeypatch)
+        with pytest.raises(StorageUnavailable):
+            await put(inbox)
+        await anyio.sleep(0.1)
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        database.is_away = False
+        shop.gate.set()
 
 
 async def test_a_start_waits_for_the_database(

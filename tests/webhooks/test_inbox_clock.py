@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -15,6 +16,17 @@ def test_a_process_does_not_follow_the_wall_clock(monkeypatch: pytest.MonkeyPatc
     began = clock()
     monkeypatch.setattr(time, "time", lambda: began - 10_800)
     assert began <= clock() < began + 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell")
+def test_it_goes_on_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a process that starts afterwards would take the leases of the others for expired."""
+    read, suspended = time.clock_gettime, {time.CLOCK_BOOTTIME: 0.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: read(clock) + suspended.get(clock, 0.0))
+    clock = steady_clock()
+    began = clock()
+    suspended[time.CLOCK_BOOTTIME] = 10_800.0
+    assert began + 10_800 <= clock() < began + 10_810
 
 
 def test_it_starts_with_the_wall_clock() -> None:

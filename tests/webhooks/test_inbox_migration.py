@@ -12,7 +12,8 @@ from sqlalchemy import Connection, inspect, text
 
 from nexi_async._errors import InvalidRequest
 from nexi_async._storage import Database
-from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries
+from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
+from nexi_async.webhooks._worker_pool import Capacity
 
 VERSION_1 = """
 CREATE TABLE nexi_inbox (
@@ -102,6 +103,24 @@ async def test_old_and_new_inboxes_are_the_same(url: str, database: Database) ->
     async with SQLInbox(url) as inbox:
         found.append(await inbox._database.run(describe))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.usefixtures("database")
+async def test_numbers_are_not_given_again(url: str) -> None:
+    """Not even that of an event which an older release stored last; on SQLite its table did."""
+    async with SQLInbox(url) as inbox:
+        await inbox._database.run(execute, "DELETE FROM nexi_inbox WHERE number = 5")
+        await inbox.put(parse_event(deliveries.sample("payment.created")))
+        assert (await inbox.events(limit=1))[0].number == 6
+
+
+async def test_the_clock_does_not_go_back(url: str, database: Database) -> None:
+    """It may be ahead of the event that came in last; what is due by it would be delayed."""
+    async with SQLInbox(url):
+        await database.run(execute, "UPDATE nexi_inbox_version SET version = 2, clock = 5000")
+    async with SQLInbox(url, clock=lambda: 3000.0) as inbox:
+        await inbox._record_and_lease([], Capacity(1, 1))
+        assert inbox.now() == 5000
 
 
 async def test_what_an_older_process_still_writes_is_handled(url: str, database: Database) -> None:

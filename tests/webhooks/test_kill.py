@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ import anyio
 import pytest
 
 from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
+from tests.ports import free_port
 from tests.webhooks.support import AUTHORIZATION
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ class Shop:
     def __init__(self, url: str, lines: Path, processes: int) -> None:
         self._url = url
         self._lines = lines
-        self.ports = [_free_port() for _ in range(processes)]
+        self.ports = [free_port() for _ in range(processes)]
         self._processes = [self._start(port) for port in self.ports]
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
@@ -110,12 +110,6 @@ class Nexi:
             connection.close()
             return False
         return answer.status == 200
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _without_coverage() -> dict[str, str]:

@@ -54,14 +54,21 @@ async def test_restarts_lose_nothing(monkeypatch: pytest.MonkeyPatch, caplog: py
     with controlled_server(DURABLE) as server:
         shop = Shop(server.url.format(database="postgres"))
         server.stop()
+        has_started = anyio.Event()
+
+        async def start() -> None:
+            await to_thread.run_sync(server.start)
+            has_started.set()
+
         with anyio.fail_after(TIMEOUT):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(to_thread.run_sync, server.start)
+                tasks.start_soon(start)
                 async with shop.receiver:
                     for restart in range(RESTARTS):
                         for number in range(EVENTS // RESTARTS):
                             tasks.start_soon(shop.take, f"{restart}-{number}")
                         await shop.has_handled(restart * EVENTS // RESTARTS + 1)
+                        await has_started.wait()
                         await to_thread.run_sync(server.stop)
                         await anyio.sleep(0.2)
                         await to_thread.run_sync(server.start)
