@@ -16,7 +16,7 @@ RFC 7239 (https://www.rfc-editor.org/rfc/rfc7239) for `Forwarded`; RFC 9110 sect
 (https://www.rfc-editor.org/rfc/rfc9110#section-15) for the statuses of answers.
 """
 
-from nexi_async.reference.event_names import EventName
+from nexi_async.reference.event_names import EVENT_NAMES, EventName
 from nexi_async.webhooks._authorization import new_authorization
 from nexi_async.webhooks._collecting_receiver import CollectingReceiver
 from nexi_async.webhooks._details import (
@@ -29,8 +29,8 @@ from nexi_async.webhooks._details import (
     WebhookInvoice,
     WebhookOrder,
 )
+from nexi_async.webhooks._event_base import PaymentEvent, UnknownEvent, UnreadableEvent
 from nexi_async.webhooks._events import (
-    EVENT_NAMES,
     CancelCreated,
     CancelFailed,
     ChargeCreated,
@@ -40,7 +40,6 @@ from nexi_async.webhooks._events import (
     CheckoutCompleted,
     Event,
     PaymentCreated,
-    PaymentEvent,
     RefundCompleted,
     RefundFailed,
     RefundInitiated,
@@ -48,8 +47,6 @@ from nexi_async.webhooks._events import (
     ReservationCreated,
     ReservationCreatedV2,
     ReservationFailed,
-    UnknownEvent,
-    UnreadableEvent,
 )
 from nexi_async.webhooks._inbox import SQLInbox
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event

@@ -11,12 +11,16 @@ from typing import TypeAlias
 
 from nexi_async._errors import InvalidRequest
 from nexi_async.webhooks import _responses as responses
+from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._events import Event
 from nexi_async.webhooks._responses import Refused
 from nexi_async.webhooks._stats import Counters
 
 AuthorizationOf: TypeAlias = Callable[[str], Awaitable[str | Iterable[str] | None]]
 """Finds the value, or the values, that the payment of that id was created with; None if there is no such payment."""
+
+LOOKUP_TIMEOUT = 10.0
+"""Seconds that finding them may take."""
 
 UNAUTHORIZED = (
     "refused a webhook: its Authorization is missing or not one that payments were created with, see `authorization`"
@@ -72,16 +76,19 @@ class AuthorizationCheck:
     Args:
         authorization: the accepted value, or several, the same for all payments; or a function that finds those of one
             payment.
-        counters: counts refusals.
+        deadlines: limits the time of that function.
 
     Raises:
         InvalidRequest: a value can't be used.
     """
 
-    def __init__(self, authorization: str | Iterable[str] | AuthorizationOf, counters: Counters) -> None:
+    def __init__(
+        self, authorization: str | Iterable[str] | AuthorizationOf, counters: Counters, deadlines: Deadlines
+    ) -> None:
         self._look_up = authorization if callable(authorization) else None
         self._accepted = () if callable(authorization) else accepted_authorizations(authorization)
         self._counters = counters
+        self._deadlines = deadlines
         self.depends_on_payment = self._look_up is not None
 
     def check_header(self, header: bytes | None) -> None:
@@ -98,7 +105,7 @@ class AuthorizationCheck:
 
         Raises:
             Refused: with 401, the header has none of them; with 400, the event has no payment id to look them up by;
-                with 500, the lookup failed.
+                with 500, the lookup failed or took longer than 10 seconds.
         """
         if self._look_up is not None and not authorized(header, await self._values_of(event, self._look_up)):
             raise self._unauthorized()
@@ -109,7 +116,7 @@ class AuthorizationCheck:
             self._counters.report("authorization", NO_PAYMENT_ID, event.name, event.id, level=logging.ERROR)
             raise Refused(responses.no_payment_id())
         try:
-            values = await look_up(event.payment_id)
+            values = await self._deadlines.limit(LOOKUP_TIMEOUT, look_up(event.payment_id))
             return accepted_authorizations(values) if values else ()
         except Exception as error:  # noqa: BLE001 - a shop's own code may raise anything; it is logged
             self._counters.report(

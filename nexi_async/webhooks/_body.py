@@ -21,13 +21,7 @@ class TooLarge(Exception):
 
 
 def read_body(receive: Receive, content_length: int, max_body: int, deadlines: Deadlines) -> Awaitable[bytes]:
-    """The body of a request.
-
-    Args:
-        receive: as ASGI has it.
-        content_length: as the sender announces it; what arrives is counted anyway.
-        max_body: the most bytes that it may have.
-        deadlines: limits the time.
+    """The body of a request, `max_body` bytes at most; they are counted, whatever length the sender announces.
 
     Raises:
         TooLarge: it has more bytes, or announces more.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import anyio
 
-from nexi_async._models import Notifications
-from nexi_async.reference.event_names import EventName
+from nexi_async._models.notifications import Notifications
+from nexi_async.reference.event_names import EVENT_NAMES, EventName
 from nexi_async.webhooks._authorization import new_authorization
-from nexi_async.webhooks._events import EVENT_NAMES, Event
+from nexi_async.webhooks._events import Event
 from nexi_async.webhooks._receiver import WebhookReceiver
 
 
 class CollectingReceiver(WebhookReceiver):
-    """A `WebhookReceiver` that keeps what it gets.
+    """A `WebhookReceiver` that keeps the events it receives.
 
     Attributes:
         authorization: the value that it accepts, made for it alone.
@@ -26,7 +26,7 @@ class CollectingReceiver(WebhookReceiver):
         super().__init__(authorization=self.authorization, fallback=self._keep)
 
     def notifications(self, *events: EventName, url: str = "https://shop.test/nexi/webhooks") -> Notifications:
-        """The webhooks to create a payment with, so that it gets these events, or all."""
+        """The webhooks to create a payment with, so that it receives these events, or all."""
         return Notifications.to(url, authorization=self.authorization, events=events or EVENT_NAMES)
 
     async def wait_for(self, name: str, payment_id: str | None = None, *, seconds: float = 5.0) -> Event:

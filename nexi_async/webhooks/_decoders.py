@@ -10,13 +10,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from types import NoneType
 from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import attrs
 
 from nexi_async._codec import lenient
-from nexi_async._models.rules import wire_name
+from nexi_async._wire_names import wire_name, without_none
 from nexi_async.reference.open_enum import OpenEnum
 
 Decoder: TypeAlias = Callable[..., Any]
@@ -44,7 +43,7 @@ def _lines(model: type[attrs.AttrsInstance], given: tuple[str, ...], names: dict
     yield "get = document.get"
     hints, arguments = get_type_hints(model), list(given)
     for attribute in attrs.fields(model):
-        name, wire, kind = attribute.name, wire_name(attribute), _without_none(hints[attribute.name])
+        name, wire, kind = attribute.name, wire_name(attribute), without_none(hints[attribute.name])
         if wire is None or name in given:
             continue
         arguments.append(name)
@@ -64,11 +63,6 @@ def _absent(value: object, default: Any) -> Any:
     if value is not None or default is attrs.NOTHING:
         raise Unexpected
     return default
-
-
-def _without_none(hint: Any) -> Any:
-    kinds = get_args(hint)
-    return next(kind for kind in kinds if kind is not NoneType) if NoneType in kinds else hint
 
 
 def _decoder(kind: Any) -> Decoder:

@@ -71,16 +71,16 @@ class WebhookCard:
 
     Attributes:
         credit_debit_indicator: "C" for credit, "D" for debit.
-        expiry_month: 1 to 12.
-        expiry_year: two digits.
+        expiry_month: 1 to 12; never in a repr.
+        expiry_year: two digits; never in a repr.
         issuer_country: ISO 3166 alpha-2.
         truncated_pan: first six and last four digits.
-        three_d_secure: what the authentication of the shopper brought.
+        three_d_secure: the result of authenticating the shopper.
     """
 
     credit_debit_indicator: str | None = None
-    expiry_month: int | None = None
-    expiry_year: int | None = None
+    expiry_month: int | None = attrs.field(default=None, repr=False)
+    expiry_year: int | None = attrs.field(default=None, repr=False)
     issuer_country: str | None = None
     truncated_pan: str | None = None
     three_d_secure: ThreeDSecure | None = None
@@ -115,8 +115,8 @@ class EventError:
 
     Attributes:
         code: the issuer's response code when the source is the issuer, else one of Nexi's own.
-        message: free text for logs; never decide by it.
-        source: who declined, e.g. "Issuer" or "Internal".
+        message: free text for logs; decide by `code`, not by this.
+        source: the party that declined, e.g. "Issuer" or "Internal".
     """
 
     code: str
@@ -125,7 +125,7 @@ class EventError:
 
     @property
     def decline(self) -> AcquirerCode | None:
-        """The issuer's code explained: may it be tried again, when, how often. None if the issuer was not asked."""
+        """The meaning of the issuer's code, and whether, when and how often to retry; None for other sources."""
         if (self.source or "").lower() != "issuer":
             return None
         return acquirer_codes.look_up(self.code)

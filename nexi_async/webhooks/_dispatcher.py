@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 
+import attrs
+
 from nexi_async.webhooks._deadlines import Deadlines
-from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnreadableEvent
+from nexi_async.webhooks._event_base import UnreadableEvent
+from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event
 from nexi_async.webhooks._isolation import contain
 from nexi_async.webhooks._log_fields import facts, logger
 from nexi_async.webhooks._payment_fetcher import PaymentFetcher
@@ -27,30 +30,20 @@ class Unreadable(PermanentFailure, NoHandler):
     """An event that its class can't hold, and no handler for such; no retry changes that."""
 
 
+@attrs.frozen
 class Dispatcher:
     """Calls handlers, limits their time and counts their outcomes, for events just received and for stored ones.
 
     Args:
-        router: finds the handler of an event.
         fetcher: fetches the payment for handlers that take it.
-        counters: counts outcomes.
-        deadlines: limits the time of handlers.
         timeout: seconds that a handler may take, fetching the payment included.
     """
 
-    def __init__(
-        self,
-        router: WebhookRouter,
-        fetcher: PaymentFetcher | None,
-        counters: Counters,
-        deadlines: Deadlines,
-        timeout: float,
-    ) -> None:
-        self._router = router
-        self._fetcher = fetcher
-        self._counters = counters
-        self._deadlines = deadlines
-        self._timeout = timeout
+    _router: WebhookRouter
+    _fetcher: PaymentFetcher | None
+    _counters: Counters
+    _deadlines: Deadlines
+    _timeout: float
 
     def has_handler(self, event: Event) -> bool:
         """Whether there is a handler for this event; if not, that is logged."""

@@ -11,7 +11,7 @@ their `id`. What several events carry means the same in all of them:
       refund_id, cancel_id
     my_reference                    the merchant's own text
     reconciliation_reference        finds the operation in the payout reports
-    payment_account_reference       recognises a returning cardholder
+    payment_account_reference       recognises a returning cardholder, never in a repr
     card_details, invoice_details   for cards only, for invoice methods only
     consumer                        the shopper, never in a repr
 
@@ -31,7 +31,6 @@ from typing import ClassVar, TypeAlias, get_args
 import attrs
 
 from nexi_async._models.order import OrderItem
-from nexi_async.reference.event_names import EVENT_NAMES
 from nexi_async.reference.payment_methods import PaymentMethod, PaymentType
 from nexi_async.webhooks._details import (
     EventError,
@@ -103,7 +102,7 @@ class _Reservation(_Operation):
     payment_type: PaymentType
     my_reference: str | None = None
     reconciliation_reference: str | None = None
-    payment_account_reference: str | None = None
+    payment_account_reference: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -232,7 +231,7 @@ class ChargeFailedV2(_Charge):
 
 @attrs.frozen(kw_only=True)
 class RefundInitiated(_OperationWithItems):
-    """A refund was accepted; the money is back with `RefundCompleted` only.
+    """A refund was accepted; it is completed with `RefundCompleted`.
 
     Every source has amount, refund and charge.
 
@@ -247,7 +246,7 @@ class RefundInitiated(_OperationWithItems):
 
 @attrs.frozen(kw_only=True)
 class RefundInitiatedV2(_OperationWithItems):
-    """A refund was accepted; the money is back with `RefundCompleted` only.
+    """A refund was accepted; it is completed with `RefundCompleted`.
 
     Every source has the amount. Recorded deliveries and the official reference have refund and charge; the official PHP
     SDK knows neither, but reconciliation reference, `executed` and `payment_action_id`.
@@ -278,7 +277,7 @@ class _FinishedRefund(_Operation):
 
 @attrs.frozen(kw_only=True)
 class RefundCompleted(_FinishedRefund):
-    """The money is on its way back; the charge is found through the refund.
+    """A refund was completed; its charge is found through the refund.
 
     Every source has amount and refund.
     """
@@ -288,7 +287,7 @@ class RefundCompleted(_FinishedRefund):
 
 @attrs.frozen(kw_only=True)
 class RefundFailed(_FinishedRefund):
-    """A refund did not go through; the money has not moved.
+    """A refund failed; nothing was refunded.
 
     Every source has amount, refund and error.
     """

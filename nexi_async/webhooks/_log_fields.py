@@ -1,4 +1,4 @@
-"""The log of this room, "nexi_async.webhooks": sentences for people, fields for machines, never a body or a secret.
+"""The log of this package, "nexi_async.webhooks": sentences to read, fields to search by, never a body or a secret.
 
 Whatever a sender wrote is shown with its control characters escaped, so that no sender can forge a line of the log.
 Warnings and errors reach standard error while logging has not been configured; the first of a cause at once, further

@@ -11,8 +11,7 @@ import functools
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from types import NoneType
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import attrs
 from cattrs import BaseConverter
@@ -20,8 +19,10 @@ from cattrs import BaseConverter
 from nexi_async import _best_effort as best_effort
 from nexi_async._codec import Malformed, lenient, read_json, structure
 from nexi_async._errors import Fault
+from nexi_async._wire_names import without_none
 from nexi_async.webhooks._decoders import decoder_of
-from nexi_async.webhooks._events import EVENT_CLASSES, Event, UnknownEvent, UnreadableEvent
+from nexi_async.webhooks._event_base import UnknownEvent, UnreadableEvent
+from nexi_async.webhooks._events import EVENT_CLASSES, Event
 
 MAX_ID_LENGTH = 200
 _ID_RULE = f"must be text of 1 to {MAX_ID_LENGTH} characters"
@@ -87,9 +88,9 @@ def _read_leniently(document: dict[str, Any], body: bytes) -> Event:
     }
     kind = EVENT_CLASSES.get(name, UnknownEvent)
     payment_id = data.get("paymentId") if _is_id(data.get("paymentId")) else None
-    members = data | {"paymentId": payment_id} if kind is not UnknownEvent else _of_unknown(name, payment_id, data)
+    members = {"name": name, "data": data} if kind is UnknownEvent else data
     try:
-        event, dropped = best_effort.read(members | envelope, kind, _reader)
+        event, dropped = best_effort.read(members | {"paymentId": payment_id} | envelope, kind, _reader)
     except Malformed as malformed:
         faults = _merged(faults, [_on_the_wire(fault, envelope) for fault in malformed.faults])
         return _unreadable(name, payment_id, data, envelope, faults)
@@ -115,10 +116,6 @@ def _faults_of_data(data: object) -> tuple[Fault, ...]:
         return (Fault("data", "must be an object"),)
     payment_id = data.get("paymentId")
     return () if payment_id is None or _is_id(payment_id) else (Fault("data.paymentId", _ID_RULE),)
-
-
-def _of_unknown(name: str, payment_id: str | None, data: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "paymentId": payment_id, "data": data}
 
 
 def _unreadable(
@@ -162,21 +159,17 @@ def _on_the_wire(fault: Fault, envelope: dict[str, Any]) -> Fault:
 
 
 def _is_optional(kind: object) -> bool:
-    return NoneType in get_args(kind)
+    return without_none(kind) is not kind
 
 
 def _read_optional(kind: object, converter: BaseConverter) -> Callable[[object, object], Any]:
     """An empty text means "not set", as null and absence do."""
-    inner = next(part for part in get_args(kind) if part is not NoneType)
+    inner = without_none(kind)
     read = converter.get_structure_hook(inner)
     return lambda value, _: None if value is None or value == "" else read(value, inner)
 
 
-def _keep(value: bytes, _: object) -> bytes:
-    return value
-
-
 _read_timestamp = lenient.get_structure_hook(datetime)
 _reader = lenient.copy()
-_reader.register_structure_hook(bytes, _keep)
+_reader.register_structure_hook(bytes, lambda value, _: value)
 _reader.register_structure_hook_factory(_is_optional, _read_optional)

@@ -1,7 +1,8 @@
 """The payment as it is now, for handlers that take it: fetched once for several events, within the API's limit.
 
 The state in a webhook may be outdated. But Nexi lets a payment be retrieved 30 times an hour only, and
-one payment brings a dozen events within seconds. So a fetched payment serves every event that came in before the fetch.
+one payment brings a dozen events within seconds. So a fetched payment serves every event that came in before the fetch
+and is handled within 10 seconds after it; those that wait longer, are retried later or are replayed get a new one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import anyio
+import attrs
 
 from nexi_async._models.payment import Payment
 
@@ -20,6 +22,8 @@ Retrieve: TypeAlias = Callable[[str], Awaitable[Payment]]
 HOUR = 3600.0
 MAX_FETCHES_PER_HOUR = 20
 """Fetches of one payment; Nexi allows 30, the rest is for the shop itself."""
+MAX_AGE = 10.0
+"""Seconds for which a fetched payment is taken for the payment as it is now."""
 MAX_REMEMBERED = 1_000
 
 
@@ -27,21 +31,20 @@ class TooManyFetches(Exception):
     """A payment was fetched so often in the last hour that Nexi might refuse; the event is handled later."""
 
 
+@attrs.frozen(eq=False)
 class PaymentFetcher:
     """Fetches payments for events.
 
     Args:
-        retrieve: how, e.g. `checkout.payments.retrieve`.
         clock: seconds; the clock by which it is known when an event came in, and one that never goes back.
     """
 
-    def __init__(self, retrieve: Retrieve, clock: Callable[[], float]) -> None:
-        self._retrieve = retrieve
-        self._clock = clock
-        self._recent: OrderedDict[str, _Fetched] = OrderedDict()
+    _retrieve: Retrieve
+    _clock: Callable[[], float]
+    _recent: OrderedDict[str, _Fetched] = attrs.field(init=False, factory=OrderedDict)
 
     async def payment(self, payment_id: str, received: float) -> Payment:
-        """The payment, fetched after the moment at which an event about it came in.
+        """The payment, fetched after the moment at which an event about it came in, and within the last 10 seconds.
 
         Raises:
             TooManyFetches: it was fetched 20 times within the last hour.
@@ -49,11 +52,11 @@ class PaymentFetcher:
         """
         fetched = self._recall(payment_id)
         async with fetched.turn:  # those that wait here share one fetch
-            if fetched.payment is None or fetched.begun < received:
-                begun = self._clock()
-                fetched.count(begun)
+            now = self._clock()
+            if fetched.payment is None or fetched.begun < max(received, now - MAX_AGE):
+                fetched.count(now)
                 fetched.payment = await self._retrieve(payment_id)
-                fetched.begun = begun
+                fetched.begun = now
             return fetched.payment
 
     def _recall(self, payment_id: str) -> _Fetched:
@@ -71,14 +74,14 @@ class PaymentFetcher:
             del self._recent[oldest]
 
 
+@attrs.define(eq=False)
 class _Fetched:
     """A payment, when its fetch began, and the fetches of the last hour."""
 
-    def __init__(self) -> None:
-        self.turn = anyio.Lock()
-        self.payment: Payment | None = None
-        self.begun = 0.0
-        self._times: deque[float] = deque()
+    turn: anyio.Lock = attrs.field(factory=anyio.Lock)
+    payment: Payment | None = None
+    begun: float = 0.0
+    _times: deque[float] = attrs.field(factory=deque)
 
     def count(self, now: float) -> None:
         """Count a fetch that begins now, if there may be another."""

@@ -48,10 +48,7 @@ _PAIR = re.compile(r"""\s*+([^\s=,;"]++)=("(?:[^"\\]|\\.)*+"|[^\s,;"]*+)\s*+(;|,
 def sender(client: Sequence[Any] | None, headers: Headers, proxies: Proxies) -> Address | None:
     """The address that a request came from; None if it can't be determined.
 
-    Args:
-        client: who is at the other end of the connection, as ASGI has it: host and port.
-        headers: as ASGI has them, names in lower case.
-        proxies: whose headers are trusted.
+    Peer and headers are as ASGI has them: host and port, names in lower case.
     """
     address = read_address(str(client[0])) if client else None
     if client is None or address is None or proxies == "server":
@@ -90,7 +87,7 @@ def is_inside(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _claimed_sender(headers: Headers, proxies: Sequence[Network]) -> Address | None:
+def _claimed_sender(headers: Sequence[tuple[bytes, bytes]], proxies: Sequence[Network]) -> Address | None:
     """The sender according to the headers, if they agree; a sender may add the header that the proxy does not write."""
     claimed = {_first_untrusted(hops, proxies) for hops in _claims(headers)}
     return claimed.pop() if len(claimed) == 1 else None
@@ -111,9 +108,8 @@ def _without_port(hop: str) -> str:
     return hop if match is None else match["v4"] or match["v6"]
 
 
-def _claims(headers: Headers) -> Iterable[Sequence[str]]:
+def _claims(headers: Sequence[tuple[bytes, bytes]]) -> Iterable[Sequence[str]]:
     """The hops in each of the two headers, repeated ones joined in their order."""
-    headers = tuple(headers)
     x_forwarded_for, forwarded = _joined(headers, b"x-forwarded-for"), _joined(headers, b"forwarded")
     if x_forwarded_for is not None:
         yield [hop.strip() for hop in x_forwarded_for.split(",")]

@@ -6,6 +6,7 @@ is 200 only when the handler has returned, or when the event is stored in an inb
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -19,14 +20,15 @@ from starlette.websockets import WebSocketClose
 
 from nexi_async import _environment as environments
 from nexi_async._environment import EnvironmentName
-from nexi_async._errors import InvalidRequest, StorageUnavailable
+from nexi_async._errors import InvalidRequest, StorageError, StorageUnavailable
 from nexi_async.reference.event_names import EventName
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authorization import AuthorizationCheck, AuthorizationOf
 from nexi_async.webhooks._body import ClientDisconnected
 from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._dispatcher import Dispatcher
-from nexi_async.webhooks._events import Event, UnreadableEvent
+from nexi_async.webhooks._event_base import UnreadableEvent
+from nexi_async.webhooks._events import Event
 from nexi_async.webhooks._inbox import SQLInbox
 from nexi_async.webhooks._log_fields import facts, flush, logger
 from nexi_async.webhooks._parsing import parse_event
@@ -36,7 +38,7 @@ from nexi_async.webhooks._request_validation import RequestValidation
 from nexi_async.webhooks._responses import Refused
 from nexi_async.webhooks._router import Handler, WebhookRouter
 from nexi_async.webhooks._source_address import Networks, SourceAddressCheck, TrustedProxies
-from nexi_async.webhooks._stats import Counters, MetricsApp, ReceiverStats
+from nexi_async.webhooks._stats import Counters, InboxStats, MetricsApp, ReceiverStats
 from nexi_async.webhooks._stored_events import StoredEvent
 
 HANDLER_FAILED = "handler failed: event %r, id %r, payment %r"
@@ -67,8 +69,8 @@ class WebhookReceiver:
         environment: "test" or "live", which decides where deliveries come from.
         authorization: the value that payments were created with, or several: a payment keeps its value for life, so
             keep the previous one for as long as its payments may be refunded. 8 or more characters each. For a value of
-            its own in each payment: an `async def` that takes a payment's id and returns its value, or values, or None.
-            An event without a readable payment id is then refused with 400.
+            its own in each payment: an `async def` that takes a payment's id and returns its value, or values, or None,
+            within 10 seconds. An event without a readable payment id is then refused with 400.
         networks: where deliveries may come from instead, e.g. ["127.0.0.1"] for the emulator; "any" checks
             `authorization` alone.
         trusted_proxies: the networks of your own reverse proxies, e.g. ["10.0.0.0/8"]. From them, and from no others,
@@ -79,8 +81,8 @@ class WebhookReceiver:
             server that trusts your proxies alone, never for uvicorn with `--forwarded-allow-ips='*'`.
         inbox: where events are stored before they are handled.
         refetch: fetches a payment, e.g. `checkout.payments.retrieve`. Handlers with a second parameter then get the
-            payment, fetched after the event came in; one fetch serves all events that came in before it, and there are
-            20 an hour at most (Nexi allows 30 for each payment).
+            payment, fetched after the event came in and within the last 10 seconds; one fetch serves all events that
+            came in before it, and there are 20 an hour at most (Nexi allows 30 for each payment).
         fallback: takes events that have no handler of their own, unknown and unreadable ones too. Without it they are
             answered with 500, so that nothing is lost while a handler is missing; unreadable ones are stored in an
             inbox, if there is one, as dead events that name their faults, until `replay`.
@@ -109,15 +111,17 @@ class WebhookReceiver:
     ) -> None:
         if handler_timeout <= 0:
             raise InvalidRequest([("handler_timeout", f"must be more than 0, is {handler_timeout}")])
+        if max_body < 1:
+            raise InvalidRequest([("max_body", f"must be 1 byte or more, is {max_body}")])
         self._counters = counters = Counters()
         self._deadlines = deadlines = Deadlines()
         allowed = environments.find(environment).webhook_networks if networks is None else networks
         self._validation = RequestValidation(
             SourceAddressCheck(allowed, trusted_proxies, counters),
-            AuthorizationCheck(authorization, counters),
-            max_body=max_body,
-            counters=counters,
-            deadlines=deadlines,
+            AuthorizationCheck(authorization, counters, deadlines),
+            max_body,
+            counters,
+            deadlines,
         )
         self._router = router = WebhookRouter(fallback, can_fetch=refetch is not None)
         self._now = time.monotonic if inbox is None else inbox.now
@@ -131,8 +135,9 @@ class WebhookReceiver:
         """Registers a handler for an event, as a decorator."""
         self.include = router.include
         """Takes over the handlers of a `WebhookRouter`."""
-        self.metrics = MetricsApp(self.stats)
-        """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`."""
+        self.metrics = MetricsApp(self._available_stats)
+        """An ASGI app that shows `stats()` to Prometheus, e.g. `Route("/metrics", receiver.metrics)`; without those of
+        the inbox while its database is unavailable."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI app: a request is a delivery, whatever the rest of its path."""
@@ -162,7 +167,8 @@ class WebhookReceiver:
             logger.warning(NO_HANDLERS)
         async with AsyncExitStack() as stack:
             if self._inbox is not None:
-                await stack.enter_async_context(self._inbox.working(self._handle_stored, self._count_inbox_error))
+                count_error = functools.partial(self._counters.count_error, "inbox")
+                await stack.enter_async_context(self._inbox.working(self._handle_stored, count_error))
             self._stack, self._is_running = stack.pop_all(), True
         return self
 
@@ -176,9 +182,9 @@ class WebhookReceiver:
 
     @property
     def event_names(self) -> tuple[EventName, ...]:
-        """The events that have a handler, or all 15 if there is a fallback alone: what payments should ask for.
+        """The events that have a handler, or all 15 if there is only a fallback: what payments should subscribe to.
 
-        `Notifications.to(url, authorization=..., events=receiver.event_names)` asks for exactly what is handled.
+        `Notifications.to(url, authorization=..., events=receiver.event_names)` subscribes to exactly what is handled.
         """
         return self._router.names
 
@@ -203,14 +209,29 @@ class WebhookReceiver:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def stats(self) -> ReceiverStats:
-        """The counts of this receiver since its process began, and the state of its inbox."""
+        """The counts of this receiver since its process began, and the state of its inbox.
+
+        Raises:
+            StorageUnavailable: the database of the inbox is unavailable.
+            StorageError: it can't be used.
+        """
+        return self._stats(None if self._inbox is None else await self._inbox.stats())
+
+    async def _available_stats(self) -> ReceiverStats:
+        """Those of this process at least."""
+        try:
+            return await self.stats()
+        except StorageError:
+            return self._stats(None)
+
+    def _stats(self, inbox: InboxStats | None) -> ReceiverStats:
         return ReceiverStats(
             responses=dict(self._counters.responses),
             handled=dict(self._counters.handled),
             failed=dict(self._counters.failed),
             duplicates=self._handled.duplicates if self._inbox is None else self._inbox.duplicates,
             errors=dict(self._counters.errors),
-            inbox=None if self._inbox is None else await self._inbox.stats(),
+            inbox=inbox,
         )
 
     # --- deliveries ------------------------------------------------------------------------------------------------
@@ -257,9 +278,6 @@ class WebhookReceiver:
             self._counters.count_error("inbox", "not stored", error)
             return False
         return True
-
-    def _count_inbox_error(self, text: str, error: Exception) -> None:
-        self._counters.count_error("inbox", text, error)
 
     async def _handle_stored(self, stored: StoredEvent) -> None:
         """Handle an event of the inbox."""

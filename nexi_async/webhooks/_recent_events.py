@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeAlias
 
 import anyio
+import attrs
 
 P = ParamSpec("P")
 
@@ -18,6 +19,7 @@ DUPLICATE_TIMEOUT = 10.0
 """Seconds that a repeated delivery waits for the one that is being handled."""
 
 
+@attrs.define(eq=False)
 class HandledEvents:
     """Runs the handler of each event once, however many deliveries bring the event.
 
@@ -25,11 +27,10 @@ class HandledEvents:
     cancelled is not remembered, so the next delivery runs it again.
     """
 
-    def __init__(self) -> None:
-        self._handled: OrderedDict[Key, None] = OrderedDict()
-        self._running: dict[Key, anyio.Event | None] = {}
-        self.duplicates = 0
-        """How many deliveries brought an event that was handled, or was being handled, already."""
+    _handled: OrderedDict[Key, None] = attrs.field(init=False, factory=OrderedDict)
+    _running: dict[Key, anyio.Event | None] = attrs.field(init=False, factory=dict)
+    duplicates: int = attrs.field(init=False, default=0)
+    """How many deliveries brought an event that was handled, or was being handled, already."""
 
     async def once(self, key: Key, handle: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Handle the event, by calling `handle`, unless another delivery did or is doing so.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 
+import attrs
 from starlette.types import Receive, Scope
 
-from nexi_async._errors import InvalidRequest
 from nexi_async.webhooks import _responses as responses
 from nexi_async.webhooks._authorization import AuthorizationCheck
 from nexi_async.webhooks._body import BODY_TIMEOUT, TooLarge, read_body
 from nexi_async.webhooks._deadlines import Deadlines
-from nexi_async.webhooks._events import Event, UnreadableEvent
+from nexi_async.webhooks._event_base import UnreadableEvent
+from nexi_async.webhooks._events import Event
 from nexi_async.webhooks._log_fields import logger
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 from nexi_async.webhooks._request_headers import read_headers
@@ -25,36 +26,20 @@ NOT_AN_EVENT = "refused a webhook that is no event: %s"
 MEMBERS_LEFT_OUT = "left out of %r, id %r: %s"
 
 
+@attrs.frozen
 class RequestValidation:
     """What a receiver requires of a request.
 
     Args:
-        address: checks where it comes from.
-        authorization: checks its `Authorization` header.
         max_body: the most bytes that its body may have.
-        counters: counts refusals.
         deadlines: limits the time that a sender may take over the body.
-
-    Raises:
-        InvalidRequest: `max_body` can't be used.
     """
 
-    def __init__(
-        self,
-        address: SourceAddressCheck,
-        authorization: AuthorizationCheck,
-        *,
-        max_body: int,
-        counters: Counters,
-        deadlines: Deadlines,
-    ) -> None:
-        if max_body < 1:
-            raise InvalidRequest([("max_body", f"must be 1 byte or more, is {max_body}")])
-        self._address = address
-        self._authorization = authorization
-        self._max_body = max_body
-        self._counters = counters
-        self._deadlines = deadlines
+    _address: SourceAddressCheck
+    _authorization: AuthorizationCheck
+    _max_body: int
+    _counters: Counters
+    _deadlines: Deadlines
 
     async def event_of(self, scope: Scope, receive: Receive) -> Event:
         """The event of a request that passes every check, cheapest first.

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 from nexi_async._models.payment import Payment
 from nexi_async.reference.event_names import EVENT_NAMES, EventName, fault_of_event_name
+from nexi_async.webhooks._event_base import PaymentEvent, UnreadableEvent
 from nexi_async.webhooks._events import (
     EVENT_CLASSES,
     UNREADABLE,
@@ -19,7 +20,6 @@ from nexi_async.webhooks._events import (
     CheckoutCompleted,
     Event,
     PaymentCreated,
-    PaymentEvent,
     RefundCompleted,
     RefundFailed,
     RefundInitiated,
@@ -27,7 +27,6 @@ from nexi_async.webhooks._events import (
     ReservationCreated,
     ReservationCreatedV2,
     ReservationFailed,
-    UnreadableEvent,
 )
 from nexi_async.webhooks._signatures import check_handler, takes_payment
 

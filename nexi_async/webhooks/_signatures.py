@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin
 
-from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event, UnknownEvent, UnreadableEvent
+from nexi_async.webhooks._event_base import UnknownEvent, UnreadableEvent
+from nexi_async.webhooks._events import EVENT_CLASSES, UNREADABLE, Event
 
 AnyFunction: TypeAlias = Callable[..., object]
 

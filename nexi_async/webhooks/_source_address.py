@@ -36,11 +36,6 @@ REWRITTEN_ACCEPTED = (
 class SourceAddressCheck:
     """Lets deliveries in by the address that they come from.
 
-    Args:
-        networks: where they may come from.
-        trusted_proxies: whose forwarding headers are trusted.
-        counters: counts refusals.
-
     Raises:
         InvalidRequest: a network can't be used.
     """
@@ -89,11 +84,7 @@ def address_allowed(
 ) -> bool:
     """Whether a request was sent from one of the networks; one whose sender has no known address was not.
 
-    Args:
-        client: the peer, as ASGI has it.
-        networks: the allowed ones.
-        headers: of the request; they name the sender if the peer is one of the proxies.
-        proxies: the proxies whose headers are trusted.
+    The peer is as ASGI has it; the headers name the sender if the peer is one of the trusted proxies.
     """
     address = sender(client, headers, proxies)
     return address is not None and is_inside(address, networks)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -97,19 +96,14 @@ class ReceiverStats:
         return max(self.errors.values(), key=lambda error: error.last_at, default=None)
 
 
+@attrs.frozen(eq=False)
 class Counters:
-    """Counts while a receiver works.
+    """Counts while a receiver works."""
 
-    Args:
-        clock: seconds since 1970.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self.responses: Counter[int] = Counter()
-        self.handled: Counter[str] = Counter()
-        self.failed: Counter[str] = Counter()
-        self.errors: dict[Cause, ErrorStats] = {}
-        self._clock = clock
+    responses: Counter[int] = attrs.field(factory=Counter)
+    handled: Counter[str] = attrs.field(factory=Counter)
+    failed: Counter[str] = attrs.field(factory=Counter)
+    errors: dict[Cause, ErrorStats] = attrs.field(factory=dict)
 
     def report(
         self,
@@ -129,7 +123,7 @@ class Counters:
         if error is not None:
             text = f"{text}: {type(error).__name__}: {error}"
         so_far = self.errors[cause].count if cause in self.errors else 0
-        last_at = datetime.fromtimestamp(self._clock(), UTC)
+        last_at = datetime.now(UTC)
         self.errors[cause] = ErrorStats(count=so_far + 1, last=escaped(text)[:MAX_ERROR_LENGTH], last_at=last_at)
 
 

@@ -19,8 +19,9 @@ import attrs
 from starlette.types import ASGIApp
 
 from nexi_async._codec import encode
-from nexi_async._models.rules import camel, wire_name
-from nexi_async.webhooks._events import EVENT_CLASSES, Event, UnreadableEvent
+from nexi_async._wire_names import camel, wire_name
+from nexi_async.webhooks._event_base import UnreadableEvent
+from nexi_async.webhooks._events import EVENT_CLASSES, Event
 from nexi_async.webhooks._parsing import InvalidEvent, parse_event
 
 __all__ = ["SENDER", "DeliveryResponse", "sample", "send"]
@@ -32,7 +33,7 @@ RESPONSE_TIMEOUT = 10.0
 
 
 class DeliveryResponse(NamedTuple):
-    """What a delivery was answered; Nexi takes 200 alone for success."""
+    """The response to a delivery; Nexi counts only 200 as success."""
 
     status: int
     text: str

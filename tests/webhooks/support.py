@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from starlette.types import Message, Scope
 
 from nexi_async._codec import structure
-from nexi_async._models import Payment
+from nexi_async._models.payment import Payment
 from nexi_async.webhooks import WebhookReceiver
 
 AUTHORIZATION = "Kq7ZtB9fRw4LmXc2"

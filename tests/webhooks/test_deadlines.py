@@ -98,7 +98,12 @@ async def in_another_limit(event: anyio.Event) -> None:
     await Deadlines().limit(60, event.wait())
 
 
-@pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope, in_a_group, in_another_limit])
+each_work = pytest.mark.parametrize(
+    "work", [forever, for_an_event, in_steps, in_a_scope, in_a_group, in_another_limit], ids=lambda work: work.__name__
+)
+
+
+@each_work
 async def test_what_takes_too_long_is_stopped(work: Callable[[anyio.Event], Awaitable[None]]) -> None:
     """In time, wherever it waits; it can clean up, and its task is not cancelled afterwards."""
     cleaned_up: list[bool] = []
@@ -182,7 +187,7 @@ async def test_a_channel_is_whole_afterwards() -> None:
         assert await Deadlines().limit(5, receive.receive()) == "mail"
 
 
-@pytest.mark.parametrize("work", [forever, for_an_event, in_steps, in_a_scope, in_a_group, in_another_limit])
+@each_work
 async def test_a_cancellation_goes_on(work: Callable[[anyio.Event], Awaitable[None]]) -> None:
     """It is not taken for a deadline, and cancels what waits."""
     cleaned_up: list[bool] = []

@@ -62,6 +62,16 @@ def test_the_shopper_is_there_all_the_same(name: str) -> None:
     assert "Maja" not in repr(event.consumer)
 
 
+def test_what_recognises_a_cardholder_is_not_shown() -> None:
+    """Neither the reference of the account nor when the card expires, as in a payment."""
+    event = parse_event(deliveries.sample("payment.reservation.created", payment_account_reference="V0010013"))
+    assert isinstance(event, ReservationCreated)
+    assert event.card_details
+    assert (event.card_details.expiry_month, event.card_details.expiry_year) == (12, 31)
+    assert "426800******0008" in repr(event)
+    assert not [part for part in ("V0010013", "expiry") if part in repr(event)]
+
+
 def test_a_decline_by_the_issuer_is_explained() -> None:
     """The acquirer code says whether to try again, however the source is spelt."""
     event = parse_event(deliveries.sample("payment.reservation.failed"))

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
 from nexi_async._errors import NexiError
-from nexi_async._models import Payment
+from nexi_async._models.payment import Payment
 from nexi_async.webhooks import Event, PaymentCreated, SQLInbox, WebhookReceiver, deliveries, parse_event
+from nexi_async.webhooks import _worker_pool as workers
 from tests.webhooks.support import AUTHORIZATION, NEXI, a_payment, converse, deliver
 
 HEADERS = {"Authorization": AUTHORIZATION}
@@ -38,6 +39,12 @@ class Shop:
         """Wait for the first event."""
         with anyio.fail_after(TIMEOUT):
             await self.news.wait()
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process has stored is noticed soon."""
+    monkeypatch.setattr(workers, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture
@@ -185,7 +192,7 @@ async def test_without_an_inbox_there_is_nothing_to_run() -> None:
         assert (await receiver.stats()).inbox is None
 
 
-async def test_a_failed_start_is_told_to_the_server(tmp_path: Path) -> None:
+async def test_a_failed_start_is_reported_to_the_server(tmp_path: Path) -> None:
     """A server must not go on as if all was well."""
     receiver = WebhookReceiver(authorization=AUTHORIZATION, inbox=SQLInbox(f"sqlite:///{tmp_path}/nowhere/inbox.db"))
     said: list[Message] = []

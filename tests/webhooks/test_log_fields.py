@@ -66,7 +66,7 @@ def test_a_flood_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_the_number_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_is_logged_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     """A program that stops within the minute logs how many there were; nothing is logged twice."""
     with unconfigured():
         for _ in range(3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from nexi_async._models import Payment
+from nexi_async._models.payment import Payment
 from nexi_async.webhooks import TooManyFetches
 from nexi_async.webhooks import _payment_fetcher as payment_fetcher
 from nexi_async.webhooks._payment_fetcher import MAX_FETCHES_PER_HOUR, PaymentFetcher
@@ -45,6 +45,15 @@ async def test_one_fetch_serves_all_that_came_before_it(nexi: Nexi) -> None:
     assert [await nexi.answer(received) for received in (1000.0, 990.0, 999.9)] == ["1", "1", "1"]
     nexi.now = 1001.0
     assert await nexi.answer(1000.5) == "2"
+    assert await nexi.answer(1000.0) == "2"
+
+
+async def test_a_payment_grows_old(nexi: Nexi) -> None:
+    """An event that is handled long after it came in, or again, is not decided on what was true then."""
+    assert await nexi.answer(1000.0) == "1"
+    nexi.now = 1000.0 + payment_fetcher.MAX_AGE
+    assert await nexi.answer(1000.0) == "1"
+    nexi.now += 0.1
     assert await nexi.answer(1000.0) == "2"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from nexi_async._errors import InvalidRequest
-from nexi_async._models import Payment
+from nexi_async._models.payment import Payment
 from nexi_async.webhooks import (
     EVENT_NAMES,
     Event,
@@ -448,6 +448,19 @@ async def test_trouble_in_looking_up_is_not_a_refusal(caplog: pytest.LogCaptureF
     body = deliveries.sample("payment.created", payment_id="bb02")
     assert (await deliver(Shop(authorization=fail).receiver, body)).status == 500
     assert "the Authorization of payment 'bb02' can't be looked up" in caplog.text
+
+
+async def test_looking_up_is_limited_in_time(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A lookup that hangs holds no request for ever: it is answered as one that failed."""
+    monkeypatch.setattr("nexi_async.webhooks._authorization.LOOKUP_TIMEOUT", 0.01)
+
+    async def hang(_: str) -> str:
+        await anyio.sleep_forever()
+        return AUTHORIZATION
+
+    with anyio.fail_after(5):
+        assert (await deliver(Shop(authorization=hang).receiver, deliveries.sample("payment.created"))).status == 500
+    assert "took longer than 0.01 seconds" in caplog.text
 
 
 # --- the payment ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 
 import pytest
 
-from nexi_async._models import Payment
+from nexi_async._models.payment import Payment
 from nexi_async.webhooks import EVENT_NAMES, ChargeFailed, ChargeFailedV2, Event, PaymentCreated, PaymentEvent
 from nexi_async.webhooks._router import WebhookRouter
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import anyio
 import attrs
+import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from nexi_async._errors import StorageUnavailable
 from nexi_async.webhooks import (
     ErrorStats,
     Event,
@@ -131,7 +133,7 @@ async def test_failures_of_the_workers_are_counted(tmp_path: Path, monkeypatch: 
     async with receiver:
         for target, name, expected in [
             (inbox._database, "run", "the inbox can't be used: RuntimeError: out of order"),
-            (inbox._workers, "_start_due", "the workers of the inbox failed and are started again: "),
+            (workers.WorkerPool, "_start_due", "the workers of the inbox failed and are started again: "),
         ]:
             with monkeypatch.context() as broken:
                 broken.setattr(target, name, fail_whatever)
@@ -227,6 +229,25 @@ async def test_a_scrape_keeps_no_connection(receiver: WebhookReceiver, version: 
     scope = {"type": "http", "method": "GET", "headers": [], "http_version": version}
     await receiver.metrics(scope, unused, send)
     assert dict(said[0]["headers"]).get(b"connection") == (header and header.encode())
+
+
+async def test_an_outage_of_the_inbox_hides_no_other_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is then that they are needed; what the database alone knows is left out."""
+
+    async def be_away(*_: object, **__: object) -> None:
+        raise StorageUnavailable("the database is unavailable: no route")
+
+    inbox = SQLInbox(f"sqlite:///{tmp_path / 'inbox.db'}")
+    async with WebhookReceiver(authorization=AUTHORIZATION, fallback=take, inbox=inbox) as receiver:
+        monkeypatch.setattr(inbox._database, "run", be_away)
+        assert (await deliver(receiver, deliveries.sample("payment.created"))).status == 500
+        with pytest.raises(StorageUnavailable):
+            await receiver.stats()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(receiver.metrics)) as client:
+            page = (await client.get("https://shop.test/metrics")).text
+        monkeypatch.undo()
+    assert f'nexi_webhooks_deliveries_total{{process="{os.getpid()}",status="500"}} 1' in page
+    assert "nexi_webhooks_inbox" not in page
 
 
 async def unused() -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import assert_type
 
 from nexi_async import AsyncCheckout
-from nexi_async._models import Payment
+from nexi_async._models.payment import Payment
 from nexi_async.webhooks import (
     CancelCreated,
     ChargeCreatedV2,
