@@ -13,19 +13,18 @@ from anyio import create_task_group
 
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError
-from nexi_async._models.bulk import BulkCharge, SubscriptionToCharge
+from nexi_async._models.bulk import BulkCharge, ChargeBulk, SubscriptionToCharge
 from nexi_async._resources.pages import Poll
 from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._flow_control import CircuitBreaker
 from nexi_async.batch._ledger.bulks import Bulk
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName
-from nexi_async.batch._ledger.job_queue import JobQueue
+from nexi_async.batch._ledger.job_queue import RELEASE_TIMEOUT_SECONDS, JobQueue
 from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._results import JobOutcome, JobState, outcome_of
-from nexi_async.batch._single_charge import TAKEN_OVER, Group, find_subscription, unfound
+from nexi_async.batch._single_charge import find_subscription, group_of, left_open, unfound
 from nexi_async.batch._stop_signal import StopSignal
-from nexi_async.batch._worker_pool import RELEASE_TIMEOUT_SECONDS
 from nexi_async.reference.states import BulkItemStatus
 
 BULK_SIZE = 500
@@ -122,7 +121,7 @@ class BulkWorkerPool:
     async def _next(self) -> Bulk | None:
         async with self._claim_lock:
             while not self._stop_signal.is_set:
-                await self._queue.outage.wait_until_over()
+                await self._queue.wait_until_available()
                 if self._bulks:
                     return self._bulks.popleft()
                 if self._after_bulk is not None:
@@ -150,21 +149,21 @@ class BulkWorkerPool:
             in_bulk=False,
         )
         self._after_job = jobs[-1].number if jobs else None
+        jobs = [attrs.evolve(job, previous_state=JobState.PLANNED) for job in jobs]  # in no bulk, so never sent
         found = [job for job in [await self._find(job) for job in jobs] if job is not None]
         for kind, grouped in _bulks(found):
             bulk = await self._queue.create_bulk(self._run, kind, grouped)
             if bulk is not None:
                 self._bulks.append(bulk)
             else:
-                self._put_all(grouped, TAKEN_OVER)
+                self._put_all(grouped, JobOutcome.taken_over())
 
     async def _find(self, job: ClaimedJob) -> ClaimedJob | None:
         """The job with its subscription; None if that can't be found."""
         try:
             return await find_subscription(self._checkout, self._queue, job)
         except NexiError as error:
-            # it is in no bulk, so it was never sent
-            self._put(job, unfound(attrs.evolve(job, previous_state=JobState.PLANNED), error))
+            self._put(job, unfound(job, error))
             return None
 
     # --- a bulk ------------------------------------------------------------------------------------------------
@@ -172,10 +171,11 @@ class BulkWorkerPool:
     async def _charge(self, bulk: Bulk) -> None:
         """Charge a bulk, and write the outcome of each job; never raises."""
         waiting = {normalised_id(job.subscription_id or ""): job for job in bulk.jobs}
-        unsent = None if bulk.bulk_id else await self._reason_not_to_send(bulk)
-        if unsent is not None:
-            self._put_all(bulk.jobs, unsent)
-            return
+        if bulk.bulk_id is None:
+            unsent = await self._queue.reason_not_to_send(bulk.jobs, f"in the bulk {bulk.external_id}")
+            if unsent is not None:
+                self._put_all(bulk.jobs, unsent)
+                return
         try:
             bulk_id = bulk.bulk_id or await self._send(bulk)
         except NexiError as error:
@@ -186,20 +186,10 @@ class BulkWorkerPool:
             outcome = await self._wait(bulk, bulk_id, waiting)
         self._put_all(waiting.values(), outcome)
 
-    async def _reason_not_to_send(self, bulk: Bulk) -> JobOutcome | None:
-        """The outcome of a bulk that must not be sent: another worker has claimed it, or its keys are too old."""
-        claimed = await self._queue.confirm_claims(bulk.jobs)
-        if claimed is None:
-            return TAKEN_OVER
-        if all(map(self._queue.may_send, claimed)):
-            return None
-        oldest = min(claimed, key=lambda job: job.sent_at)
-        return self._queue.outcome_if_unsent(oldest, f"in the bulk {bulk.external_id}")
-
     async def _wait(self, bulk: Bulk, bulk_id: str, waiting: dict[str, ClaimedJob]) -> JobOutcome:
         """Record each job that is done, and remove it from `waiting`; returns the outcome of the rest."""
         try:
-            async with aclosing(self._group(bulk.kind).bulk_charges(bulk_id, poll=self._poll)) as items:
+            async with aclosing(group_of(self._checkout, bulk.kind).bulk_charges(bulk_id, poll=self._poll)) as items:
                 async for item in items:
                     job = waiting.pop(normalised_id(item.subscription_id or ""), None)
                     if job is not None:
@@ -211,19 +201,19 @@ class BulkWorkerPool:
     async def _send(self, bulk: Bulk) -> str:
         """Start the bulk charge, or find the one that has the same external id."""
         requests = [(job.subscription_id, job.request) for job in bulk.jobs]
-        receipt = await self._group(bulk.kind).charge_bulk(
+        body = ChargeBulk(
+            external_bulk_charge_id=bulk.external_id,
             subscriptions=[
                 SubscriptionToCharge(subscription_id=id_, order=request.order, my_reference=request.my_reference)
                 for id_, request in requests
             ],
-            external_bulk_charge_id=bulk.external_id,
             notifications=requests[0][1].notifications,
         )
+        start = group_of(self._checkout, bulk.kind)._start_bulk  # noqa: SLF001 - users can't say that it was sent before
+        may_have_been_sent = any(job.may_have_been_sent for job in bulk.jobs)
+        receipt = await start("charges", body, external_id=bulk.external_id, may_have_been_sent=may_have_been_sent)
         await self._queue.save_bulk_id(bulk, receipt.bulk_id)
         return receipt.bulk_id
-
-    def _group(self, kind: KindName) -> Group:
-        return self._checkout.subscriptions if kind == "scheduled" else self._checkout.unscheduled_subscriptions
 
     def _put_all(self, jobs: Iterable[ClaimedJob], outcome: JobOutcome) -> None:
         for job in jobs:
@@ -231,7 +221,7 @@ class BulkWorkerPool:
 
     def _put(self, job: ClaimedJob, outcome: JobOutcome) -> None:
         self._breaker.record(outcome)
-        self._result_writer.add(job, outcome)
+        self._result_writer.add(job, left_open(job, outcome))
 
 
 def _bulks(jobs: Iterable[ClaimedJob]) -> list[tuple[KindName, list[ClaimedJob]]]:

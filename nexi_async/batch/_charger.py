@@ -193,8 +193,8 @@ class BatchCharger:
 class _Rounds:
     """The results of charges that are made only while the next result is awaited."""
 
-    def __init__(self, passes: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
-        self._passes = passes
+    def __init__(self, execution: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
+        self._execution = execution
         self._stop_signal = stop_signal
         self._breaker = breaker
         self._results: deque[JobResult] = deque()
@@ -222,7 +222,7 @@ class _Rounds:
     async def _charge_a_round(self) -> None:
         _reopen(self._stop_signal, self._breaker)
         try:
-            await self._passes.pause()
+            await self._execution.pause()
             has_more = await self._work()
         except Exception as error:  # noqa: BLE001 - raised once the results before it are handed out
             self._is_over, self._error = True, _first_of(error)
@@ -235,7 +235,7 @@ class _Rounds:
         ends = anyio.current_time() + self._seconds
         async with create_task_group() as tasks:
             tasks.start_soon(self._stop_after, self._seconds)
-            has_more = await self._passes.work(self._hand_out)
+            has_more = await self._execution.work(self._hand_out)
             tasks.cancel_scope.cancel()
         drained = max(0.0, anyio.current_time() - ends)
         self._seconds = min(MAX_ROUND_SECONDS, max(MIN_ROUND_SECONDS, ROUND_TO_DRAIN_RATIO * drained))
@@ -279,7 +279,7 @@ class _Results:
 
 @asynccontextmanager
 async def _charging(
-    passes: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker
+    execution: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker
 ) -> AsyncGenerator[AsyncIterator[JobResult], None]:
     """Charge until the end of the block. An exception of the block is raised as it is, not in a group."""
     sent, received = create_memory_object_stream[list[JobResult]](0)
@@ -287,7 +287,7 @@ async def _charging(
     raised: BaseException | None = None
     _reopen(stop_signal, breaker)
     async with create_task_group() as tasks:
-        tasks.start_soon(_charge, passes, stop_signal, breaker, sent, results, is_over)
+        tasks.start_soon(_charge, execution, stop_signal, breaker, sent, results, is_over)
         try:
             yield results
         except anyio.get_cancelled_exc_class():
@@ -306,7 +306,7 @@ async def _charging(
 
 
 async def _charge(
-    passes: RunExecution,
+    execution: RunExecution,
     stop_signal: StopSignal,
     breaker: CircuitBreaker,
     sent: MemoryObjectSendStream[list[JobResult]],
@@ -318,8 +318,8 @@ async def _charge(
             await sent.send(group)
 
     try:
-        while await passes.work(hand_out) and not stop_signal.is_set:
-            await passes.pause()
+        while await execution.work(hand_out) and not stop_signal.is_set:
+            await execution.pause()
         results.error = breaker.error
     except Exception as error:  # noqa: BLE001 - raised where results are read
         results.error = _first_of(error)

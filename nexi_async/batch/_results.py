@@ -21,6 +21,7 @@ from nexi_async._errors import (
     ChargeDeclined,
     InvalidRequest,
     NexiError,
+    NotFound,
     Outcome,
     RateLimited,
     ServerError,
@@ -28,6 +29,7 @@ from nexi_async._errors import (
     TransportError,
 )
 from nexi_async._models.subscription import ChargeStatus, SubscriptionChargeReceipt
+from nexi_async._transport.api_errors import is_from_gateway
 from nexi_async.batch._times import format_time
 from nexi_async.reference import acquirer_codes
 from nexi_async.reference.retry_advice import RetryAdvice
@@ -85,15 +87,14 @@ class JobOutcome:
         return cls(state=JobState.CHARGED, payment_id=receipt.payment_id, charge_id=receipt.charge_id)
 
     @classmethod
-    def clock_is_behind(cls, sent_at: float, now: float) -> JobOutcome:
-        """A worker whose clock is behind can't tell how old the key is: it sends nothing, and the job stays open.
+    def taken_over(cls) -> JobOutcome:
+        """Another worker has claimed the job meanwhile, and reports its outcome."""
+        return cls(state=JobState.UNKNOWN, error="another worker has claimed the job")
 
-        Args:
-            sent_at: when it may have been sent first, seconds since 1970.
-            now: the time by the worker's clock, seconds since 1970.
-        """
-        behind = f"the clock of this machine is {sent_at - now:,.0f} s behind the time at which it was sent first"
-        return cls(state=JobState.UNKNOWN, error=f"{behind}: set the clock, then charge the run again")
+    @classmethod
+    def clock_is_behind(cls, fault: str) -> JobOutcome:
+        """A worker whose clock is behind can't tell how old the key is: it sends nothing, and the job stays open."""
+        return cls(state=JobState.UNKNOWN, error=f"{fault}: set the clock, then charge the run again")
 
     @classmethod
     def for_review(cls, status: str, sent_at: float) -> JobOutcome:
@@ -166,10 +167,15 @@ def outcome_of(error: NexiError) -> JobOutcome:
         state=_state_after(error, status),
         code=error.code if isinstance(error, APIError) else None,
         error=str(error),
-        is_api_failure=isinstance(error, RateLimited | ServerError | TransportError),
+        is_api_failure=isinstance(error, RateLimited | ServerError | TransportError) or _is_lost(error),
         is_overloaded=isinstance(error, RateLimited | TimedOut) or status in _OVERLOADED,
         refused_for_all=error if status in _REFUSED_FOR_ALL else None,
     )
+
+
+def _is_lost(error: NexiError) -> bool:
+    """Whether a gateway had no way to the API, which never got the request then."""
+    return isinstance(error, NotFound) and is_from_gateway(error)
 
 
 def _state_after(error: NexiError, status: int | None) -> JobState:
@@ -178,6 +184,6 @@ def _state_after(error: NexiError, status: int | None) -> JobState:
     if isinstance(error, ChargeDeclined):
         return JobState.DECLINED
     is_put_off = error.outcome is Outcome.NOT_SENT and not isinstance(error, InvalidRequest)
-    if is_put_off or status in _REFUSED_UNREAD or status in _REFUSED_FOR_ALL:
+    if is_put_off or _is_lost(error) or status in _REFUSED_UNREAD or status in _REFUSED_FOR_ALL:
         return JobState.PLANNED
     return JobState.FAILED

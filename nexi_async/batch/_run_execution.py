@@ -8,14 +8,13 @@ from typing import Protocol, TypeAlias
 import anyio
 from anyio import create_task_group
 
-from nexi_async.batch._ledger.job_queue import JobQueue
+from nexi_async.batch._ledger.job_queue import RELEASE_TIMEOUT_SECONDS, JobQueue
 from nexi_async.batch._ledger.reading import job_result
 from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._progress import Progress, ProgressMeter
 from nexi_async.batch._result_writer import Done, ResultWriter
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._stop_signal import StopSignal
-from nexi_async.batch._worker_pool import RELEASE_TIMEOUT_SECONDS
 
 HandOut: TypeAlias = Callable[[list[JobResult]], Awaitable[None]]
 

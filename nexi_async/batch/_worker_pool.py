@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from nexi_async._client import AsyncCheckout
 from nexi_async.batch._flow_control import CircuitBreaker, ConcurrencyLimiter, RateLimiter
 from nexi_async.batch._ledger.claims import ClaimedJob
-from nexi_async.batch._ledger.job_queue import JobQueue
+from nexi_async.batch._ledger.job_queue import RELEASE_TIMEOUT_SECONDS, JobQueue
 from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._result_writer import ResultWriter
 from nexi_async.batch._single_charge import charge_one
@@ -20,8 +20,6 @@ from nexi_async.batch._stop_signal import StopSignal
 
 MAX_CLAIM = 500
 """How many jobs are claimed at once; after a crash at most so many are looked up that were never sent."""
-RELEASE_TIMEOUT_SECONDS = 10.0
-"""How many seconds releasing claims may take, also after a cancellation; jobs not released are looked up later."""
 
 
 class WorkerPool:
@@ -118,7 +116,7 @@ class WorkerPool:
             if not self._claimed:
                 await self._claim()
             elif self._queue.outage.is_active:  # outcomes can't be written
-                await self._queue.outage.wait_until_over()
+                await self._queue.wait_until_available()
             elif self._rate.delay(self._now()):
                 await self._wait_for_rate()
             else:  # the start is counted in the same step, so that none is counted that is not used

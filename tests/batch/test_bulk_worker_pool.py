@@ -8,7 +8,7 @@ import anyio
 import attrs
 import pytest
 
-from nexi_async import InvalidRequest, Poll, Unauthorized
+from nexi_async import InvalidRequest, Poll, RetryPolicy, Unauthorized
 from nexi_async.batch import BatchCharger, ChargeJob, JobResult, JobState, Ledger, Scope
 from nexi_async.batch._bulk_worker_pool import BULK_SIZE
 from nexi_async.batch._ledger.ledger import job_queue_of
@@ -97,12 +97,12 @@ async def test_lost_answers_start_no_second_run(shop: Shop, path: str) -> None:
 
 
 async def test_breaking_off_anywhere_starts_no_second_run(shop: Shop) -> None:
-    """What was in_bulk is never in_bulk again."""
+    """A job that is in a bulk is never put in another."""
     await shop.ledger.plan("r", shop.jobs(30))
     queue = job_queue_of(shop.ledger)
     run = await queue.bind("r", "bulk")
-    taken = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
-    await queue.create_bulk(run, "scheduled", taken)  # nothing is sent before it dies
+    claimed = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
+    await queue.create_bulk(run, "scheduled", claimed)  # nothing is sent before it dies
     with anyio.CancelScope() as scope:
         async with charger(shop) as results:
             async for _ in results:
@@ -124,6 +124,18 @@ async def test_a_refused_bulk_fails_its_jobs(ledger: Ledger) -> None:
     assert "subscriptions: odd" in str(results[0].error)
 
 
+@pytest.mark.parametrize("status", [400, 404, 409])
+async def test_a_refused_bulk_that_may_have_been_sent_before_stays_unknown(ledger: Ledger, status: int) -> None:
+    """How the API answers to an external id that it has is not documented: its jobs may be charged."""
+    await ledger.plan("r", [job("1"), job("2", "t")])
+    api = ScriptedAPI(answer(500), *(answer(status) for _ in range(2)))
+    async with client(api, retry=RetryPolicy(attempts=1)) as checkout:
+        results = [r async for r in BatchCharger(checkout, ledger, run="r", strategy="bulk", sleep=no_time)]
+
+    assert [result.state for result in results] == [JobState.UNKNOWN] * 6
+    assert "it may have happened" in str(results[-1].error)
+
+
 async def test_a_refused_key_stops_the_run(ledger: Ledger) -> None:
     """And leaves every job to the next start."""
     await ledger.plan("r", [job("1")])
@@ -135,7 +147,7 @@ async def test_a_refused_key_stops_the_run(ledger: Ledger) -> None:
 
 
 async def test_a_run_keeps_its_strategy(shop: Shop) -> None:
-    """Bundles do not know the keys of single charges, nor the other way round."""
+    """A bulk can't look up what was sent as a single charge, nor the other way round."""
     await shop.ledger.plan("r", shop.jobs(1))
     await charge(shop)
 
@@ -147,7 +159,7 @@ async def test_a_run_keeps_its_strategy(shop: Shop) -> None:
 
 
 async def test_of_two_at_once_one_charges_and_the_other_waits_or_says_so(shop: Shop) -> None:
-    """Nobody is in_bulk twice, and none of them ends in an error of the database."""
+    """No job is in two bulks, and neither charger ends with an error of the database."""
     await shop.ledger.plan("r", shop.jobs(40))
     ends: list[object] = []
 
@@ -168,7 +180,7 @@ async def test_of_two_at_once_one_charges_and_the_other_waits_or_says_so(shop: S
 
 
 async def test_a_second_charger_says_that_another_is_at_it(shop: Shop) -> None:
-    """When it has waited for longer than a dead one would hold the run; later it may go on."""
+    """Once it has waited for longer than the lease of a dead one lasts; later it can charge."""
     await shop.ledger.plan("r", shop.jobs(3))
     queue = job_queue_of(shop.ledger)
     run = await queue.bind("r", "bulk")

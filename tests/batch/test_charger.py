@@ -75,7 +75,7 @@ async def test_requests_travel_as_they_were_stored(shop: Shop) -> None:
 
 
 async def test_a_second_start_charges_nothing_again(shop: Shop) -> None:
-    """What is done is done."""
+    """Jobs that are charged stay as they are."""
     await shop.ledger.plan("r", shop.jobs(5))
     await shop.charge()
 
@@ -96,7 +96,7 @@ async def test_another_run_charges_again(shop: Shop) -> None:
     ("setting", "poor", "stolen"),
     [("issuer", ("51", "soft"), ("43", "never")), ("platform", ("1020", "unknown"), ("1029", "never"))],
 )
-async def test_a_decline_is_told_with_its_advice(
+async def test_a_decline_is_reported_with_its_advice(
     shop: Shop, setting: str, poor: tuple[str, str], stolen: tuple[str, str]
 ) -> None:
     """The code decides whether to try again, be it the issuer's or the platform's; the run goes on."""
@@ -204,7 +204,7 @@ async def break_off(shop: Shop, *, after: int) -> None:
 
 
 async def left_sending(ledger: Ledger) -> None:
-    """A job that a charger has taken before it died."""
+    """A job that a charger had claimed when it died."""
     await ledger.plan("r", [job("1")])
     queue = job_queue_of(ledger)
     await queue.claim(await queue.bind("r", "individual"), scope=Scope(), after=0, limit=1, owner="the dead")
@@ -272,11 +272,78 @@ async def test_what_was_refused_unread_is_sent_later(ledger: Ledger) -> None:
     assert states == ["planned", "charged"]
 
 
+GATEWAY = httpx.Response(404, text="<html>no such backend</html>")
+
+
+@pytest.mark.parametrize("refusal", [GATEWAY, answer(402, {"code": "94"}), answer(402), answer(409, {"code": "1008"})])
+async def test_a_refusal_that_a_charge_before_may_cause_settles_nothing(
+    ledger: Ledger, refusal: httpx.Response
+) -> None:
+    """An issuer that speaks of a duplicate, and a gateway: were it declined or failed, it could be charged again."""
+    await left_sending(ledger)
+    status = answer(200, PAID | {"completed": False})
+
+    api, states = await resumed(ledger, status, refusal, answer(200, PAID | {"completed": True}))
+
+    assert [call[:4] for call in api.calls] == ["GET ", "POST", "GET "]
+    assert states == ["unknown", "charged"]
+
+
+@pytest.mark.parametrize(("refusal", "state"), [(answer(402, {"code": "51"}), "declined"), (answer(400), "failed")])
+async def test_a_refusal_by_the_api_itself_settles_what_may_have_been_sent(
+    ledger: Ledger, refusal: httpx.Response, state: str
+) -> None:
+    """It replays what it has decided for the key."""
+    await left_sending(ledger)
+
+    _, states = await resumed(ledger, answer(404), refusal)
+
+    assert states == [state]
+
+
+async def test_a_gateway_that_finds_nothing_says_nothing_of_the_key(ledger: Ledger) -> None:
+    """Only the API itself knows whether it has the charge."""
+    await left_sending(ledger)
+
+    api, states = await resumed(ledger, GATEWAY, GATEWAY, GATEWAY)
+
+    assert {call[:4] for call in api.calls} == {"GET "}
+    assert states == ["unknown"] * 3
+
+
+# --- a gateway before the API ---------------------------------------------------------------------------------------
+
+
+async def test_what_a_gateway_does_not_find_is_sent_later(ledger: Ledger) -> None:
+    """The API never got it, so the job has not failed for good."""
+    await ledger.plan("r", [job("1")])
+
+    api, states = await resumed(ledger, GATEWAY, answer(200, PAID))
+
+    assert [call[:4] for call in api.calls] == ["POST", "POST"]
+    assert states == ["planned", "charged"]
+
+
+async def test_a_gateway_that_finds_no_subscription_leaves_the_kind_open(ledger: Ledger) -> None:
+    """An unscheduled one with the same reference may be another customer's."""
+    jobs = [ChargeJob(reference="1", external_reference="D2", order=order())]
+    await ledger.plan("r", jobs)
+
+    api, states = await resumed(ledger, GATEWAY, answer(200, {"subscriptionId": "s"}), answer(200, PAID))
+
+    assert [call.partition("?")[0] for call in api.calls] == [
+        "GET /v1/subscriptions",
+        "GET /v1/subscriptions",
+        "POST /v1/subscriptions/s/charges",
+    ]
+    assert states == ["planned", "charged"]
+
+
 # --- stopping ------------------------------------------------------------------------------------------------------
 
 
 async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
-    """What was taken and not begun is planned again, and nothing is left to be asked for."""
+    """Jobs that were claimed and not begun are planned again, and no outcome is left unknown."""
     await shop.ledger.plan("r", shop.jobs(400))
     charger = shop.charger(concurrency=10)
     results = []
@@ -295,7 +362,7 @@ async def test_a_graceful_stop_finishes_what_is_under_way(shop: Shop) -> None:
 
 
 async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
-    """A million jobs are not failed for one wrong key; with the right one they are charged."""
+    """A wrong key fails no job; with the right one all are charged."""
     await shop.ledger.plan("r", shop.jobs(100))
     transport = httpx.ASGITransport(app=shop.emulator)
     async with AsyncCheckout("wrong-key", base_url="https://emulator.test", transport=transport) as checkout:
@@ -308,7 +375,7 @@ async def test_a_refused_key_stops_the_run(shop: Shop) -> None:
 
 
 async def test_a_dead_api_stops_the_run(shop: Shop) -> None:
-    """Nothing but failures stops it long before every job was tried."""
+    """A long series of failures stops it before every job was tried."""
     await shop.ledger.plan("r", shop.jobs(300))
     shop.emulator.set_faults([InjectedFault(fault="status", status=500)])
     charger = shop.charger(concurrency=5)
@@ -388,7 +455,7 @@ async def test_a_slow_run_stops_soon(shop: Shop) -> None:
 
 
 async def test_waiting_for_another_pass_ends_with_a_stop(ledger: Ledger) -> None:
-    """Whoever asks to stop is not kept waiting for nothing."""
+    """The pause ends at once."""
     await ledger.plan("r", [job("1")])
     async with client(ScriptedAPI(answer(429)), retry=RetryPolicy(attempts=1)) as checkout:
         charger = BatchCharger(checkout, ledger, run="r", sleep=no_longer_than_a_second)

@@ -27,7 +27,7 @@ def test_what_the_issuer_will_never_approve_is_not_tried_again(code: str) -> Non
 
 @pytest.mark.parametrize("code", ["51", "05", "91", None, "nonsense"])
 def test_the_next_attempt_is_a_day_later(code: str | None) -> None:
-    """Attempts are not burnt in one night; a code that no list has breaks no known rule."""
+    """Counted from the last attempt; also for a code that no list has."""
     assert next_attempt(code, [0.0, 5 * DAY]) == 6 * DAY
 
 
@@ -45,9 +45,9 @@ async def decline(ledger: Ledger, codes: dict[str, str]) -> None:
     await ledger.plan("r", [job(reference) for reference in codes])
     queue = job_queue_of(ledger)
     run = await queue.bind("r", "individual")
-    taken = await queue.claim(run, scope=Scope(), after=0, limit=10_000, owner="me")
+    claimed = await queue.claim(run, scope=Scope(), after=0, limit=10_000, owner="me")
     states = {code: JobState.DECLINED if code else JobState.CHARGED for code in codes.values()}
-    outcomes = [(job, JobOutcome(state=states[codes[job.reference]], code=codes[job.reference])) for job in taken]
+    outcomes = [(job, JobOutcome(state=states[codes[job.reference]], code=codes[job.reference])) for job in claimed]
     await queue.record(outcomes, "me")
 
 

@@ -91,7 +91,7 @@ def test_quick_questions_do_not_make_charges_look_slow() -> None:
 
 
 def test_a_few_late_answers_say_nothing_of_load() -> None:
-    """A third of them a second late: the median knows."""
+    """A third of them a second late do not change the median."""
     limiter, chance = ConcurrencyLimiter(200), random.Random(1)
     for _ in range(20_000):
         limiter.record(1.1 if chance.random() < 0.3 else 0.1, kind="charge", is_overloaded=False)

@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import attrs
 import httpx
 import pytest
 
-from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest
+from nexi_async import AsyncCheckout, ConfigurationError, InvalidRequest, StorageUnavailable
 from nexi_async._idempotency import is_remembered
-from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger, Strategy
+from nexi_async._storage import Database
+from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger, Outage, Strategy
+from nexi_async.batch._ledger import review
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.runs import Scope
 from nexi_async.batch._results import JobOutcome
@@ -190,8 +193,8 @@ async def test_a_bulk_with_an_unknown_outcome_is_reviewed_once_it_is_old(shop: S
     """Nothing says for how long the API knows the name of a bulk run."""
     await shop.ledger.plan("r", shop.jobs(3))
     run = await job_queue_of(shop.ledger).bind("r", "bulk")
-    taken = await job_queue_of(shop.ledger).claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
-    await job_queue_of(shop.ledger).create_bulk(run, "scheduled", taken)  # perhaps sent, and then it dies
+    claimed = await job_queue_of(shop.ledger).claim(run, scope=Scope(), after=0, limit=10, owner="x", in_bulk=False)
+    await job_queue_of(shop.ledger).create_bulk(run, "scheduled", claimed)  # perhaps sent, and then it dies
     async with later(shop, sqlite_url, 25 * 3600) as shop:
         charger = BatchCharger(shop.checkout, shop.ledger, run="r", strategy="bulk", sleep=no_time)
         results = [result async for result in charger]
@@ -205,9 +208,9 @@ async def test_a_clock_that_is_behind_puts_nothing_in_review(shop: Shop, sqlite_
     await shop.ledger.plan("r", shop.jobs(1))
     queue = job_queue_of(shop.ledger)
     run = await queue.bind("r", strategy)
-    taken = await queue.claim(run, scope=Scope(), after=0, limit=1, owner="other")
+    claimed = await queue.claim(run, scope=Scope(), after=0, limit=1, owner="other")
     if strategy == "bulk":
-        await queue.create_bulk(run, "scheduled", taken)
+        await queue.create_bulk(run, "scheduled", claimed)
     async with Ledger.open(sqlite_url, now=lambda: START - 1700) as ledger:
         charger = BatchCharger(shop.checkout, ledger, run="r", strategy=strategy, sleep=no_time)
         result = [result async for result in charger][-1]
@@ -238,7 +241,7 @@ async def test_a_claim_that_others_have_taken_over_is_not_sent_from(url: str) ->
 
 
 async def test_a_clock_that_was_set_back_makes_no_claim_fresh(url: str) -> None:
-    """Who knows for how long."""
+    """A claim from the future counts as old."""
     now = START
     async with Ledger.open(url, now=lambda: now) as ledger:
         await ledger.plan("r", [job("1")])
@@ -253,7 +256,7 @@ async def test_what_is_put_off_has_no_age(url: str) -> None:
     """Nothing was done with it, so its key is new the next time; what may have been sent keeps its first time."""
     now = START
     async with Ledger.open(url, now=lambda: now) as ledger:
-        await ledger.plan("r", [job("put off"), job("given back"), job("unknown")])
+        await ledger.plan("r", [job("put off"), job("released"), job("unknown")])
         run = await job_queue_of(ledger).bind("r", "individual")
         jobs = await job_queue_of(ledger).claim(run, scope=Scope(), after=0, limit=3, owner="me")
         await job_queue_of(ledger).record([(jobs[0], JobOutcome(state=JobState.PLANNED)), (jobs[2], UNKNOWN)], "me")
@@ -271,8 +274,8 @@ async def put_in_review(ledger: Ledger, *references: str) -> None:
     await ledger.plan("r", [job(reference) for reference in references])
     queue = job_queue_of(ledger)
     run = await queue.bind("r", "individual")
-    taken = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
-    await queue.record([(found, JobOutcome.for_review("nobody knows it", START)) for found in taken], "me")
+    claimed = await queue.claim(run, scope=Scope(), after=0, limit=10, owner="me")
+    await queue.record([(found, JobOutcome.for_review("nobody knows it", START)) for found in claimed], "me")
 
 
 async def test_a_person_says_that_it_was_charged(ledger: Ledger) -> None:
@@ -281,6 +284,27 @@ async def test_a_person_says_that_it_was_charged(ledger: Ledger) -> None:
     await ledger.resolve_charged("r", "1", payment_id="p", charge_id="c")
     (result,) = [result async for result in ledger.results("r")]
     assert (result.state, result.payment_id, result.charge_id, result.error) == (JobState.CHARGED, "p", "c", None)
+
+
+async def test_a_job_is_resolved_as_charged_though_its_commit_is_not_confirmed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no error then that the job is in review no more."""
+    run, failures = Database.run, iter([StorageUnavailable("the database is unavailable: x")])
+
+    async def commit_and_fail(self: Database, work: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await run(self, work, *args, **kwargs)
+        for failure in failures if work is review.mark_charged else ():
+            raise failure
+        return result
+
+    monkeypatch.setattr(Database, "run", commit_and_fail)
+    async with Ledger.open(url, outage=Outage(sleep=no_time)) as ledger:
+        await put_in_review(ledger, "1")
+        await ledger.resolve_charged("r", "1", payment_id="p", charge_id="c")
+        assert (await ledger.summary("r")).count(JobState.CHARGED) == 1
+        with pytest.raises(InvalidRequest, match="1 is not in review"):
+            await ledger.resolve_charged("r", "1", payment_id="p", charge_id="other")
 
 
 async def test_a_person_says_that_it_was_not_charged(url: str) -> None:
@@ -318,8 +342,17 @@ async def test_only_what_is_in_review_is_resolved(ledger: Ledger) -> None:
             await ledger.resolve_not_charged("r", reference)
 
 
+@pytest.mark.parametrize("spelling", ["0A1B-2C3D", "0a1b2c3d"])
+async def test_a_payment_is_the_one_of_one_job_however_it_is_spelt(ledger: Ledger, spelling: str) -> None:
+    """Else the second job's charge would be taken for made."""
+    await put_in_review(ledger, "1", "2")
+    await ledger.resolve_charged("r", "1", payment_id="0a1b2c3d", charge_id="c")
+    with pytest.raises(InvalidRequest, match="is the payment of the job 1"):
+        await ledger.resolve_charged("r", "2", payment_id=spelling, charge_id="c")
+
+
 async def test_an_answer_that_comes_late_settles_the_review(ledger: Ledger) -> None:
-    """What the API says is better than what anybody finds out."""
+    """A final answer of the API is recorded, though the job is in review."""
     await ledger.plan("r", [job("1")])
     queue = job_queue_of(ledger)
     run = await queue.bind("r", "individual")

@@ -149,7 +149,7 @@ async def test_what_the_body_raises_comes_out_as_it_is(shop: Shop) -> None:
 
 
 async def test_while_the_body_of_a_plain_loop_runs_nothing_is_under_way(shop: Shop) -> None:
-    """So that it may be left without a word."""
+    """So it may be left in any way."""
     await shop.ledger.plan("r", shop.jobs(30))
     async with slow_charger(shop, 10) as (charger, transport):
         async for _ in charger:
@@ -162,8 +162,9 @@ async def test_a_block_charges_while_the_body_works(shop: Shop) -> None:
     async with slow_charger(shop, 2) as (charger, transport), charger as results:
         async for _ in results:
             begun = transport.begun
-            await anyio.sleep(0.1)
-            assert transport.begun > begun
+            with anyio.fail_after(20):
+                while transport.begun == begun:  # noqa: ASYNC110 - there is nothing to wait on
+                    await anyio.sleep(0.01)
             break
 
 
@@ -187,17 +188,17 @@ async def test_leaving_a_block_does_not_wait_for_ever(shop: Shop, monkeypatch: p
 
 async def test_a_block_can_be_entered_again(shop: Shop) -> None:
     """What was left is charged then, at the pace that was found."""
-    await shop.ledger.plan("r", shop.jobs(100))
+    await shop.ledger.plan("r", shop.jobs(300))
     async with slow_charger(shop, 2) as (charger, _):
         async with charger as results:
             async for _ in results:
                 break
-        assert shop.charged().total() < 100
+        assert shop.charged().total() < 300
         async with charger as results:
             async for _ in results:
                 pass
 
-    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(100)})
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(300)})
 
 
 async def test_a_charger_does_one_thing_at_a_time(shop: Shop) -> None:

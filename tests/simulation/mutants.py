@@ -56,12 +56,12 @@ MUTANTS: dict[str, Mutant] = {
         "nexi_async.batch._single_charge", "    if job.may_have_been_sent:\n", "    if False:\n"
     ),
     "send with a key that the API may have forgotten": Mutant(
-        "nexi_async.batch._single_charge", "    if queue.may_send(job):\n", "    if True:\n"
+        "nexi_async.batch._ledger.job_queue", "        if all(map(self._may_send, claimed)):\n", "        if True:\n"
     ),
     "forget that a suspended process may have lost its claim": Mutant(
         "nexi_async.batch._ledger.claims",
-        'ours = and_(JOBS.c.number == job.number, JOBS.c.fence == job.fence, JOBS.c.state == "sending")',
-        "ours = JOBS.c.number == job.number",
+        "    if any(fences.get(job.number) != job.fence for job in jobs):\n",
+        "    if False:\n",
     ),
     "let an old owner overwrite what is final": Mutant(
         "nexi_async.batch._ledger.outcomes",

@@ -32,7 +32,7 @@ from nexi_async._idempotency import derive_key
 from nexi_async._models.subscription import ChargeSubscription
 from nexi_async.batch._ledger.json_rows import as_one_value, numbers_in, text_of
 from nexi_async.batch._ledger.runs import Run, Scope
-from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, MEMBERS, PLANS
+from nexi_async.batch._ledger.tables import HAS_COMPLETE_PLAN, IS_OPEN, JOBS, MEMBERS
 from nexi_async.batch._results import JobState
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
@@ -107,8 +107,7 @@ def reclaim(connection: Connection, run: Run, numbers: Sequence[int], owner: str
 def _next_open(dialect: str, *, in_bulk: bool) -> Select[Any]:
     """The next open jobs, whose dates have come."""
     numbers = and_(JOBS.c.number > bindparam("after"), JOBS.c.number <= bindparam("last"))
-    is_complete = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.run == bindparam("run"), PLANS.c.jobs.is_not(None)))
-    ready = (JOBS.c.run == bindparam("run"), IS_OPEN, numbers, JOBS.c.due <= bindparam("now"), is_complete)
+    ready = (JOBS.c.run == bindparam("run"), IS_OPEN, numbers, JOBS.c.due <= bindparam("now"), HAS_COMPLETE_PLAN)
     statement = select(*_COLUMNS).where(*ready).order_by(JOBS.c.number).limit(bindparam("limit", type_=Integer))
     if not in_bulk:
         membership = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
@@ -149,24 +148,16 @@ def _marking(dialect: str) -> Update:
     return claimed.values(state="sending", owner=worker, fence=JOBS.c.fence + 1, sent_at=sent_at)
 
 
-def renew(connection: Connection, jobs: Iterable[ClaimedJob], now: float) -> list[ClaimedJob] | None:
+def renew(connection: Connection, jobs: Sequence[ClaimedJob], now: float) -> list[ClaimedJob] | None:
     """The renewed claims; None if another worker has claimed one of the jobs. A job never sent is sent from now on."""
-    renewed = []
-    for job in jobs:
-        sent_at = job.sent_at if job.may_have_been_sent else now
-        ours = and_(JOBS.c.number == job.number, JOBS.c.fence == job.fence, JOBS.c.state == "sending")
-        if not connection.execute(update(JOBS).where(ours).values(sent_at=sent_at)).rowcount:
-            return None
-        renewed.append(attrs.evolve(job, claimed_at=now, sent_at=sent_at))
-    return renewed
-
-
-def are_claimed(connection: Connection, jobs: Sequence[ClaimedJob]) -> bool:
-    """Whether the jobs are still claimed as they were, and stay so to the end of the transaction."""
     numbers = [job.number for job in jobs]
     found = select(JOBS.c.number, JOBS.c.fence).where(JOBS.c.number.in_(numbers), JOBS.c.state == "sending")
     fences = {row.number: row.fence for row in connection.execute(found.with_for_update())}
-    return all(fences.get(job.number) == job.fence for job in jobs)
+    if any(fences.get(job.number) != job.fence for job in jobs):
+        return None
+    never_sent = [job.number for job in jobs if not job.may_have_been_sent]
+    connection.execute(update(JOBS).where(JOBS.c.number.in_(never_sent)).values(sent_at=now))
+    return [attrs.evolve(job, claimed_at=now, sent_at=job.sent_at if job.may_have_been_sent else now) for job in jobs]
 
 
 _COLUMNS = JOBS.c[

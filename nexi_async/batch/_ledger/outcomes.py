@@ -1,7 +1,8 @@
 """The outcomes of charges in the ledger: each group of them is written by at most three statements.
 
 The outcome of a job ends the claim on it. A final outcome (charged, declined, failed) is an answer of the API, so it is
-written whoever reports it, also if the job was put in review meanwhile. Any other outcome is written only by the worker
+written whoever reports it, also if the job was put in review meanwhile; of two such answers the first stays, but money
+that was charged counts also if another worker was refused before. Any other outcome is written only by the worker
 that claimed the job last.
 """
 
@@ -11,7 +12,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, case, null, or_, update
+from sqlalchemy import Connection, Update, and_, bindparam, case, null, or_, update
 
 from nexi_async import _codec as codec
 from nexi_async.batch._ledger.claims import ClaimedJob
@@ -23,7 +24,7 @@ from nexi_async.batch._results import JobOutcome, JobState
 def record(
     connection: Connection, outcomes: Sequence[tuple[ClaimedJob, JobOutcome]], *, owner: str, now: float
 ) -> None:
-    """Write the outcomes of claimed jobs; a final state is never overwritten.
+    """Write the outcomes of claimed jobs; a final state is never overwritten, except by a charge of the same attempt.
 
     Args:
         connection: the transaction.
@@ -58,11 +59,16 @@ def _row(job: ClaimedJob, outcome: JobOutcome) -> dict[str, Any]:
         "attempt": job.attempt,
         "fence": job.fence,
         "state": outcome.state.value,
-        "payment_id": outcome.payment_id,
-        "charge_id": outcome.charge_id,
-        "code": outcome.code,
-        "error": outcome.error,
+        "payment_id": _storable(outcome.payment_id),
+        "charge_id": _storable(outcome.charge_id),
+        "code": _storable(outcome.code),
+        "error": _storable(outcome.error),
     }
+
+
+def _storable(text: str | None) -> str | None:
+    """A text of the API as databases take it; PostgreSQL would refuse the whole group for a NUL."""
+    return None if text is None else text.replace("\0", "\ufffd")
 
 
 @functools.cache
@@ -75,9 +81,11 @@ def _statements(dialect: str) -> dict[str, Update]:
         .values({name: done[name] for name in _MEMBERS})
     )
     ours = write.where(IS_OPEN, JOBS.c.fence == done["fence"], JOBS.c.owner == bindparam("worker"))
+    refused = JOBS.c.state.in_([JobState.DECLINED.value, JobState.FAILED.value])
+    may_end = or_(IS_OPEN, JOBS.c.state == "review", and_(refused, done["state"] == "charged"))
     sent_at = case((done["state"] == "planned", null()), else_=JOBS.c.sent_at)
     return {
-        "end": write.where(or_(IS_OPEN, JOBS.c.state == "review")).values(ended=bindparam("now")),
+        "end": write.where(may_end).values(ended=bindparam("now")),
         "review": ours.values(ended=bindparam("now")),
         "leave open": ours.values(sent_at=sent_at),
     }

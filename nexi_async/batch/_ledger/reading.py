@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Integer, Row, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, cast, func, select
 
 from nexi_async._idempotency import derive_key
 from nexi_async.batch._dunning import next_attempt
 from nexi_async.batch._ledger import dunning
 from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._ledger.runs import find_run
-from nexi_async.batch._ledger.tables import JOBS
+from nexi_async.batch._ledger.tables import HAS_COMPLETE_PLAN, JOBS
 from nexi_async.batch._results import JobOutcome, JobResult, JobState
 from nexi_async.batch._summary import Reason, Summary, Total
 
@@ -30,7 +30,7 @@ def summarise(connection: Connection, run: str, now: float) -> Summary:
         InvalidRequest: there is no such run.
     """
     found = find_run(connection, run)
-    in_run = JOBS.c.run == found.id
+    in_run = and_(JOBS.c.run == found.id, HAS_COMPLETE_PLAN)
     size, ended = _throughput(connection, in_run)
     waiting, next_due = connection.execute(
         select(func.count(), func.min(JOBS.c.due)).where(in_run, JOBS.c.state == "planned", JOBS.c.due > now)
@@ -50,7 +50,7 @@ def summarise(connection: Connection, run: str, now: float) -> Summary:
 def page(connection: Connection, run: str, after: int) -> tuple[int | None, list[JobResult]]:
     """Some of the run's jobs in the order they were planned, and the number to continue after; None at the end."""
     found = find_run(connection, run)
-    statement = select(*_COLUMNS).where(JOBS.c.run == found.id, JOBS.c.number > after)
+    statement = select(*_COLUMNS).where(JOBS.c.run == found.id, HAS_COMPLETE_PLAN, JOBS.c.number > after)
     rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
     earlier = dunning.earlier_attempts(connection, [row.number for row in rows if row.attempt > 1])
     results = [_stored_result(run, row, earlier.get(row.number, ())) for row in rows]

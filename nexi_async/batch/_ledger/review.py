@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
 from nexi_async._idempotency import MARGIN, derive_key
 from nexi_async._models.subscription import ChargeSubscription
+from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._ledger.dunning import begin_attempt
 from nexi_async.batch._ledger.runs import find_run
 from nexi_async.batch._ledger.tables import JOBS
@@ -74,11 +75,21 @@ def mark_charged(
         InvalidRequest: no such job is in review, or the payment is another job's.
     """
     found = {"payment_id": payment_id, "charge_id": charge_id, "code": None, "error": None}
+    if _is_charged(connection, run, reference, payment_id, charge_id):
+        return  # the transaction is repeated, since its commit was not confirmed
     job = _the_one(connection, run, reference)
-    other = connection.execute(select(JOBS.c.reference).where(JOBS.c.payment_id == payment_id)).scalar()
+    is_the_same = func.lower(func.replace(JOBS.c.payment_id, "-", "")) == normalised_id(payment_id)
+    other = connection.execute(select(JOBS.c.reference).where(is_the_same)).scalar()
     if other is not None:  # each charge of a subscription has a payment of its own
         raise InvalidRequest([("payment", f"{payment_id} is the payment of the job {other}")])
     connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(state="charged", ended=now, **found))
+
+
+def _is_charged(connection: Connection, run: str, reference: str, payment_id: str, charge_id: str) -> bool:
+    """Whether the job is charged already, by that very charge."""
+    is_it = (JOBS.c.state == "charged", JOBS.c.payment_id == payment_id, JOBS.c.charge_id == charge_id)
+    job = select(JOBS.c.number).where(JOBS.c.run == find_run(connection, run).id, JOBS.c.reference == reference, *is_it)
+    return connection.execute(job).first() is not None
 
 
 def plan_again(connection: Connection, run: str, reference: str, now: float) -> None:
