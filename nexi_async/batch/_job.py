@@ -10,7 +10,7 @@ import attrs
 from nexi_async._errors import Fault
 from nexi_async._models import rules
 from nexi_async._models.notifications import Notifications
-from nexi_async._models.order import Order
+from nexi_async._models.order import Order, zero_faults
 from nexi_async._models.rules import MyReference, max_length
 from nexi_async._models.subscription import ChargeSubscription
 
@@ -63,8 +63,7 @@ class ChargeJob:
                 "subscription_id",
                 "give exactly one of subscription_id, unscheduled_subscription_id, external_reference",
             )
-        if self.order.amount == 0:
-            yield "order.amount", "must be greater than 0"
+        yield from zero_faults(self.order)
 
 
 def faults_of(job: object) -> list[Fault]:

@@ -34,12 +34,12 @@ _ITEM = ("reference", "name", "quantity", "unit", "unit_price", "unit_price_with
 _OF_THE_FILE = {"unitPriceWithTax": "amount", "taxRate": "tax_rate"}
 _IDS = ("subscription_id", "unscheduled_subscription_id", "external_reference")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
-_LONGEST_LINE = 1 << 20
+_MAX_LINE_LENGTH = 1 << 20
 
 
 @attrs.frozen
 class JobLine:
-    """A line of a file: a job, or why it is none.
+    """A line of a file: a job, or the faults of an invalid line.
 
     Attributes:
         number: the line's number, from 1.
@@ -50,6 +50,12 @@ class JobLine:
     number: int
     job: ChargeJob | None
     faults: tuple[Fault, ...] = ()
+
+
+def checked_line(number: int, job: ChargeJob) -> JobLine:
+    """A line with a job, or with its faults."""
+    faults = tuple(faults_of(job))
+    return JobLine(number, None if faults else job, faults)
 
 
 def read_jobs(path: Path) -> Iterator[JobLine]:
@@ -68,7 +74,7 @@ def read_jobs(path: Path) -> Iterator[JobLine]:
 
 
 def _json_lines(file: TextIO) -> Iterator[JobLine]:
-    for number, text in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), 1):
+    for number, text in enumerate(iter(lambda: file.readline(_MAX_LINE_LENGTH), ""), 1):
         if not text.isspace():
             yield _line(number, lambda text=text: _job(_document(text)))  # type: ignore[misc]
 
@@ -84,7 +90,7 @@ def _document(text: str) -> Mapping[str, Any]:
 
 
 def _csv_lines(file: TextIO) -> Iterator[JobLine]:
-    header = file.readline(_LONGEST_LINE)
+    header = file.readline(_MAX_LINE_LENGTH)
     delimiter = ";" if ";" in header and "," not in header else ","
     names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
     _check_header(names)
@@ -94,14 +100,24 @@ def _csv_lines(file: TextIO) -> Iterator[JobLine]:
             yield _line(rows.line_num + 1, lambda row=row: _job(_cells(names, row)))  # type: ignore[misc]
 
 
-def _rows(rows: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
+def _rows(rows: Any) -> Iterator[list[str] | csv.Error]:
+    """Each row below the header line, or what is wrong with it.
+
+    Lines that an open quotation mark joins would be a row with the reference of one job and the amount of another.
+    """
     while True:
+        before = rows.line_num
         try:
-            yield next(rows)
+            row = next(rows)
         except csv.Error as error:
             yield error
         except StopIteration:
             return
+        else:
+            joined = (
+                f"a quotation mark is not closed in its line and joins the lines {before + 2} to {rows.line_num + 1}"
+            )
+            yield csv.Error(joined) if rows.line_num > before + 1 else row
 
 
 def _check_header(names: list[str]) -> None:
@@ -136,8 +152,7 @@ def _line(number: int, read: Callable[[], ChargeJob]) -> JobLine:
         job = read()
     except (InvalidRequest, codec.Malformed) as error:
         return JobLine(number, None, tuple(error.faults))
-    faults = tuple(faults_of(job))
-    return JobLine(number, None if faults else job, faults)
+    return checked_line(number, job)
 
 
 def _job(given: Mapping[str, Any]) -> ChargeJob:

@@ -93,6 +93,16 @@ def test_a_bad_row_says_what_is_wrong_and_the_next_is_read(tmp_path: Path, row: 
     assert (bad.number, good.number, good.faults) == (2, 3, ())
 
 
+@pytest.mark.parametrize("second", ['B,t,"Bar",SEK,200', 'B,t,Bar",SEK,200'])
+def test_an_open_quotation_mark_gives_no_job_the_amount_of_another(tmp_path: Path, second: str) -> None:
+    """The rows that it joins are refused as one, and the next is read."""
+    header = "reference,subscription_id,name,currency,amount"
+    joined, last = of_csv(tmp_path, f'{header}\nA,s,"Foo,SEK,100\n{second}\nC,u,x,SEK,300\n')
+
+    assert "a quotation mark is not closed in its line and joins the lines 2 to 3" in complaint(joined)
+    assert (last.number, last.job and last.job.order.amount) == (4, 300)
+
+
 def test_bytes_that_are_no_text_spoil_one_line(tmp_path: Path) -> None:
     """A line in another encoding is refused, the rest is read."""
     bad, good = of_csv(tmp_path, HEADER.encode() + b"1,s,SEK,100,B\xf6x,0\n2,s,SEK,100,Box,0\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio.lowlevel
 import attrs
@@ -35,7 +36,7 @@ from nexi_async.batch._ledger.tables import SCHEMA
 from nexi_async.batch._outage import Outage
 from nexi_async.batch._results import JobOutcome, JobState
 from tests.batch import old_ledgers
-from tests.batch.support import job, order
+from tests.batch.support import job, no_time, order
 
 CHARGED = JobOutcome(state=JobState.CHARGED, payment_id="p", charge_id="c")
 EVERYTHING = Scope()
@@ -47,8 +48,8 @@ async def bound(ledger: Ledger) -> Run:
     return await job_queue_of(ledger).bind("r", "individual")
 
 
-async def take(ledger: Ledger, *, most: int = 100, owner: str = "me", scope: Scope = EVERYTHING) -> list[ClaimedJob]:
-    """Take from the beginning."""
+async def claim(ledger: Ledger, *, most: int = 100, owner: str = "me", scope: Scope = EVERYTHING) -> list[ClaimedJob]:
+    """Claim jobs from the first on."""
     return await job_queue_of(ledger).claim(await bound(ledger), scope=scope, after=0, limit=most, owner=owner)
 
 
@@ -70,15 +71,15 @@ async def test_jobs_are_planned_in_their_order(ledger: Ledger) -> None:
     ]
     assert await ledger.plan("r", jobs) == Planned(3, 0, 0)
 
-    taken = await take(ledger)
+    claimed = await claim(ledger)
 
-    assert [found.request for found in taken] == [given.request for given in jobs]
-    assert [(found.kind, found.subscription_id, found.external_reference) for found in taken] == [
+    assert [found.request for found in claimed] == [given.request for given in jobs]
+    assert [(found.kind, found.subscription_id, found.external_reference) for found in claimed] == [
         ("scheduled", "s", None),
         ("unscheduled", "u", None),
         (None, None, "x"),
     ]
-    assert taken[1].key == derive_key("r", "2", 1)
+    assert claimed[1].key == derive_key("r", "2", 1)
 
 
 async def test_jobs_may_come_from_an_asynchronous_iterable(ledger: Ledger) -> None:
@@ -97,7 +98,7 @@ async def test_planning_the_same_again_changes_nothing(ledger: Ledger) -> None:
     await ledger.plan("r", [job("1"), job("2")])
 
     assert await ledger.plan("r", [job("1"), job("2"), job("3")]) == Planned(1, 2, 0)
-    assert named(await take(ledger)) == ["1", "2", "3"]
+    assert named(await claim(ledger)) == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("again", [job("1", amount=1), job("1", "other"), job("1", currency="NOK")])
@@ -107,7 +108,7 @@ async def test_a_planned_job_keeps_its_content(ledger: Ledger, again: ChargeJob)
 
     with pytest.raises(InvalidRequest, match=r"jobs\[2\]\.reference: was planned with other content"):
         await ledger.plan("r", [job("2"), again])
-    assert named(await take(ledger)) == ["1"]
+    assert named(await claim(ledger)) == ["1"]
 
 
 @pytest.mark.parametrize("between", [0, 15])
@@ -122,7 +123,7 @@ async def test_a_reference_twice_is_refused(ledger: Ledger, between: int, monkey
     with pytest.raises(InvalidRequest, match="stands in this plan before"):
         await ledger.plan("r", jobs)
 
-    assert named(await take(ledger)) == ["1"]
+    assert named(await claim(ledger)) == ["1"]
 
 
 async def test_the_same_reference_in_another_run_is_another_job(ledger: Ledger) -> None:
@@ -153,7 +154,7 @@ async def test_good_lines_are_planned_beside_bad_ones_unless_strict(ledger: Ledg
 
 
 async def test_jobs_of_an_incomplete_planning_are_never_charged(ledger: Ledger, url: str) -> None:
-    """They count once the last is in; the next planning takes back what another left."""
+    """They can be charged once the plan is complete; the next planning deletes what an interrupted one left."""
     await ledger.plan("r", [job("0")])
 
     def endless() -> Iterator[ChargeJob]:
@@ -163,16 +164,92 @@ async def test_jobs_of_an_incomplete_planning_are_never_charged(ledger: Ledger, 
 
     with pytest.raises(RuntimeError):
         await ledger.plan("r", endless())
-    assert named(await take(ledger)) == ["0"]
+    assert named(await claim(ledger)) == ["0"]
     database = Database(url)
     plan, _ = await database.run(planning.begin, "r", 0.0)
-    await database.run(planning.add, plan, [JobLine(1, job("left", amount=1))])
+    await database.run(planning.add, plan, [JobLine(1, job("left", amount=1))], [])
     await database.close()
-    assert named(await take(ledger)) == ["0"]
+    assert named(await claim(ledger)) == ["0"]
 
     await ledger.plan("r", [job("left")])
 
-    assert named(await take(ledger)) == ["0", "left"]
+    assert named(await claim(ledger)) == ["0", "left"]
+
+
+@pytest.mark.parametrize("discards", [0, 1])
+async def test_a_plan_that_another_process_discards_is_not_completed(
+    ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch, discards: int
+) -> None:
+    """Of two that plan at the same time, the later one wins; the other one's jobs are gone, or some of them."""
+    monkeypatch.setattr(planning, "AT_ONCE", 1)
+    database = Database(url)
+    theirs, _ = await database.run(planning.begin, "r", 0.0)
+    await database.run(planning.add, theirs, [JobLine(n, job(str(n))) for n in range(15)], [])
+    ours, left_over = await database.run(planning.begin, "r", 0.0)
+    for _ in range(discards):
+        assert not await database.run(planning.discard, theirs)
+
+    with pytest.raises(InvalidRequest, match="by another process at the same time"):
+        await database.run(planning.complete, theirs, 15)
+    await database.run(planning.complete, ours, 0)
+    await database.close()
+
+    assert left_over == [theirs]
+    assert await job_queue_of(ledger).claim(Run(1, "r", 0), scope=EVERYTHING, after=0, limit=9, owner="me") == []
+
+
+async def test_a_complete_plan_is_not_discarded(ledger: Ledger, url: str) -> None:
+    """Not by who saw it before, nor by a planning whose last commit was not confirmed: jobs may be charged by now."""
+    database = Database(url)
+    plan, _ = await database.run(planning.begin, "r", 0.0)
+    await database.run(planning.add, plan, [JobLine(1, job("1"))], [])
+    await database.run(planning.complete, plan, 1)
+
+    assert await database.run(planning.discard, plan)
+    await database.close()
+
+    assert named(await claim(ledger)) == ["1"]
+
+
+@pytest.mark.parametrize("transaction", ["begin", "add", "complete"])
+async def test_a_plan_whose_commit_is_not_confirmed_is_planned_once(
+    url: str, monkeypatch: pytest.MonkeyPatch, transaction: str
+) -> None:
+    """The connection breaks while a transaction is committed, twice, and it is repeated."""
+    run, failures = Database.run, 2
+
+    async def commit_and_fail(self: Database, work: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal failures
+        result = await run(self, work, *args, **kwargs)
+        if work.__name__ == transaction and failures:
+            failures -= 1
+            raise StorageUnavailable("the database is unavailable: x")
+        return result
+
+    monkeypatch.setattr(Database, "run", commit_and_fail)
+    monkeypatch.setattr(planning, "AT_ONCE", 2)
+    async with Ledger.open(url, outage=Outage(sleep=no_time)) as ledger:
+        assert await ledger.plan("r", map(job, "123")) == Planned(3, 0, 0)
+        failures = 2
+        assert await ledger.plan("r", map(job, "1234")) == Planned(1, 3, 0)
+
+        assert named(await claim(ledger)) == ["1", "2", "3", "4"]
+        assert (await bound(ledger)).jobs == 4
+
+
+async def test_jobs_of_an_incomplete_planning_are_in_no_figure(ledger: Ledger, url: str) -> None:
+    """They are none of the run's: no execution of it charges them, and they wait for no other one."""
+    await ledger.plan("r", [job("0")])
+    database = Database(url)
+    plan, _ = await database.run(planning.begin, "r", 0.0)
+    await database.run(planning.add, plan, [JobLine(1, job("left"))], [])
+    await database.close()
+    queue, run = job_queue_of(ledger), await bound(ledger)
+
+    assert (await ledger.summary("r")).count() == 1
+    assert [result.reference async for result in ledger.results("r")] == ["0"]
+    assert await queue.count_open(run, Scope()) == 1
+    assert [shard.first for shard in await queue.open_shards(run, 1)] == [1]
 
 
 async def test_a_cancelled_planning_leaves_nothing(ledger: Ledger) -> None:
@@ -201,16 +278,16 @@ async def test_a_run_needs_a_name(ledger: Ledger, run: str) -> None:
 # --- working -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_taken_is_on_disk_as_sending(ledger: Ledger, url: str) -> None:
+async def test_what_is_claimed_is_on_disk_as_sending(ledger: Ledger, url: str) -> None:
     """Another process that comes later sees that it may have been sent."""
     await ledger.plan("r", [job("1"), job("2")])
-    (first,) = await take(ledger, most=1)
+    (first,) = await claim(ledger, most=1)
     assert not first.may_have_been_sent
 
     async with Ledger.open(url) as other:
-        taken = await take(other, owner="other")
+        claimed = await claim(other, owner="other")
 
-    assert [(found.reference, found.previous_state, found.may_have_been_sent) for found in taken] == [
+    assert [(found.reference, found.previous_state, found.may_have_been_sent) for found in claimed] == [
         ("1", JobState.SENDING, True),
         ("2", JobState.PLANNED, False),
     ]
@@ -219,64 +296,90 @@ async def test_what_is_taken_is_on_disk_as_sending(ledger: Ledger, url: str) -> 
 async def test_what_is_final_is_not_handed_out_again(ledger: Ledger) -> None:
     """Charged, declined and failed jobs are over; unknown ones are not."""
     await ledger.plan("r", [job(state.value) for state in JobState])
-    taken = await take(ledger)
+    claimed = await claim(ledger)
     queue = job_queue_of(ledger)
-    await queue.record([(found, JobOutcome(state=JobState(found.reference))) for found in taken], "me")
+    await queue.record([(found, JobOutcome(state=JobState(found.reference))) for found in claimed], "me")
 
-    assert sorted(named(await take(ledger))) == ["planned", "sending", "unknown"]
+    assert sorted(named(await claim(ledger))) == ["planned", "sending", "unknown"]
     assert await queue.count_open(await bound(ledger), Scope()) == 3
 
 
 async def test_what_is_final_stays(ledger: Ledger) -> None:
     """A late report of another worker changes nothing that is decided."""
     await ledger.plan("r", [job("1")])
-    (mine,) = await take(ledger)
-    (theirs,) = await take(ledger, owner="other")
+    (mine,) = await claim(ledger)
+    (theirs,) = await claim(ledger, owner="other")
     queue = job_queue_of(ledger)
     await queue.record([(theirs, CHARGED)], "other")
 
     await queue.record([(mine, UNKNOWN)], "me")
     await queue.record([(mine, JobOutcome(state=JobState.FAILED))], "me")
 
-    assert await take(ledger) == []
+    assert await claim(ledger) == []
+
+
+@pytest.mark.parametrize("refused", [JobState.FAILED, JobState.DECLINED])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_charge_counts_also_if_another_worker_was_refused(
+    ledger: Ledger, refused: JobState, *, is_first: bool
+) -> None:
+    """The money was taken, whichever of the two reports first."""
+    await ledger.plan("r", [job("1")])
+    (mine,) = await claim(ledger)
+    (theirs,) = await claim(ledger, owner="other")
+    reports = [(mine, JobOutcome(state=refused, code="1"), "me"), (theirs, CHARGED, "other")]
+    for found, outcome, owner in reports if is_first else reversed(reports):
+        await job_queue_of(ledger).record([(found, outcome)], owner)
+
+    (result,) = [result async for result in ledger.results("r")]
+    assert (result.state, result.charge_id, result.code) == (JobState.CHARGED, "c", None)
+
+
+async def test_no_text_of_the_api_keeps_an_outcome_from_being_written(ledger: Ledger) -> None:
+    """PostgreSQL takes no NUL, which JSON may hold."""
+    await ledger.plan("r", [job("1")])
+    (mine,) = await claim(ledger)
+    await job_queue_of(ledger).record([(mine, JobOutcome(state=JobState.DECLINED, code="a\0", error="b\0"))], "me")
+
+    assert (await ledger.summary("r")).count(JobState.DECLINED) == 1
 
 
 async def test_the_owner_alone_says_that_a_job_is_still_open(ledger: Ledger) -> None:
-    """Who has lost a job to another neither gives it back nor makes it unknown; a charge counts from anybody."""
+    """A worker whose job was claimed by another neither releases it nor makes it unknown; a charge counts from any."""
     await ledger.plan("r", [job("1")])
-    (mine,) = await take(ledger)
-    await take(ledger, owner="other")
+    (mine,) = await claim(ledger)
+    await claim(ledger, owner="other")
 
     queue = job_queue_of(ledger)
     await queue.release([mine], "me")
     await queue.record([(mine, UNKNOWN)], "me")
-    assert [found.previous_state for found in await take(ledger, owner="other")] == [JobState.SENDING]
+    assert [found.previous_state for found in await claim(ledger, owner="other")] == [JobState.SENDING]
 
     await queue.record([(mine, CHARGED)], "me")
-    assert await take(ledger) == []
+    assert await claim(ledger) == []
 
 
-async def test_what_is_given_back_stands_where_it_stood(ledger: Ledger) -> None:
+async def test_a_released_job_has_the_state_that_it_had(ledger: Ledger) -> None:
     """A job that was never sent is planned again; one that was unknown stays so."""
     await ledger.plan("r", [job("1"), job("2")])
-    _, second = await take(ledger)
+    _, second = await claim(ledger)
     queue = job_queue_of(ledger)
     await queue.record([(second, UNKNOWN)], "me")
-    taken = await take(ledger, owner="later")
+    claimed = await claim(ledger, owner="later")
 
-    await queue.release(taken, "later")
+    await queue.release(claimed, "later")
 
-    assert [found.previous_state for found in await take(ledger)] == [JobState.SENDING, JobState.UNKNOWN]
+    assert [found.previous_state for found in await claim(ledger)] == [JobState.SENDING, JobState.UNKNOWN]
 
 
 async def test_a_found_subscription_is_kept(ledger: Ledger) -> None:
     """So that no later attempt takes another; planning the same job again is still the same."""
     jobs = [ChargeJob(reference="1", external_reference="x", order=order())]
     await ledger.plan("r", jobs)
-    (taken,) = await take(ledger)
-    await job_queue_of(ledger).save_subscription(attrs.evolve(taken, kind="unscheduled", subscription_id="u"))
+    (claimed,) = await claim(ledger)
+    await job_queue_of(ledger).save_subscription(attrs.evolve(claimed, kind="unscheduled", subscription_id="u"))
 
-    (again,) = await take(ledger)
+    (again,) = await claim(ledger)
 
     assert (again.kind, again.subscription_id) == ("unscheduled", "u")
     assert (await ledger.plan("r", jobs)).already == 1
@@ -285,9 +388,9 @@ async def test_a_found_subscription_is_kept(ledger: Ledger) -> None:
 async def test_a_scope_holds_its_part_alone(ledger: Ledger) -> None:
     """From first to last, both included."""
     await ledger.plan("r", [job(str(place)) for place in range(5)])
-    numbers = [found.number for found in await take(ledger)]
+    numbers = [found.number for found in await claim(ledger)]
 
-    assert named(await take(ledger, scope=Scope(numbers[1], numbers[3]))) == ["1", "2", "3"]
+    assert named(await claim(ledger, scope=Scope(numbers[1], numbers[3]))) == ["1", "2", "3"]
 
 
 async def test_a_run_keeps_its_strategy(ledger: Ledger) -> None:
@@ -391,12 +494,12 @@ async def test_a_ledger_that_is_away_may_come_back() -> None:
 
 
 async def test_a_ledger_that_was_deleted_is_noticed(sqlite_url: str, tmp_path: Path) -> None:
-    """Nothing more is taken from it."""
+    """No more jobs are claimed from it."""
     async with Ledger.open(sqlite_url) as ledger:
         await ledger.plan("r", [job("1")])
         (tmp_path / "ledger.db").unlink()
         with pytest.raises(StorageReplaced):
-            await take(ledger)
+            await claim(ledger)
 
 
 async def test_a_claim_brings_every_value_as_it_was_planned(ledger: Ledger) -> None:

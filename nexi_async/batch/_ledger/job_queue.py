@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
-from nexi_async._idempotency import is_of_the_future, is_remembered, seconds_of
-from nexi_async.batch._ledger import bulk_leases, bulks, claims, outcomes, runs, shards
+import attrs
+
+from nexi_async._errors import StorageError
+from nexi_async._idempotency import clock_fault, is_remembered, seconds_of
+from nexi_async.batch._ledger import bulks, claims, outcomes, runs, shards
 from nexi_async.batch._ledger.bulks import Bulk
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName
 from nexi_async.batch._ledger.runs import Run, Scope
 from nexi_async.batch._outage import Outage, RetryingDatabase
-from nexi_async.batch._results import JobOutcome
+from nexi_async.batch._results import JobOutcome, JobState, outcome_of
+
+RELEASE_TIMEOUT_SECONDS = 10.0
+"""How many seconds a worker that ends may take to release its claims, and again to record the last outcomes, also after
+a cancellation; jobs neither released nor recorded are looked up later."""
 
 
 class JobQueue:
@@ -31,6 +38,10 @@ class JobQueue:
         self._key_lifetime = seconds_of(key_lifetime)
         self._now = now
         self.outage = outage
+
+    async def wait_until_available(self) -> None:
+        """Wait for the end of an outage of the database, if there is one."""
+        await self._database.wait_until_available()
 
     async def bind(self, run: str, strategy: str) -> Run:
         """Find a run, and fix its strategy from now on.
@@ -63,11 +74,11 @@ class JobQueue:
 
     async def lease_bulks(self, run: Run, owner: str, seconds: float) -> bool:
         """Lease the bulks of a run for so many seconds from now; False if another owner holds the lease."""
-        return await self._database.run(bulk_leases.lease, run, owner, self._now(), seconds)
+        return await self._database.run(bulks.lease, run, owner, self._now(), seconds)
 
     async def end_bulk_lease(self, run: Run, owner: str) -> None:
         """End the lease on the bulks of a run."""
-        await self._database.run(bulk_leases.end_lease, run, owner)
+        await self._database.run(bulks.end_lease, run, owner)
 
     async def create_bulk(self, run: Run, kind: KindName, jobs: Sequence[ClaimedJob]) -> Bulk | None:
         """Group jobs for a bulk charge; when this returns the bulk is on disk.
@@ -94,18 +105,34 @@ class JobQueue:
             return list(jobs)
         return await self._database.run(claims.renew, jobs, self._now())
 
-    def may_send(self, job: ClaimedJob) -> bool:
+    async def reason_not_to_send(self, jobs: Sequence[ClaimedJob], status: str) -> JobOutcome | None:
+        """Check right before jobs are sent that it can't charge twice; None if so, else their outcome. Never raises.
+
+        Args:
+            jobs: what is sent by one request.
+            status: what the API reports of them.
+        """
+        try:
+            claimed = await self.confirm_claims(jobs)
+        except StorageError as error:
+            return attrs.evolve(outcome_of(error), state=JobState.PLANNED)
+        if claimed is None:
+            return JobOutcome.taken_over()
+        if all(map(self._may_send, claimed)):
+            return None
+        return self._outcome_of_old_key(min(claimed, key=lambda job: job.sent_at), status)
+
+    def _may_send(self, job: ClaimedJob) -> bool:
         """Whether the API surely still remembers the key if it has received it, so that sending cannot charge twice."""
         return is_remembered(job.sent_at, self._now(), self._key_lifetime)
 
-    def outcome_if_unsent(self, job: ClaimedJob, status: str) -> JobOutcome:
-        """The outcome of a job whose key may not be sent any more; `status` is what the API reports of it.
+    def _outcome_of_old_key(self, job: ClaimedJob, status: str) -> JobOutcome:
+        """The outcome of a job whose key may not be sent any more.
 
         A clock that is behind is no reason for a review: another worker may be charging the job right now.
         """
-        if is_of_the_future(job.sent_at, self._now(), self._key_lifetime):
-            return JobOutcome.clock_is_behind(job.sent_at, self._now())
-        return JobOutcome.for_review(status, job.sent_at)
+        fault = clock_fault(job.sent_at, self._now(), self._key_lifetime)
+        return JobOutcome.for_review(status, job.sent_at) if fault is None else JobOutcome.clock_is_behind(fault)
 
     async def save_subscription(self, job: ClaimedJob) -> None:
         """Save which subscription an external reference stands for."""

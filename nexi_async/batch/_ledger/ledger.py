@@ -15,8 +15,8 @@ from nexi_async._errors import ConfigurationError, Fault, InvalidRequest, Storag
 from nexi_async._idempotency import KEY_LIFETIME
 from nexi_async._storage import Database
 from nexi_async.batch._dunning import Dunning
-from nexi_async.batch._job import ChargeJob, faults_of
-from nexi_async.batch._job_files import JobLine
+from nexi_async.batch._job import ChargeJob
+from nexi_async.batch._job_files import JobLine, checked_line
 from nexi_async.batch._ledger import dunning as dunning_plans
 from nexi_async.batch._ledger import planning, reading, review
 from nexi_async.batch._ledger.job_queue import JobQueue
@@ -58,7 +58,7 @@ class Ledger:
     def __init__(
         self, database: RetryingDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
     ) -> None:
-        """Use a database whose tables are there; `open` sees to both."""
+        """Use a database whose tables exist; `open` creates them."""
         self._database = database
         self._now = now
         self._job_queue = JobQueue(database, key_lifetime=key_lifetime, now=now, outage=outage)
@@ -304,10 +304,10 @@ class _PlanWriter:
     async def _write(self) -> None:
         gathered, self._gathered = self._gathered, []
         if gathered:
-            fresh, refused = await self._database.run(planning.add, self._plan, gathered)
-            self.jobs += fresh
-            self.already += len(gathered) - fresh - len(refused)
-            for line in refused:
+            added = await self._database.run(planning.add, self._plan, gathered, [])
+            self.jobs += added.fresh
+            self.already += len(added.references) - added.fresh
+            for line in added.refused:
                 self._refuse(line)
 
     def _refuse(self, line: JobLine) -> None:
@@ -321,13 +321,8 @@ async def _lines_of(jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> Asy
     if isinstance(jobs, AsyncIterable):
         async for job in jobs:
             number += 1
-            yield _line(number, job)
+            yield checked_line(number, job)
     else:
         for job in jobs:
             number += 1
-            yield _line(number, job)
-
-
-def _line(number: int, job: ChargeJob) -> JobLine:
-    faults = tuple(faults_of(job))
-    return JobLine(number, None if faults else job, faults)
+            yield checked_line(number, job)

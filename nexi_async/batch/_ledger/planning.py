@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from nexi_async import _codec as codec
 from nexi_async._errors import Fault, InvalidRequest
@@ -27,6 +27,18 @@ class Plan:
     id: int
 
 
+@attrs.frozen
+class Added:
+    """What one transaction has added to a plan."""
+
+    fresh: int
+    """How many jobs are new."""
+    refused: list[JobLine]
+    """Those that can't be planned, with the reason."""
+    references: tuple[str, ...]
+    """The jobs that the plan has now, new or not."""
+
+
 def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan]]:
     """Begin a plan; also returns the incomplete ones of earlier calls, which are to be discarded."""
     lock(connection, f"nexi_batch.{run}")
@@ -39,13 +51,28 @@ def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan
     return Plan(run_id, connection.execute(begun).scalar_one()), left_over
 
 
-def add(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> tuple[int, list[JobLine]]:
-    """Write jobs; returns how many are new, and those that can't be planned, with the reason.
+def add(connection: Connection, plan: Plan, lines: Sequence[JobLine], tries: list[Added]) -> Added:
+    """Write jobs. A job that an earlier plan of the run has with the same content is left as it is.
 
-    A job that an earlier plan of the run has with the same content is left as it is.
+    Args:
+        connection: the transaction.
+        plan: the plan.
+        lines: the jobs.
+        tries: what this transaction has added before, if it is repeated; this time is appended.
     """
     _require_open(connection, plan)
     existing = _existing(connection, plan, lines)
+    if not any(_is_committed(added, existing, plan) for added in tries):
+        tries.append(_add(connection, plan, lines, existing))
+    return tries[-1]
+
+
+def _is_committed(added: Added, existing: dict[str, Any], plan: Plan) -> bool:
+    """Whether what the transaction has added before is there: only the confirmation of its commit was lost."""
+    return any(name in existing and existing[name]["seen"] == plan.id for name in added.references)
+
+
+def _add(connection: Connection, plan: Plan, lines: Sequence[JobLine], existing: dict[str, Any]) -> Added:
     fresh: dict[str, dict[str, Any]] = {}
     seen: dict[str, dict[str, Any]] = {}
     refused: list[JobLine] = []
@@ -66,22 +93,26 @@ def add(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> tuple[i
     if seen:
         noted = update(JOBS).where(JOBS.c.number == bindparam("_number")).values(seen=plan.id)
         connection.execute(noted, list(seen.values()))
-    return len(fresh), refused
+    return Added(len(fresh), refused, (*fresh, *seen))
 
 
 def complete(connection: Connection, plan: Plan, jobs: int) -> None:
     """Complete the plan: its jobs can be charged from now on."""
+    if connection.execute(select(PLANS.c.jobs).where(PLANS.c.id == plan.id)).scalar() is not None:
+        return  # the transaction is repeated, since its commit was not confirmed
     _require_open(connection, plan)
     connection.execute(update(PLANS).where(PLANS.c.id == plan.id).values(jobs=jobs))
 
 
 def discard(connection: Connection, plan: Plan) -> bool:
-    """Delete some of the jobs of an incomplete plan; returns whether those were all."""
+    """Delete some of the jobs of a plan, if it is incomplete; returns whether none are left to delete."""
+    if connection.execute(_incomplete(plan)).first() is None:
+        return True
     some = select(JOBS.c.number).where(JOBS.c.run == plan.run_id, JOBS.c.plan == plan.id).limit(10 * AT_ONCE)
     deleted = connection.execute(delete(JOBS).where(JOBS.c.number.in_(some.scalar_subquery()))).rowcount
     if deleted == 10 * AT_ONCE:
         return False
-    connection.execute(delete(PLANS).where(PLANS.c.id == plan.id, PLANS.c.jobs.is_(None)))
+    connection.execute(delete(PLANS).where(PLANS.c.id == plan.id))
     others = select(PLANS.c.id).where(PLANS.c.run == plan.run_id)
     connection.execute(delete(RUNS).where(RUNS.c.id == plan.run_id, ~others.exists()))
     return True
@@ -130,7 +161,13 @@ def _refused(line: JobLine, text: str) -> JobLine:
     return JobLine(line.number, line.job, (Fault("reference", text),))
 
 
+def _incomplete(plan: Plan) -> Select[Any]:
+    """The plan's row unless it is complete, locked so that it stays so."""
+    return select(PLANS.c.id).where(PLANS.c.id == plan.id, PLANS.c.jobs.is_(None)).with_for_update()
+
+
 def _require_open(connection: Connection, plan: Plan) -> None:
-    statement = select(PLANS.c.id).where(PLANS.c.id == plan.id, PLANS.c.jobs.is_(None)).with_for_update()
-    if connection.execute(statement).scalar() is None:
+    """A later plan of the run discards this one, in several transactions."""
+    later = select(PLANS.c.id).where(PLANS.c.run == plan.run_id, PLANS.c.id > plan.id)
+    if connection.execute(_incomplete(plan).where(~later.exists())).first() is None:
         raise InvalidRequest([("run", "was planned by another process at the same time; plan it again")])

@@ -8,7 +8,7 @@ import attrs
 from sqlalchemy import Connection, Row, func, select, update
 
 from nexi_async._errors import InvalidRequest
-from nexi_async.batch._ledger.tables import IS_OPEN, JOBS, PLANS, RUNS
+from nexi_async.batch._ledger.tables import HAS_COMPLETE_PLAN, IS_OPEN, JOBS, PLANS, RUNS
 
 
 @attrs.frozen
@@ -66,4 +66,6 @@ def bind(connection: Connection, name: str, strategy: str) -> Run:
 def count_open(connection: Connection, run: Run, scope: Scope) -> int:
     """How many jobs are neither charged nor declined nor failed."""
     bounds = () if scope == Scope() else (JOBS.c.number.between(scope.first, scope.last),)
-    return connection.execute(select(func.count()).where(JOBS.c.run == run.id, IS_OPEN, *bounds)).scalar_one()
+    return connection.execute(
+        select(func.count()).where(JOBS.c.run == run.id, IS_OPEN, HAS_COMPLETE_PLAN, *bounds)
+    ).scalar_one()

@@ -6,13 +6,14 @@ from sqlalchemy import Connection, inspect, select
 
 from nexi_async._storage import lock
 from nexi_async.batch._ledger.runs import Run, Scope
-from nexi_async.batch._ledger.tables import IS_OPEN, JOBS
+from nexi_async.batch._ledger.tables import HAS_COMPLETE_PLAN, IS_OPEN, JOBS
 
 
 def open_shards(connection: Connection, run: Run, size: int, now: float) -> list[Scope]:
     """The shards that have jobs to be charged now; all machines use the same ranges."""
     number = (JOBS.c.number // size).label("shard")
-    statement = select(number).where(JOBS.c.run == run.id, IS_OPEN, JOBS.c.due <= now).distinct().order_by(number)
+    can_be_charged = (JOBS.c.run == run.id, IS_OPEN, HAS_COMPLETE_PLAN, JOBS.c.due <= now)
+    statement = select(number).where(*can_be_charged).distinct().order_by(number)
     return [Scope(int(n) * size, int(n) * size + size - 1) for n in connection.execute(statement).scalars()]
 
 

@@ -81,6 +81,8 @@ JOBS = Table(
 
 IS_OPEN = JOBS.c.ended.is_(None)
 """Planned, sending or unknown; a job that is charged, declined, failed or in review has ended."""
+HAS_COMPLETE_PLAN = JOBS.c.plan.in_(select(PLANS.c.id).where(PLANS.c.jobs.is_not(None)))
+"""Until its plan is complete it is no job of its run."""
 Index("nexi_batch_jobs_open", JOBS.c.run, JOBS.c.number, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 
 
