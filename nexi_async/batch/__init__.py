@@ -1,4 +1,4 @@
-"""Batch charging: many subscriptions charged once each, whatever crashes in between.
+"""Batch charging: many subscriptions, each charged once, also after a crash.
 
 How it works. `Ledger.plan` stores each job with the request as it will be sent; its key is derived from run, reference
 and attempt. `BatchCharger` claims open jobs, which marks them as `sending` on disk before the first byte

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import AsyncIterable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -29,22 +29,19 @@ COLUMNS = (
 )
 
 
-class CSVReport:
-    """Writes jobs as CSV: `amount` in minor units, `amount_major` in major ones, times in UTC by ISO 8601.
+async def write_csv(file: TextIO, results: AsyncIterable[JobResult]) -> None:
+    """Write jobs as CSV: `amount` in minor units, `amount_major` in major ones, times in UTC by ISO 8601.
 
     A text that a spreadsheet would evaluate gets an apostrophe before it.
 
     Args:
         file: where to, opened with `newline=""`.
+        results: the jobs.
     """
-
-    def __init__(self, file: TextIO) -> None:
-        self._writer = csv.writer(file)
-        self._writer.writerow(COLUMNS)
-
-    def write(self, results: Iterable[JobResult]) -> None:
-        """Write some jobs."""
-        self._writer.writerows(_row(result) for result in results)
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    async for result in results:
+        writer.writerow(_row(result))
 
 
 def _row(result: JobResult) -> list[object]:

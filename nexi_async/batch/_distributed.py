@@ -89,7 +89,7 @@ class ShardWorker:
         self._working: asyncio.Task[None] | None = None
         self._live = 1
         self._has_joined = False
-        self._failure: NexiError | None = None
+        self._failure: Exception | None = None
 
     @property
     def stop_reason(self) -> str | None:
@@ -110,6 +110,7 @@ class ShardWorker:
             InvalidRequest: the run is not planned.
             StorageUnavailable: the database is unavailable for too long.
             NexiError: the API refuses the key.
+            Exception: what `on_result` raised.
         """
         run = await self._job_queue.bind(self._run_name, "individual")
         await self._job_queue.apply_schema(SchemaManager.get_schema())
@@ -128,7 +129,10 @@ class ShardWorker:
     async def _work_connected(self, run: Run) -> None:
         async with self.opened_app() as app, create_task_group() as tasks:
             tasks.start_soon(self._supervise, app)
-            await self._work_until_no_progress(app, run)
+            try:
+                await self._work_until_no_progress(app, run)
+            except NexiError as error:  # the task group would wrap it
+                self._failure = error
             tasks.cancel_scope.cancel()
 
     async def _work_until_no_progress(self, app: App, run: Run) -> None:
@@ -193,7 +197,7 @@ class ShardWorker:
                 async for result in results:
                     if self._on_result is not None:
                         self._on_result(result)
-        except NexiError as error:
+        except Exception as error:  # noqa: BLE001 - raised by `work`; procrastinate would log it alone
             self._failure = error
         if self._is_ending():
             self._end()

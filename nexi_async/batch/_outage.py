@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 import anyio
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from nexi_async._errors import StorageUnavailable
 from nexi_async._storage import Database
@@ -95,6 +95,7 @@ class RetryingDatabase:
     def __init__(self, database: Database, outage: Outage) -> None:
         self._database = database
         self._outage = outage
+        self._asking = anyio.Lock()
 
     async def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(connection, ...)` in a transaction, as `Database.run` does."""
@@ -103,6 +104,20 @@ class RetryingDatabase:
             return await self._database.run(work, *args, **kwargs)
 
         return await self._outage.retry(call)
+
+    async def wait_until_available(self) -> None:
+        """Wait for the end of an outage, if there is one; the call that met it may have been given up since.
+
+        Raises:
+            StorageUnavailable: the outage is longer than calls wait.
+        """
+        async with self._asking:
+            while self._outage.is_active:
+                await self.run(_ask)
+
+
+def _ask(connection: Connection) -> None:
+    connection.execute(select(1))
 
 
 def _warn(error: StorageUnavailable) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +15,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.ports import free_port, wait_until_listening
+
 COMMAND = [sys.executable, "-c", "from nexi_async._cli import main; main()"]
 TIMEOUT_SECONDS = 30.0
+ALWAYS_ANEW = httpx.Limits(max_keepalive_connections=0)
+"""An idle connection may be closed by the server just when it is used again."""
 
 
 @attrs.frozen
@@ -48,36 +50,22 @@ class EmulatorProcess:
         """How often each job was charged."""
         from tests.batch.support import charges_in  # this module is loaded before coverage is measured
 
-        return charges_in(self.control("GET", "books")["payments"])
+        return charges_in(self.control("GET", "state")["payments"])
 
 
 @contextmanager
 def running_emulator() -> Iterator[EmulatorProcess]:
     """An emulator until the end of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen([*COMMAND, "emulator", "--port", str(port)], stdout=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False) as controls:
+        with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, limits=ALWAYS_ANEW, trust_env=False) as controls:
             wait_until_listening(server, port)
             yield EmulatorProcess(url, controls)
     finally:
         server.terminate()
         server.wait(TIMEOUT_SECONDS)
-
-
-def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
-    """Wait for the port to open, or say that the server died."""
-    ends = time.monotonic() + TIMEOUT_SECONDS
-    while time.monotonic() < ends:
-        assert server.poll() is None, "the emulator died"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the emulator did not listen in time")
 
 
 @pytest.fixture(scope="session")

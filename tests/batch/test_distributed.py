@@ -9,9 +9,10 @@ import anyio
 import httpx
 import pytest
 
-from nexi_async import AsyncCheckout, InvalidRequest, Unauthorized
+from nexi_async import AsyncCheckout, InvalidRequest, StorageUnavailable, Unauthorized
 from nexi_async.batch import BatchCharger, JobResult, JobState, Ledger, _distributed
 from nexi_async.batch._distributed import ShardWorker
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._ledger.ledger import job_queue_of
 from nexi_async.batch._ledger.runs import Scope
 from nexi_async.emulator import InjectedFault
@@ -92,6 +93,7 @@ async def test_shards_cover_every_open_job(ledger: Ledger) -> None:
     assert all(shard.last - shard.first == 9 for shard in shards)
 
 
+@pytest.mark.slow
 async def test_two_machines_charge_a_run_between_them(postgres_shop: Shop, postgres_url: str) -> None:
     """Every job is charged once, and both charge a part."""
     shop = postgres_shop
@@ -124,6 +126,34 @@ async def test_a_refused_key_stops_the_worker(postgres_shop: Shop, postgres_url:
     assert "refuses the key" in str(worker.stop_reason)
 
 
+@pytest.mark.slow
+async def test_a_database_that_stays_away_is_raised_as_itself(
+    postgres_shop: Shop, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in a group of exceptions, which the handler of a program would miss."""
+
+    async def fail(*_: object) -> None:
+        raise StorageUnavailable("the database is unavailable: x")
+
+    await postgres_shop.ledger.plan("r", postgres_shop.jobs(1))
+    monkeypatch.setattr(JobQueue, "open_shards", fail)
+    worker = ShardWorker(postgres_shop.checkout, postgres_shop.ledger, postgres_url, run="r")
+    with pytest.raises(StorageUnavailable):
+        await worker.work()
+
+
+async def test_an_exception_of_the_program_is_raised(postgres_shop: Shop, postgres_url: str) -> None:
+    """It ends the worker, as it would end a loop over the results."""
+
+    def fail(_: JobResult) -> None:
+        raise ZeroDivisionError
+
+    await postgres_shop.ledger.plan("r", postgres_shop.jobs(1))
+    worker = ShardWorker(postgres_shop.checkout, postgres_shop.ledger, postgres_url, run="r", on_result=fail)
+    with anyio.fail_after(30), pytest.raises(ZeroDivisionError):
+        await worker.work()
+
+
 async def test_a_stopped_worker_leaves_the_rest_to_others(postgres_shop: Shop, postgres_url: str) -> None:
     """What is under way is finished; another worker goes on."""
     shop = postgres_shop
@@ -139,6 +169,7 @@ async def test_a_stopped_worker_leaves_the_rest_to_others(postgres_shop: Shop, p
     assert shop.charged().total() == SHARD_SIZE
 
 
+@pytest.mark.slow
 async def test_the_rate_is_shared_among_those_who_live(postgres_shop: Shop, postgres_url: str) -> None:
     """Alone it is the whole rate; with two others a third of it."""
     shop = postgres_shop

@@ -5,15 +5,19 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import anyio
+import attrs
 import pytest
 
-from nexi_async._errors import StorageUnavailable
+from nexi_async import Poll
+from nexi_async._errors import StorageError, StorageUnavailable
 from nexi_async._storage import Database
-from nexi_async.batch import JobState, Ledger
+from nexi_async.batch import BatchCharger, JobState, Ledger, Strategy
+from nexi_async.batch._ledger.claims import ClaimedJob
+from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._outage import Outage
 from tests.batch.processes import EmulatorProcess, batch, begin
 from tests.batch.support import Shop, no_time, open_shop
@@ -98,6 +102,55 @@ async def test_no_charge_begins_while_the_database_is_away(shop: Shop, monkeypat
     assert Counter(result.state for result in results) == {JobState.CHARGED: 300}
     assert len(counts) == 6
     assert counts[-1] - counts[1] <= 2  # those under way
+
+
+async def test_charges_go_on_after_an_outage_that_only_another_call_met(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was given up, and the charger, which waits for its rate then, has nothing to write."""
+    await shop.ledger.plan("r", shop.jobs(4))
+    run, is_away = Database.run, False
+
+    async def fail_while_away(self: Database, work: object, *args: object, **kwargs: object) -> object:
+        if is_away:
+            raise StorageUnavailable("the database is unavailable: x")
+        return await run(self, work, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Database, "run", fail_while_away)
+    states = []
+    with anyio.fail_after(20):
+        async with BatchCharger(shop.checkout, shop.ledger, run="r", rate=5) as results:
+            async for result in results:
+                states.append(result.state)
+                is_away = len(states) == 1
+                with anyio.move_on_after(0.01):
+                    await shop.ledger.summary("r")
+                is_away = False
+
+    assert states == [JobState.CHARGED] * 4
+
+
+@pytest.mark.parametrize("strategy", ["individual", "bulk"])
+async def test_jobs_whose_claims_cannot_be_confirmed_are_sent_later(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, strategy: Strategy
+) -> None:
+    """Nothing is sent then, and the run goes on."""
+    await shop.ledger.plan("r", shop.jobs(1))
+    confirm, failures = JobQueue.confirm_claims, iter([StorageError("the database: x")])
+
+    async def fail_once(self: JobQueue, jobs: Sequence[ClaimedJob]) -> list[ClaimedJob] | None:
+        for failure in failures:
+            raise failure
+        return await confirm(self, jobs)
+
+    monkeypatch.setattr(JobQueue, "confirm_claims", fail_once)
+    shop.emulator.settings = attrs.evolve(shop.emulator.settings, bulk_seconds=0)
+    poll = Poll(first_delay=0.001)
+    charger = BatchCharger(shop.checkout, shop.ledger, run="r", strategy=strategy, poll=poll, sleep=no_time)
+    results = [(result.state, result.error) async for result in charger]
+
+    assert results == [(JobState.PLANNED, "the database: x"), (JobState.CHARGED, None)]
+    assert shop.charged() == Counter(["job-0"])
 
 
 # --- a server that restarts ----------------------------------------------------------------------------------------

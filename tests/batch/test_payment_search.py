@@ -9,9 +9,9 @@ import attrs
 import pytest
 
 from nexi_async import InvalidRequest
-from nexi_async._models import Payment, PayoutAction
 from nexi_async._models.charge import PaymentCharge
-from nexi_async._models.payment import OrderDetails, SubscriptionLink, UnscheduledSubscriptionLink
+from nexi_async._models.payment import OrderDetails, Payment, SubscriptionLink, UnscheduledSubscriptionLink
+from nexi_async._models.payout import PayoutAction
 from nexi_async.batch import ReviewItem
 from nexi_async.batch import _payment_search as payment_search
 from nexi_async.batch._payment_search import MAX_SEARCH, PaymentSearch, check_payment

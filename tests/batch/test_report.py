@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -13,7 +14,7 @@ import pytest
 from nexi_async import InvalidRequest
 from nexi_async._idempotency import derive_key
 from nexi_async.batch import JobResult, JobState, Ledger, Reason, Summary, Total
-from nexi_async.batch._csv_report import CSVReport
+from nexi_async.batch._csv_report import write_csv
 from nexi_async.batch._html_report import MAX_LISTED, html_report, is_listed
 from nexi_async.batch._ledger import reading
 from nexi_async.batch._ledger.ledger import job_queue_of
@@ -30,9 +31,9 @@ async def work(ledger: Ledger, outcomes: dict[str, JobOutcome]) -> None:
     """Let these jobs end so."""
     queue = job_queue_of(ledger)
     run = await queue.bind("r", "individual")
-    taken = await queue.claim(run, scope=Scope(), after=0, limit=10_000, owner="me")
-    await queue.record([(job, outcomes[job.reference]) for job in taken if job.reference in outcomes], "me")
-    await queue.release([job for job in taken if job.reference not in outcomes], "me")
+    claimed = await queue.claim(run, scope=Scope(), after=0, limit=10_000, owner="me")
+    await queue.record([(job, outcomes[job.reference]) for job in claimed if job.reference in outcomes], "me")
+    await queue.release([job for job in claimed if job.reference not in outcomes], "me")
 
 
 async def test_a_summary_counts_by_outcome_and_currency(ledger: Ledger) -> None:
@@ -88,8 +89,7 @@ async def test_every_job_is_in_the_csv(ledger: Ledger, monkeypatch: pytest.Monke
     await ledger.plan("r", [job(f"a,{place}", "sub") for place in range(count)])
     await work(ledger, {"a,0": CHARGED, "a,1": POOR})
     paper = io.StringIO(newline="")
-    report = CSVReport(paper)
-    report.write([result async for result in ledger.results("r")])
+    await write_csv(paper, ledger.results("r"))
 
     rows = list(csv.DictReader(io.StringIO(paper.getvalue(), newline="")))
 
@@ -308,7 +308,7 @@ def test_money_is_written_for_people(amount: int, currency: str, text: str) -> N
 
 
 @pytest.mark.parametrize("reference", ["@SUM(1)", "-2+3", "=1+1", "+49", "\t=1", "\r=1", " =1"])
-def test_no_text_is_a_formula(reference: str) -> None:
+async def test_no_text_is_a_formula(reference: str) -> None:
     """A spreadsheet shows it as it is; the amount stays a number, also a negative one."""
     result = JobResult(
         reference=reference,
@@ -320,6 +320,10 @@ def test_no_text_is_a_formula(reference: str) -> None:
         idempotency_key="k",
     )
     file = io.StringIO(newline="")
-    CSVReport(file).write([result])
+
+    async def results() -> AsyncIterator[JobResult]:
+        yield result
+
+    await write_csv(file, results())
     (row,) = csv.DictReader(io.StringIO(file.getvalue(), newline=""))
     assert (row["reference"], row["amount"]) == (f"'{reference}", "-5")
