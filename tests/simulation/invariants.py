@@ -53,7 +53,7 @@ def violations(observed: Observed) -> Iterator[str]:
 
 
 def _of_the_run(observed: Observed) -> Iterator[str]:
-    """Nobody is charged twice, nobody is forgotten, and the ledger agrees with the API."""
+    """Every job is charged once, none is forgotten, and the ledger agrees with the API."""
     charges: dict[str, list[str]] = defaultdict(list)
     for payment in observed.state["payments"]:
         reference = payment["orderDetails"].get("reference")

@@ -68,6 +68,7 @@ def patched(loop: VirtualLoop, seed: int, threads: InlineThreads, on_charge: Cal
         for owner, name, value in (
             (time, "time", wall_clock),
             (time, "monotonic", loop.time),
+            (time, "clock_gettime", lambda _: loop.time()),  # of the time since the machine was started
             (os, "urandom", chance.randbytes),
             (secrets, "token_hex", lambda size=16: chance.randbytes(size).hex()),
             (uuid, "uuid4", lambda: uuid.UUID(bytes=chance.randbytes(16), version=4)),
@@ -88,6 +89,7 @@ def patched(loop: VirtualLoop, seed: int, threads: InlineThreads, on_charge: Cal
 def clocks_in_defaults() -> list[tuple[FunctionType, int | str]]:
     """Functions of the package that have a clock as the default of an argument: it was bound when they were defined."""
     found: list[tuple[FunctionType, int | str]] = []
+    gc.unfreeze()  # objects that are frozen are not found
     for function in gc.get_objects():
         if isinstance(function, FunctionType) and str(function.__module__).startswith("nexi_async"):
             found += [(function, name) for name, value in (function.__kwdefaults__ or {}).items() if _is_clock(value)]

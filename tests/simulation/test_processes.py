@@ -76,7 +76,7 @@ def test_virtual_time_costs_nothing(loop: VirtualLoop) -> None:
     assert loop.time() == pytest.approx(365 * 86_400)
 
 
-def test_waiting_for_ever_is_told(loop: VirtualLoop) -> None:
+def test_waiting_for_ever_is_reported(loop: VirtualLoop) -> None:
     """If nothing can happen any more, the loop says so instead of hanging."""
     future = loop.create_future()
     with pytest.raises(Deadlock):
