@@ -1,18 +1,20 @@
 """The ASGI app: routing, authentication, JSON in and out, and injected faults."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import cache
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from nexi_async.emulator import _assets as assets
+from nexi_async.emulator import _challenge_page as challenge_page
+from nexi_async.emulator import _checkout_pages as checkout_pages
 from nexi_async.emulator import _control as control
-from nexi_async.emulator import _pages as pages
 from nexi_async.emulator import _portal as portal
-from nexi_async.emulator._access import Access, base_url, is_json, may_be_called
+from nexi_async.emulator._access import is_json, may_be_called
 from nexi_async.emulator._broken_responses import CutResponse, LostResponse
 from nexi_async.emulator._engine import openapi
 from nexi_async.emulator._engine.context import APIRequest
@@ -21,7 +23,9 @@ from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.faults import InjectedFault
 from nexi_async.emulator._engine.responses import APIResponse
 from nexi_async.emulator._engine.validation import EMPTY_BODY
-from nexi_async.emulator._request_log import CallInProgress, RequestLog
+from nexi_async.emulator._engine.wire import JSON
+from nexi_async.emulator._request_log import CallInProgress
+from nexi_async.emulator._site import SITE, Site, pages_url, site_of
 
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
@@ -33,29 +37,34 @@ _UNKNOWN_HOST = JSONResponse(
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build(engine: Engine, access: Access, log: RequestLog) -> ASGIApp:
-    """The app of an engine: the API, the pages, the portal, and the control endpoints."""
-    router = Router(routes(engine, access, log), redirect_slashes=False)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        is_known = scope["type"] != "http" or may_be_called(scope, access.hosts)
-        serve = router if is_known else _UNKNOWN_HOST
-        await serve(_with_plain_path(scope), receive, send)
-
-    return app
+async def serve(site: Site, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request of an emulator."""
+    is_known = scope["type"] != "http" or may_be_called(scope, site.access.hosts)
+    app = _router() if is_known else _UNKNOWN_HOST
+    await app({**scope, "path": _plain_path(scope), SITE: site}, receive, send)
 
 
-def routes(engine: Engine, access: Access, log: RequestLog) -> list[Route]:
-    """All routes of the app."""
-    api = [
-        Route(endpoint.path, _handler(engine, access, log, endpoint), methods=[endpoint.method])
-        for endpoint in ENDPOINTS
-    ]
+def routes() -> list[Route]:
+    """All routes: the API, its pages, the portal, and the control endpoints."""
+    api = [Route(endpoint.path, _handler(endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS]
     # The API answers 405 where a path lacks its id.
     without_ids = sorted({each.path.replace("{id}", "").rstrip("/") for each in ENDPOINTS if "{id}" in each.path})
-    not_allowed = [Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids]
-    extras = [*pages.routes(engine, access), *portal.routes(engine, access, log), *control.routes(engine)]
-    return [*api, Route("/openapi.json", _openapi, methods=["GET"]), *extras, *not_allowed]
+    return [
+        *api,
+        Route("/openapi.json", _openapi, methods=["GET"]),
+        *checkout_pages.routes(),
+        *challenge_page.routes(),
+        *assets.routes(),
+        *portal.routes(),
+        *control.routes(),
+        *(Route(path, _method_not_allowed, methods=_METHODS) for path in without_ids),
+    ]
+
+
+@cache
+def _router() -> Router:
+    """The routes of all emulators, which are made once a process: they cost more than all else of an emulator."""
+    return Router(routes(), redirect_slashes=False)
 
 
 async def _openapi(_: Request) -> Response:
@@ -66,58 +75,66 @@ async def _method_not_allowed(_: Request) -> Response:
     return Response(status_code=405)
 
 
-def _with_plain_path(scope: Scope) -> Scope:
-    """Paths match in any case, with and without a slash at the end."""
-    root = scope.get("root_path", "")
+def _plain_path(scope: Scope) -> str:
+    """The path of a request in lower case and without a slash at the end: routes match it however it is written."""
+    root: str = scope.get("root_path", "")
     path = scope["path"][len(root) :].lower().rstrip("/")
-    return {**scope, "path": root + (path or "/")}
+    return root + (path or "/")
 
 
-def _handler(engine: Engine, access: Access, log: RequestLog, endpoint: Endpoint) -> Handler:
+def _handler(endpoint: Endpoint) -> Handler:
     async def handle(http_request: Request) -> Response:
-        call = CallInProgress(log, engine, http_request)
+        site = site_of(http_request)
+        call = CallInProgress(site.log, site.engine, http_request)
         try:
             body = await http_request.body()
         except ClientDisconnect:
             return Response(status_code=400)  # the client is gone and reads no response
-        request, problem = _read(access, http_request, body)
-        call.request, call.request_bytes = request, len(body)
-        if http_request.headers.get("authorization") != access.secret_key:
-            call.end(APIResponse(401))
-            return Response(status_code=401)
-        fault = engine.match_fault(endpoint.method, http_request.scope["path"])
-        if fault is not None and fault.fault == "status":
-            call.end(fault.response, fault)
-            return _http_response(fault.response)
-        response = problem or engine.handle(endpoint, request)
+        request, problem = _read(http_request, body)
+        response, fault = _respond(site, endpoint, request, problem, http_request)
         try:
-            await _delay(engine, endpoint, request, response, fault)
+            await _delay(site.engine, endpoint, request, response, fault)
         finally:
-            call.end(response, fault)
+            call.end(request, len(body), response, fault)
         return _with_fault(_http_response(response), fault)
 
     return handle
 
 
-def _read(access: Access, http_request: Request, body: bytes) -> tuple[APIRequest, APIResponse | None]:
+def _respond(
+    site: Site, endpoint: Endpoint, request: APIRequest, problem: APIResponse | None, http_request: Request
+) -> tuple[APIResponse, InjectedFault | None]:
+    """The response to a request, and the injected fault that it meets; a `status` takes the place of the effect."""
+    if http_request.headers.get("authorization") != site.access.secret_key:
+        return APIResponse(401), None
+    fault = site.engine.match_fault(endpoint.method, http_request.scope["path"])
+    if fault is not None and fault.fault == "status":
+        return fault.response, fault
+    return problem or site.engine.handle(endpoint, request), fault
+
+
+def _read(http_request: Request, body: bytes) -> tuple[APIRequest, APIResponse | None]:
     """The API request in an HTTP request, and the error response if its body cannot be read."""
-    document: Any = None
-    problem = None
-    if body and not is_json(http_request.headers.get("content-type", "application/json")):
-        problem = APIResponse(415)
-    elif body:
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            problem = APIResponse(400, {"errors": EMPTY_BODY})
+    document, problem = _read_json(http_request.headers.get("content-type", "application/json"), body)
     request = APIRequest(
         path=http_request.path_params,
         query=_query(http_request),
         body=document,
         key=http_request.headers.get("idempotency-key"),
-        base_url=base_url(http_request.scope, access.public_url),
+        base_url=pages_url(http_request),
     )
     return request, problem
+
+
+def _read_json(content_type: str, body: bytes) -> tuple[JSON, APIResponse | None]:
+    if not body:
+        return None, None
+    if not is_json(content_type):
+        return None, APIResponse(415)
+    try:
+        return orjson.loads(body), None
+    except orjson.JSONDecodeError:
+        return None, APIResponse(400, {"errors": EMPTY_BODY})
 
 
 def _query(http_request: Request) -> dict[str, str]:

@@ -7,12 +7,11 @@ from attrs import field, frozen
 
 from nexi_async.emulator._engine import cards, checkout, shopper, validation
 from nexi_async.emulator._engine.context import Context
-from nexi_async.emulator._engine.methods import Method, currencies_of
+from nexi_async.emulator._engine.methods import currencies_of
 from nexi_async.emulator._engine.responses import Refusal
 from nexi_async.emulator._engine.state import Payment
 from nexi_async.emulator._engine.wire import Document
 
-CARD_FIELDS = ("card", "expiry", "cvc")
 _DEFAULT_CVC = "123"
 _CVC = re.compile(r"\d{3,4}", re.ASCII)
 _CLOSED = frozenset({"1004", "1010", "1019"})
@@ -70,7 +69,7 @@ class Typed:
 
 def defaults(context: Context, payment: Payment) -> dict[str, str]:
     """What the form shows before anything is typed: a test card that is approved, and the shopper as far as known."""
-    card_methods = [method.name for method in _offered(context, payment) if method.type == "CARD"]
+    card_methods = [method.name for method in checkout.methods(context, payment) if method.type == "CARD"]
     others = other_methods(context, payment)
     card = cards.test_number_of(card_methods[0] if card_methods else "Visa")
     expiry = f"{cards.DEFAULT_EXPIRY[:2]}/{cards.DEFAULT_EXPIRY[2:]}"
@@ -93,7 +92,7 @@ def problems(typed: Typed, context: Context) -> dict[str, str]:
 
 
 def refused(refusal: Refusal, typed: Typed) -> dict[str, str]:
-    """The same for what the engine refused; nothing if the payment is closed."""
+    """The keys of the texts that say why the engine refused, by field; none if the payment is closed."""
     body = refusal.response.body or {}
     if body.get("code") in _CLOSED:
         return {}
@@ -106,13 +105,13 @@ def other_methods(context: Context, payment: Payment) -> list[str]:
     """The API names of the methods besides cards that are offered in the payment's currency."""
     if payment.agreement_request is not None:
         return []
-    offered = [method for method in _offered(context, payment) if method.type != "CARD"]
+    offered = [method for method in checkout.methods(context, payment) if method.type != "CARD"]
     return [method.name for method in offered if payment.currency in currencies_of(method)]
 
 
 def test_cards(context: Context, payment: Payment) -> list[TestCard]:
     """The test cards of the brands that are offered."""
-    brands = {method.name for method in _offered(context, payment)}
+    brands = {method.name for method in checkout.methods(context, payment)}
     found = [TestCard(grouped(number), cards.brand_of(number), does.name) for number, does in cards.TEST_CARDS.items()]
     return [card for card in found if card.brand in brands]
 
@@ -127,10 +126,6 @@ def grouped(number: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _offered(context: Context, payment: Payment) -> list[Method]:
-    return checkout.methods(context, payment)
-
-
 def _details_problems(typed: Typed, context: Context) -> dict[str, str]:
     try:
         validation.read(validation.CONSUMER, typed.details or {}, context.settings)
@@ -140,22 +135,18 @@ def _details_problems(typed: Typed, context: Context) -> dict[str, str]:
 
 
 def _card_problems(typed: Typed, now: float) -> dict[str, str]:
-    found = {"card": _number_problem(typed), "expiry": _expiry_problem(typed, now), "cvc": _cvc_problem(typed)}
+    found = {
+        "card": None if cards.is_number(typed.number) else "card",
+        "expiry": _expiry_problem(typed, now),
+        "cvc": None if _CVC.fullmatch(typed.values["cvc"]) else "cvc",
+    }
     return {name: f"problem.{problem}" for name, problem in found.items() if problem}
-
-
-def _number_problem(typed: Typed) -> str | None:
-    return None if cards.is_number(typed.number) else "card"
 
 
 def _expiry_problem(typed: Typed, now: float) -> str | None:
     if not cards.is_expiry(typed.expiry):
         return "expiry"
     return "expired" if cards.is_past(typed.expiry, now) else None
-
-
-def _cvc_problem(typed: Typed) -> str | None:
-    return None if _CVC.fullmatch(typed.values["cvc"]) else "cvc"
 
 
 def _refused_field(name: str, typed: Typed) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import anyio
 import httpx
 from anyio.from_thread import BlockingPortal
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from nexi_async.emulator import _app as app
 from nexi_async.emulator._access import Access, own_hosts, read_public_url
@@ -21,6 +21,7 @@ from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.faults import InjectedFault
 from nexi_async.emulator._engine.settings import STRICT, Settings, changed
 from nexi_async.emulator._request_log import RequestLog
+from nexi_async.emulator._site import Site
 from nexi_async.emulator._state_file import StateFile
 from nexi_async.emulator._webhook_dispatcher import WebhookDispatcher
 
@@ -36,13 +37,13 @@ class CheckoutEmulator:
         secret_key: The key that API calls must have in `Authorization`; any other gets 401.
         checkout_key: The public key of hosted pages and of checkout.js.
         settings: The settings.
-        strict: Take requests by the letter of the official reference, whatever `settings` says (see `STRICT`).
+        strict: Accept only what the official reference allows, whatever `settings` has (see `STRICT`).
         seed: Makes ids and probabilities the same in every run.
         time_scale: 1 is real time, 3600 makes an hour of every second, 0 stands still until `advance`.
         webhook_transport: How webhooks are sent; the network by default.
         clock: A clock to use instead of a new one of `time_scale`.
-        public_url: Where shoppers reach its pages, if not where it listens, e.g. "https://pay.example:8400".
-        hosts: Names and addresses to be called by, besides `public_url`, this machine, and where it listens.
+        public_url: The address of its pages for shoppers, if it differs from the one it listens on, e.g. "https://pay.example:8400".
+        hosts: Host names that requests may have, besides those of `public_url`, of this machine, and where it listens.
         persist: A file that keeps the state over restarts, made if it is not there; None keeps it in memory. What was
             answered is in the file, also after kill -9; the loss of power may cost the last changes. It belongs to one
             emulator at a time.
@@ -76,9 +77,7 @@ class CheckoutEmulator:
         self._log = RequestLog()
         self._dispatcher = WebhookDispatcher(self._engine, webhook_transport)
         public_url = None if public_url is None else read_public_url(public_url)
-        self._app: ASGIApp = app.build(
-            self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)), self._log
-        )
+        self._site = Site(self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)), self._log)
         self._running: BackgroundTask | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +85,7 @@ class CheckoutEmulator:
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
         else:
-            await self._app(scope, receive, send)
+            await app.serve(self._site, scope, receive, send)
 
     async def __aenter__(self) -> Self:
         if self._running is not None:
@@ -203,7 +202,7 @@ class CheckoutEmulator:
         return self._engine.state()
 
     def reset(self) -> None:
-        """Discard the state, the injected faults and changed settings; the clock goes on."""
+        """Discard the state, the injected faults and changed settings; the clock continues."""
         self._engine.reset()
 
     async def wait_delivered(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109  the limit is the point

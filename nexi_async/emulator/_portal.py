@@ -4,22 +4,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from nexi_async.emulator import _portal_log, _portal_payments, _portal_settings
-from nexi_async.emulator._access import Access
-from nexi_async.emulator._engine.engine import Engine
-from nexi_async.emulator._portal_site import ROOT, PortalSite, asset
-from nexi_async.emulator._request_log import RequestLog
+from nexi_async.emulator import _portal_log, _portal_payments, _portal_settings, _portal_webhooks
+from nexi_async.emulator._portal_page import ROOT
 
 
-def routes(engine: Engine, access: Access, log: RequestLog) -> list[Route]:
+def routes() -> list[Route]:
     """All routes of the portal; the root path and /portal lead to it."""
-    site = PortalSite(engine, access)
     return [
-        *_portal_payments.routes(engine, site, log),
-        *_portal_log.routes(site, log),
-        *_portal_settings.routes(engine, site),
-        Route(f"{ROOT}/portal.css", asset("styles", "portal.css", "text/css"), methods=["GET"]),
-        Route(f"{ROOT}/portal.js", asset("scripts", "portal.js", "text/javascript"), methods=["GET"]),
+        *_portal_payments.routes(),
+        *_portal_webhooks.routes(),
+        *_portal_log.routes(),
+        *_portal_settings.routes(),
         Route("/portal", _to_portal, methods=["GET"]),
         Route("/", _to_portal, methods=["GET"]),
     ]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from nexi_async.emulator._portal_site import ROOT, PortalSite
+from nexi_async.emulator._portal_page import ROOT, page, render, shows
 from nexi_async.emulator._request_log import (
     CallFilter,
     LogClosed,
@@ -24,6 +24,7 @@ from nexi_async.emulator._request_log import (
     TooManyReaders,
     without_secrets,
 )
+from nexi_async.emulator._site import site_of
 
 _SHOWN = 100
 _METHODS = ("GET", "POST", "PUT")
@@ -31,37 +32,38 @@ _STATUSES = {"2": "2xx", "4": "4xx", "5": "5xx", "0": "broken off"}
 _KEEP_ALIVE = 15.0
 
 
-def routes(site: PortalSite, log: RequestLog) -> list[Route]:
+def routes() -> list[Route]:
     """The routes of the log."""
-
-    async def show(request: Request) -> Response:
-        wanted = _filter(request)
-        calls = log.find(wanted, limit=_SHOWN)
-        return site.page(
-            request,
-            "portal_log.html",
-            calls=calls,
-            wanted=wanted,
-            count=log.count,
-            methods=_METHODS,
-            statuses=_STATUSES,
-            query=request.url.query,
-        )
-
-    async def follow(request: Request) -> Response:
-        def render(call: LoggedCall) -> str:
-            return site.render(request, "portal_call.html", call=call)
-
-        return LiveLog(log, _filter(request), render, _last_number(request, log))
-
-    async def follow_as_json(request: Request) -> Response:
-        return LiveLog(log, _filter(request), _json_of, _last_number(request, log))
-
     return [
-        Route("/emulator/log", site.shows(follow_as_json), methods=["GET"]),
-        Route(f"{ROOT}/log", site.shows(show), methods=["GET"]),
-        Route(f"{ROOT}/log/live", site.shows(follow), methods=["GET"]),
+        Route("/emulator/log", _follow_as_json, methods=["GET"]),
+        Route(f"{ROOT}/log", _show, methods=["GET"]),
+        Route(f"{ROOT}/log/live", _follow, methods=["GET"]),
     ]
+
+
+@shows
+async def _show(request: Request) -> Response:
+    log, wanted = site_of(request).log, _filter(request)
+    return page(
+        request,
+        "portal_log.html",
+        calls=log.find(wanted, limit=_SHOWN),
+        wanted=wanted,
+        count=log.count,
+        methods=_METHODS,
+        statuses=_STATUSES,
+        query=request.url.query,
+    )
+
+
+@shows
+async def _follow(request: Request) -> Response:
+    return LiveLog(request, lambda call: render(request, "portal_call.html", call=call))
+
+
+@shows
+async def _follow_as_json(request: Request) -> Response:
+    return LiveLog(request, _json_of)
 
 
 def _json_of(call: LoggedCall) -> str:
@@ -87,13 +89,13 @@ class LiveLog(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, log: RequestLog, wanted: CallFilter, render: Callable[[LoggedCall], str], after: int) -> None:
+    def __init__(self, request: Request, write: Callable[[LoggedCall], str]) -> None:
         super().__init__(headers={"Cache-Control": "no-store"})
         del self.headers["content-length"]
-        self._log = log
-        self._wanted = wanted
-        self._render = render
-        self._after = after
+        self._log = site_of(request).log
+        self._wanted = _filter(request)
+        self._write = write
+        self._after = _last_number(request, self._log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events."""
@@ -132,7 +134,7 @@ class LiveLog(Response):
     async def _send_call(self, call: LoggedCall, send: Send) -> None:
         if not self._wanted.matches(call):
             return
-        data = "".join(f"data: {line}\n" for line in self._render(call).splitlines())
+        data = "".join(f"data: {line}\n" for line in self._write(call).splitlines())
         await _send(send, f"id: {call.number}\n{data}\n")
 
 

@@ -1,6 +1,7 @@
 """The portal's page of settings, injected faults, clock and reset."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from attrs import Attribute, fields
@@ -10,84 +11,84 @@ from starlette.routing import Route
 
 from nexi_async.emulator._engine import settings
 from nexi_async.emulator._engine.engine import Engine
-from nexi_async.emulator._engine.faults import read_fault
+from nexi_async.emulator._engine.faults import FAULTS, read_fault
 from nexi_async.emulator._engine.settings import Settings
 from nexi_async.emulator._engine.wire import JSON, Document
-from nexi_async.emulator._portal_site import ROOT, Form, PortalSite
+from nexi_async.emulator._forms import Form
+from nexi_async.emulator._portal_page import ROOT, Endpoint, changes, go_to, page, shows
+from nexi_async.emulator._site import engine_of
 
-_FAULTS = ("lose_response", "delay", "status", "cut")
-_NUMBERS = {"rate": float, "times": int, "seconds": float, "status": int, "after_bytes": int}
+_NUMBERS = ("rate", "times", "seconds", "status", "after_bytes")
 _STEPS = ((60, "1 minute"), (3600, "1 hour"), (86400, "1 day"))
 
 
-def routes(engine: Engine, site: PortalSite) -> list[Route]:
+def routes() -> list[Route]:
     """The routes of this page."""
-    page = _SettingsPage(engine, site)
     base = f"{ROOT}/settings"
     return [
-        Route(base, site.shows(page.show), methods=["GET"]),
-        Route(base, site.changes(page.change), methods=["POST"]),
-        Route(f"{base}/faults", site.changes(page.add_fault), methods=["POST"]),
-        Route(f"{base}/faults/{{place:int}}/remove", site.changes(page.remove_fault), methods=["POST"]),
-        Route(f"{base}/clock", site.changes(page.advance), methods=["POST"]),
-        Route(f"{base}/reset", site.changes(page.reset), methods=["POST"]),
+        Route(base, _show, methods=["GET"]),
+        Route(base, _applies(_change), methods=["POST"]),
+        Route(f"{base}/faults", _applies(_add_fault, "#faults"), methods=["POST"]),
+        Route(f"{base}/faults/{{place:int}}/remove", _applies(_remove_fault, "#faults"), methods=["POST"]),
+        Route(f"{base}/clock", _applies(_advance, "#clock"), methods=["POST"]),
+        Route(f"{base}/reset", _reset, methods=["POST"]),
     ]
 
 
-class _SettingsPage:
-    def __init__(self, engine: Engine, site: PortalSite) -> None:
-        self._engine = engine
-        self._site = site
+@shows
+async def _show(request: Request) -> Response:
+    return _settings_page(request)
 
-    async def show(self, request: Request) -> Response:
-        return self._show(request)
 
-    async def change(self, request: Request, form: Form) -> Response:
+@changes
+async def _reset(request: Request, _: Form) -> Response:
+    engine_of(request).reset()
+    return go_to(request, "")
+
+
+def _applies(change: Callable[..., None], part: str = "") -> Endpoint:
+    """An endpoint that changes the engine as a form says, and then shows a part of the page, or the problem."""
+
+    @changes
+    async def endpoint(request: Request, form: Form) -> Response:
         try:
-            changes = {name: _value(attribute, form) for name, attribute in _attributes().items()}
-            self._engine.settings = settings.changed(self._engine.settings, changes)
+            change(engine_of(request), form, **request.path_params)
         except ValueError as error:
-            return self._show(request, str(error))
-        return self._site.go_to(request, "/settings")
+            return _settings_page(request, str(error))
+        return go_to(request, f"/settings{part}")
 
-    async def add_fault(self, request: Request, form: Form) -> Response:
-        try:
-            fault = read_fault(_fault_document(form))
-        except ValueError as error:
-            return self._show(request, str(error))
-        self._engine.set_faults([*self._engine.faults, fault])
-        return self._site.go_to(request, "/settings#faults")
+    return endpoint
 
-    async def remove_fault(self, request: Request, _: Form) -> Response:
-        place = request.path_params["place"]
-        faults = self._engine.faults
-        self._engine.set_faults([*faults[:place], *faults[place + 1 :]])
-        return self._site.go_to(request, "/settings#faults")
 
-    async def advance(self, request: Request, form: Form) -> Response:
-        try:
-            self._engine.advance(float(form.get("seconds", "")))
-        except ValueError as error:
-            return self._show(request, str(error))
-        return self._site.go_to(request, "/settings#clock")
+def _change(engine: Engine, form: Form) -> None:
+    given = {name: _value(attribute, form) for name, attribute in _attributes().items()}
+    engine.settings = settings.changed(engine.settings, given)
 
-    async def reset(self, request: Request, _: Form) -> Response:
-        self._engine.reset()
-        return self._site.go_to(request, "")
 
-    def _show(self, request: Request, problem: str = "") -> Response:
-        texts = _descriptions()
-        current = self._engine.settings
-        return self._site.page(
-            request,
-            "portal_settings.html",
-            400 if problem else 200,
-            problem=problem,
-            settings=[_shown(attribute, current, texts.get(name, "")) for name, attribute in _attributes().items()],
-            faults=self._engine.faults,
-            fault_kinds=_FAULTS,
-            steps=_STEPS,
-        )
+def _add_fault(engine: Engine, form: Form) -> None:
+    engine.set_faults([*engine.faults, read_fault(_fault_document(form))])
+
+
+def _remove_fault(engine: Engine, _: Form, place: int) -> None:
+    engine.set_faults([*engine.faults[:place], *engine.faults[place + 1 :]])
+
+
+def _advance(engine: Engine, form: Form) -> None:
+    engine.advance(float(form.get("seconds", "")))
+
+
+def _settings_page(request: Request, problem: str = "") -> Response:
+    engine, texts = engine_of(request), _descriptions()
+    return page(
+        request,
+        "portal_settings.html",
+        400 if problem else 200,
+        problem=problem,
+        settings=[_shown(attribute, engine.settings, texts.get(name, "")) for name, attribute in _attributes().items()],
+        faults=engine.faults,
+        fault_kinds=FAULTS,
+        steps=_STEPS,
+    )
 
 
 def _attributes() -> dict[str, "Attribute[Any]"]:
@@ -149,7 +150,7 @@ def _fault_document(form: Form) -> Document:
 
 
 def _descriptions() -> dict[str, str]:
-    """What the docstring of `Settings` says of each."""
+    """The description of each setting, from the docstring of `Settings`."""
     text = " ".join((Settings.__doc__ or "").partition("Attributes:")[2].split("\n        "))
     found = re.findall(r"(?:^| )([a-z0-9_]+): (.*?)(?= [a-z0-9_]*_[a-z0-9_]*: |$)", text, re.DOTALL)
     return {name: " ".join(description.split()) for name, description in found if name in _attributes()}

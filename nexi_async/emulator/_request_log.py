@@ -7,11 +7,12 @@ are only rendered when they are shown, without what authorizes and without card 
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 
 import anyio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
@@ -36,7 +37,7 @@ class LoggedCall:
     """One call of the API and its response.
 
     Attributes:
-        number: Its place among all calls, from 1.
+        number: Its place among all calls, from 1; the log sets it.
         at: When it came in, on the emulator's clock.
         method: The HTTP method.
         path: Path and query.
@@ -50,7 +51,7 @@ class LoggedCall:
         fault: The injected fault that it met, if any.
     """
 
-    number: int
+    number: int = 0
     at: float
     method: str
     path: str
@@ -99,26 +100,22 @@ class TooManyReaders(Exception):
 
 
 class Reader:
-    """The queue of one who follows the log.
-
-    Attributes:
-        missed: How many calls did not fit since the last `take_missed`.
-    """
+    """The queue of one who follows the log."""
 
     def __init__(self) -> None:
         self._send, self._receive = anyio.create_memory_object_stream[LoggedCall](QUEUE)
-        self.missed = 0
+        self._missed = 0
 
     def put(self, call: LoggedCall) -> None:
         """Queue a call, or count it as missed."""
         try:
             self._send.send_nowait(call)
         except anyio.WouldBlock:
-            self.missed += 1
+            self._missed += 1
 
     def take_missed(self) -> int:
         """How many calls were missed since the last time."""
-        missed, self.missed = self.missed, 0
+        missed, self._missed = self._missed, 0
         return missed
 
     async def next(self, seconds: float) -> LoggedCall | None:
@@ -152,10 +149,10 @@ class RequestLog:
         self._readers: set[Reader] = set()
         self.count = 0
 
-    def add(self, make: Callable[[int], LoggedCall]) -> None:
-        """Add the call that `make` makes of its number."""
+    def add(self, call: LoggedCall) -> None:
+        """Add a call, which gets its number."""
         self.count += 1
-        call = make(self.count)
+        call = evolve(call, number=self.count)
         self._calls.append(call)
         for reader in self._readers:
             reader.put(call)
@@ -163,7 +160,7 @@ class RequestLog:
     def find(self, wanted: CallFilter, *, limit: int = SIZE) -> list[LoggedCall]:
         """The newest calls that are wanted, newest first."""
         found = (call for call in reversed(self._calls) if wanted.matches(call))
-        return [call for call, _ in zip(found, range(limit), strict=False)]
+        return list(islice(found, limit))
 
     def after(self, number: int) -> list[LoggedCall]:
         """The calls after this number, oldest first."""
@@ -193,12 +190,7 @@ class RequestLog:
 
 
 class CallInProgress:
-    """A call whose response is being made; `end` puts it into the log.
-
-    Attributes:
-        request: The request as the engine gets it.
-        request_bytes: The size of its body.
-    """
+    """A call whose response is being made; `end` puts it into the log."""
 
     def __init__(self, log: RequestLog, engine: Engine, http_request: Request) -> None:
         self._log = log
@@ -206,36 +198,33 @@ class CallInProgress:
         self._http_request = http_request
         self._at = engine.clock.now()
         self._began = time.perf_counter()
-        self.request = APIRequest()
-        self.request_bytes = 0
 
-    def end(self, response: APIResponse, fault: InjectedFault | None = None) -> None:
+    def end(self, request: APIRequest, request_bytes: int, response: APIResponse, fault: InjectedFault | None) -> None:
         """Put the call into the log; a fault may have broken the connection."""
-        scope, request = self._http_request.scope, self.request
+        scope = self._http_request.scope
         path, query = scope["path"], scope["query_string"].decode("latin-1")
         broken = fault is not None and fault.fault in ("lose_response", "cut")
         self._log.add(
-            lambda number: LoggedCall(
-                number=number,
+            LoggedCall(
                 at=self._at,
                 method=self._http_request.method,
                 path=f"{path}?{query}" if query else path,
                 headers=_shown_headers(self._http_request.headers),
-                request=request.body if self.request_bytes <= LARGEST_BODY else None,
-                request_bytes=self.request_bytes,
+                request=request.body if request_bytes <= LARGEST_BODY else None,
+                request_bytes=request_bytes,
                 status=0 if broken else response.status,
                 response=response.body,
                 milliseconds=(time.perf_counter() - self._began) * 1000,
-                payment_id=self._payment_id(response),
+                payment_id=self._payment_id(request, response),
                 fault=fault.fault if fault is not None else None,
             )
         )
 
-    def _payment_id(self, response: APIResponse) -> str | None:
+    def _payment_id(self, request: APIRequest, response: APIResponse) -> str | None:
         made = response.body.get("paymentId") if isinstance(response.body, dict) else None
         if isinstance(made, str):
             return made
-        payment = payment_with(self._engine.context().state, self.request.path.get("id", ""))
+        payment = payment_with(self._engine.context().state, request.path.get("id", ""))
         return payment.id if payment is not None else None
 
 

@@ -1,7 +1,6 @@
 """The emulator as a server of its own: uvicorn on a loopback address, with TLS if wanted."""
 
 import contextlib
-import ipaddress
 import logging
 import os
 import socket
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nexi_async.emulator._broken_responses import BREAK_CONNECTION
 from nexi_async.emulator._emulator import CheckoutEmulator
+from nexi_async.emulator._engine.addresses import is_loopback, origin
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
 _GRACE = 2
@@ -64,7 +64,7 @@ async def serve(
         ValueError: The host is not a loopback address and `beyond_loopback` was not given.
         OSError: The address is taken or not there.
     """
-    if not beyond_loopback and not _is_loopback(host):
+    if not beyond_loopback and not is_loopback(host):
         msg = f"{host} is not a loopback address; give beyond_loopback too if other machines shall reach it"
         raise ValueError(msg)
     with contextlib.ExitStack() as stack:
@@ -94,16 +94,16 @@ async def serve_app(
     `stopping` is called before the server waits for the responses under way.
     """
     with _listen(host, port) as listener:
-        context = _tls_context(ca_file) if ca_file else None
-        listening = Listening(_url(listener, tls=ca_file is not None), ca_file)
-        await _run(app, listener, context, listening, stopping, task_status)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        server = _Server(app, _tls_context(ca_file) if ca_file else None)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.run_shielded, listener)
+            try:
+                await server.ready.wait()
+                task_status.started(Listening(_url(listener, tls=ca_file is not None), ca_file))
+                await server.done.wait()
+            finally:
+                stopping()
+                server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -123,8 +123,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _url(listener: socket.socket, *, tls: bool) -> str:
     host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if tls else 'http'}://{shown}:{port}"
+    return origin("https" if tls else "http", host, port)
 
 
 def _tls_context(ca_file: Path) -> ssl.SSLContext:
@@ -134,26 +133,6 @@ def _tls_context(ca_file: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     authority.issue_cert(*_NAMES).configure_cert(context)
     return context
-
-
-async def _run(
-    app: ASGIApp,
-    listener: socket.socket,
-    context: ssl.SSLContext | None,
-    listening: Listening,
-    stopping: Callable[[], None],
-    task_status: TaskStatus[Listening],
-) -> None:
-    server = _Server(app, context)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.run_shielded, listener)
-        try:
-            await server.ready.wait()
-            task_status.started(listening)
-            await server.done.wait()
-        finally:
-            stopping()
-            server.should_exit = True
 
 
 class _Server(uvicorn.Server):

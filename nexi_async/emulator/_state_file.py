@@ -96,13 +96,7 @@ class StateFile:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        (kind,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and kind != _APPLICATION_ID:
-            raise self._unusable("it is a database of another program")
-        if tables and version != VERSION:
-            raise self._unusable(f"it has version {version}, and this emulator reads version {VERSION}")
+        self._refuse_others(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
@@ -110,6 +104,16 @@ class StateFile:
             connection.execute(_SCHEMA)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _refuse_others(self, connection: sqlite3.Connection) -> None:
+        """Refuse a database that is no state file, or one of another version; an empty file may become one."""
+        (kind,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and kind != _APPLICATION_ID:
+            raise self._unusable("it is a database of another program")
+        if tables and version != VERSION:
+            raise self._unusable(f"it has version {version}, and this emulator reads version {VERSION}")
 
     def _unusable(self, why: str) -> UnusableStateFile:
         if "locked" in why:

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,12 +148,14 @@ def served(portal: BlockingPortal) -> Iterator[tuple[CheckoutEmulator, Shop]]:
 def emulator(served: tuple[CheckoutEmulator, Shop], portal: BlockingPortal) -> Iterator[CheckoutEmulator]:
     """The emulator without any payments; it belongs to its event loop, so call it by way of `portal.call`."""
     yield served[0]
+    with suppress(TimeoutError):  # so that the shop of the next test is sent nothing of this one's
+        portal.call(served[0].wait_delivered, 5.0)
     portal.call(served[0].reset)
 
 
 @pytest.fixture
-def shop(served: tuple[CheckoutEmulator, Shop], emulator: CheckoutEmulator) -> Iterator[Shop]:
+def shop(served: tuple[CheckoutEmulator, Shop], emulator: CheckoutEmulator) -> Shop:
     """A shop that was sent nothing yet."""
     del emulator  # reset after the test
-    yield served[1]
     served[1].clear()
+    return served[1]

@@ -7,6 +7,8 @@ from tests.browser import looks
 from tests.browser.shop import Shop
 from tests.emulator.raw import item
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 CHALLENGED_CARD = "4925000000000095"
 PAY_IN = {
     "en-GB": "Pay €125.00",
@@ -18,7 +20,6 @@ PAY_IN = {
 }
 
 
-@pytest.mark.slow
 def test_the_hosted_page(page: Page, shop: Shop) -> None:
     """Also with what an order can have at most: long names, and a card that shows every problem."""
     items = [item(12500, name="W" * 128, unit="x" * 128, quantity=1000000)]
@@ -27,7 +28,6 @@ def test_the_hosted_page(page: Page, shop: Shop) -> None:
     looks.check(page)
 
 
-@pytest.mark.slow
 def test_the_problems_of_a_form(page: Page, shop: Shop) -> None:
     """Errors can be read and are tied to their fields."""
     page.goto(shop.hosted(shop.create()))
@@ -38,7 +38,6 @@ def test_the_problems_of_a_form(page: Page, shop: Shop) -> None:
     looks.check(page)
 
 
-@pytest.mark.slow
 def test_the_page_of_the_issuer(page: Page, shop: Shop) -> None:
     """3-D Secure."""
     page.goto(shop.hosted(shop.create()))
@@ -48,7 +47,6 @@ def test_the_page_of_the_issuer(page: Page, shop: Shop) -> None:
     looks.check(page)
 
 
-@pytest.mark.slow
 def test_a_page_without_a_form(page: Page, shop: Shop) -> None:
     """Closed and unknown payments."""
     page.goto(shop.hosted("0" * 32))
@@ -56,7 +54,6 @@ def test_a_page_without_a_form(page: Page, shop: Shop) -> None:
     looks.check(page)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("style", ["", "color-scheme: light dark"])
 def test_the_embedded_checkout(page: Page, shop: Shop, style: str) -> None:
     """In a shop that is always light, and in one that follows the shopper."""

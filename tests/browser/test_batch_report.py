@@ -9,6 +9,8 @@ from nexi_async.batch import JobResult, JobState, Reason, Summary, Total
 from nexi_async.batch._html_report import html_report
 from tests.browser import looks
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 NOON = 1_800_000_000.0
 SUMMARY = Summary(
     run="March 2027",
@@ -51,7 +53,6 @@ def report(tmp_path: Path) -> str:
     return path.as_uri()
 
 
-@pytest.mark.slow
 def test_on_a_phone_and_a_desk(page: Page, report: str) -> None:
     """Long references and millions fit, and axe-core finds nothing."""
     page.goto(report)

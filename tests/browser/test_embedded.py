@@ -8,6 +8,8 @@ from playwright.sync_api import FrameLocator, Page, expect
 from tests.browser.shop import Shop
 from tests.emulator.raw import item
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 DECLINED_CARD = "4925000000000087"
 RESERVED = ["payment.reservation.created", "payment.reservation.created.v2", "payment.checkout.completed"]
 CHARGED = ["payment.checkout.completed", "payment.charge.created", "payment.charge.created.v2"]
@@ -209,7 +211,6 @@ def test_apple_pay_asks_for_the_amount_at_an_address(page: Page, shop: Shop, pay
     assert shop.payment(payment_id)["paymentDetails"]["paymentMethod"] == "ApplePay"
 
 
-@pytest.mark.slow
 def test_cleaning_up(page: Page, shop: Shop, payment_id: str) -> None:
     """The iframe is gone, and a new checkout can take its place."""
     show(page, shop, payment_id)
@@ -248,7 +249,6 @@ def test_an_approved_payment_completes(page: Page, shop: Shop, payment_id: str) 
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
-@pytest.mark.slow
 def test_the_return_url_comes_first(page: Page, shop: Shop) -> None:
     """A payment that names a return url leads there after an approved challenge."""
     payment_id = shop.create(embedded=True, checkout={"returnUrl": f"{shop.url}/thanks?cart=7"})
@@ -257,7 +257,6 @@ def test_the_return_url_comes_first(page: Page, shop: Shop) -> None:
     expect(page).to_have_url(f"{shop.url}/thanks?cart=7&paymentid={payment_id}")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("button", "notice"), [
     ("Refuse", "Your bank did not confirm"),
     ("Back to the shop", "You left your bank's page"),
@@ -282,7 +281,7 @@ def test_any_other_answer_leaves_the_payment_open(
 
 
 def test_another_page_can_not_embed_the_checkout(page: Page, shop: Shop) -> None:
-    """A page of another origin than the payment's gets no form, but is told which page it belongs to."""
+    """A page of another origin than the payment's gets no form, but a text that names the page it belongs to."""
     payment_id = shop.create(embedded=True, checkout={"url": "https://other.example/checkout"})
     page.goto(shop.checkout(payment_id))
     frame = page.frame_locator("#nets-checkout-iframe")

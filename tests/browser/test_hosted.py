@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from nexi_async.emulator import CheckoutEmulator
 from tests.browser.shop import Shop
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 DECLINED_CARD = "4925 0000 0000 0087"
 CHALLENGED_CARD = "4925 0000 0000 0095"
 RESERVED = ["payment.reservation.created", "payment.reservation.created.v2", "payment.checkout.completed"]
@@ -40,7 +42,6 @@ def test_paying_by_card(page: Page, shop: Shop, payment_id: str) -> None:
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
-@pytest.mark.slow
 def test_pressing_pay_again_while_it_takes_long(page: Page, shop: Shop) -> None:
     """The second click changes nothing: the shopper comes to the shop, and not to a page that says it is too late."""
     payment_id = shop.create(301)  # answered a second late
@@ -184,7 +185,6 @@ def test_an_approved_payment_completes(page: Page, shop: Shop, payment_id: str) 
     assert shop.received(4) == ["payment.created", *RESERVED]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("button", "notice"), [
     ("Refuse", "Your bank did not confirm"),
     ("Back to the shop", "You left your bank's page"),
@@ -202,7 +202,6 @@ def test_any_other_answer_leads_back(page: Page, shop: Shop, payment_id: str, bu
     assert shop.received(5) == ["payment.created", "payment.reservation.failed", *RESERVED]
 
 
-@pytest.mark.slow
 def test_an_answer_that_comes_too_late(
     page: Page, shop: Shop, payment_id: str, emulator: CheckoutEmulator, portal: BlockingPortal
 ) -> None:
@@ -215,7 +214,6 @@ def test_an_answer_that_comes_too_late(
     assert shop.received(2) == ["payment.created", "payment.reservation.failed"]
 
 
-@pytest.mark.slow
 def test_the_way_back_pays_once(page: Page, shop: Shop, payment_id: str) -> None:
     """A shopper who goes back to the issuer's page after paying is led to the shop again."""
     be_challenged(page, shop.hosted(payment_id))

@@ -9,6 +9,8 @@ from tests.browser import looks
 from tests.browser.shop import Shop
 from tests.emulator.raw import item
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 
 def base_of(shop: Shop) -> str:
     """Where the portal is."""
@@ -64,7 +66,6 @@ def test_settings_are_switched(page: Page, shop: Shop, emulator: CheckoutEmulato
     assert portal.call(lambda: emulator._engine.faults) == (InjectedFault(fault="status", status=503),)
 
 
-@pytest.mark.slow
 def test_its_pages_look_right(page: Page, shop: Shop, emulator: CheckoutEmulator, portal: BlockingPortal) -> None:
     """With the longest texts that an order can have, and something of everything."""
     payment_id = shop.create(order={"items": [item(name="W" * 128, reference="x" * 128)], "reference": "r" * 128})

@@ -9,11 +9,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from nexi_async.emulator import CheckoutEmulator, Clock, Settings
-from nexi_async.emulator._access import Access, may_be_called
+from nexi_async.emulator import CheckoutEmulator
+from nexi_async.emulator._access import may_be_called
 from nexi_async.emulator._app import routes
-from nexi_async.emulator._engine.engine import Engine
-from nexi_async.emulator._request_log import RequestLog
 from tests.emulator.raw import hosted
 from tests.webhooks.servers import SERVERS
 
@@ -21,22 +19,39 @@ Send = Callable[..., httpx.Response]
 JSON_TYPE = {"Content-Type": "application/json"}
 
 
+class Server:
+    """A real server, and the emulator that it serves: each test has a new one, for a server takes a while to end."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.emulator = CheckoutEmulator()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.emulator(scope, receive, send)
+
+
+@pytest.fixture(scope="module", params=sorted(SERVERS))
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of each kind."""
+    server = Server()
+    with SERVERS[request.param](server) as server.url:
+        yield server
+
+
 @pytest.fixture
-def served() -> CheckoutEmulator:
-    """An emulator that has one payment."""
-    emulator = CheckoutEmulator(seed=1)
-    emulator.sign_up(1)
-    return emulator
+def served(server: Server) -> CheckoutEmulator:
+    """An emulator that has one subscription."""
+    server.emulator = CheckoutEmulator(seed=1)
+    server.emulator.sign_up(1)
+    return server.emulator
 
 
-@pytest.fixture(params=sorted(SERVERS))
-def send(request: pytest.FixtureRequest, served: CheckoutEmulator) -> Iterator[Send]:
+@pytest.fixture
+def send(server: Server, served: CheckoutEmulator) -> Iterator[Send]:
     """Sends a request with just these headers to the emulator behind a real server."""
+    assert server.emulator is served
     each_its_own = httpx.Limits(max_keepalive_connections=0)  # a server may close an idle connection at any time
-    with (
-        SERVERS[request.param](served) as url,
-        httpx.Client(base_url=url, trust_env=False, limits=each_its_own) as client,
-    ):
+    with httpx.Client(base_url=server.url, trust_env=False, limits=each_its_own) as client:
         yield client.request
 
 
@@ -49,7 +64,7 @@ FOREIGN = ("evil.example", "evil.example:8400", "localhost.evil.example", "127.0
 
 
 @pytest.mark.parametrize(
-    "path", ["/emulator/books", "/emulator/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"]
+    "path", ["/emulator/state", "/emulator/portal", "/v1/payments/x", "/hostedpaymentpage", "/no-such"]
 )
 def test_foreign_hosts_are_refused(send: Send, path: str) -> None:
     """A foreign name that resolves to this machine (DNS rebinding) reads nothing."""
@@ -63,7 +78,7 @@ def test_own_hosts_are_served(send: Send) -> None:
     """The address that the server listens at, by its number and by its names."""
     port = send("GET", "/emulator/portal").request.url.port
     for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}", "localhost", f"[::1]:{port}"):
-        assert send("GET", "/emulator/books", headers={"Host": host}).status_code == 200, host
+        assert send("GET", "/emulator/state", headers={"Host": host}).status_code == 200, host
 
 
 @pytest.mark.parametrize(
@@ -90,7 +105,7 @@ def test_cross_site_posts_change_nothing(send: Send, served: CheckoutEmulator, h
 
 def test_reading_from_another_origin_is_refused(send: Send) -> None:
     """Also where it changes nothing, and whatever a browser asks beforehand."""
-    for path in ("/emulator/books", "/emulator/settings", "/emulator/portal"):
+    for path in ("/emulator/state", "/emulator/settings", "/emulator/portal"):
         assert send("GET", path, headers={"Origin": "https://evil.example"}).status_code == 403
     asked = send("OPTIONS", "/emulator/reset", headers={"Origin": "https://evil.example"})
     assert not [name for name in asked.headers if name.lower().startswith("access-control")]
@@ -98,7 +113,7 @@ def test_reading_from_another_origin_is_refused(send: Send) -> None:
 
 CHANGING = [
     (method, route.path)
-    for route in routes(Engine(Settings(), clock=Clock()), Access("k", None, frozenset()), RequestLog())
+    for route in routes()
     for method in sorted((route.methods or set()) - {"GET", "HEAD"})
     if not route.path.startswith(("/v1/", "/report/"))
 ]

@@ -62,7 +62,7 @@ async def test_fast_clock_really_sleeps_less() -> None:
         await Clock(time_scale=1e6).sleep(3600)
 
 
-async def test_bell_rings_all_who_wait() -> None:
+async def test_notify_wakes_all_waiters() -> None:
     """All waiting tasks are woken; a wait with a limit ends by itself."""
     wakeup = Wakeup()
     wakeup.notify()

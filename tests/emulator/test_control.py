@@ -38,7 +38,7 @@ async def test_the_issuers_challenge_over_http(wire: Wire) -> None:
 async def test_controls_need_no_key(wire: Wire) -> None:
     """The secret key is for the API only."""
     wire.client.headers.pop("Authorization")
-    assert (await wire.get("/emulator/books")).status_code == 200
+    assert (await wire.get("/emulator/state")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_controls_are_for_this_machine(client: tuple[str, int], status: in
     """Other machines get 403, from the portal too."""
     transport = httpx.ASGITransport(app=CheckoutEmulator(), client=client)
     async with httpx.AsyncClient(transport=transport, base_url="http://emulator.test") as outsider:
-        assert (await outsider.get("/emulator/books")).status_code == status
+        assert (await outsider.get("/emulator/state")).status_code == status
         assert (await outsider.get("/emulator/portal")).status_code == status
 
 
@@ -106,7 +106,7 @@ async def test_the_state_is_complete_and_has_no_secret(wire: Wire, emulator: Che
     (agreement,) = emulator.sign_up(1, external_references=True)
     items = [{"subscriptionId": agreement}]
     await wire.post("/v1/subscriptions/verifications", {"externalBulkVerificationId": "v", "subscriptions": items})
-    response = await wire.get("/emulator/books")
+    response = await wire.get("/emulator/state")
     state = response.json()
     first, second = state["payments"]
     assert (len(first["charges"]), len(first["refunds"]), len(second["cancels"])) == (1, 1, 1)

@@ -194,4 +194,4 @@ class MoneyOverRestarts(Money):
 TestMoney = Money.TestCase
 TestMoney.settings = settings(stateful_step_count=40)  # of profiles, see conftest.py
 TestMoneyOverRestarts = MoneyOverRestarts.TestCase
-TestMoneyOverRestarts.settings = settings(max_examples=settings().max_examples // 10, stateful_step_count=30)
+TestMoneyOverRestarts.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=30)

@@ -60,13 +60,14 @@ def test_tags_in_any_form(tag: str, shown: str) -> None:
     ("da-DK", "1.234,50 SEK", "25,5 %", "15. januar 2027 08.00"),
     ("fi-FI", "1 234,50 SEK", "25,5 %", "15. tammikuuta 2027 8.00"),
     ("de-DE", "1.234,50 SEK", "25,5 %", "15. Januar 2027 08:00"),
-    ("de-CH", "SEK 1’234.50", "25.5%", "15. Januar 2027 08:00"),
+    ("de-CH", "SEK 1'234.50", "25.5%", "15. Januar 2027 08:00"),
 ])  # fmt: skip
 def test_amounts_rates_and_dates(tag: str, amount: str, rate: str, date: str) -> None:
     """Each language writes them in its own form; the last digit of an amount is never lost."""
     language = languages.find(tag)
     found = [language.money(123450, "SEK"), language.percent(2550), f"{language.date(START)} {language.time(START)}"]
-    assert [re.sub(r"\s", " ", text) for text in found] == [amount, rate, date]
+    # Editions of CLDR differ in the Swiss apostrophe.
+    assert [re.sub(r"\s", " ", text).replace("’", "'") for text in found] == [amount, rate, date]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ async def test_thirty_one_retrievals_in_an_hour_are_too_many(wire: Wire, emulato
     assert (await wire.get(f"/v1/payments/{payment_id}")).status_code == 200
 
 
-async def test_company_and_person_are_told_apart(wire: Wire) -> None:
+async def test_company_and_person_are_distinguished(wire: Wire) -> None:
     """A consumer is shown as a person, or as a company with a contact."""
     phone = {"prefix": "+46", "number": "701234567"}
     common = {"reference": "c-1", "email": "a@shop.test", "phoneNumber": phone}

@@ -45,6 +45,12 @@ def test_a_key_is_replayed_after_a_restart(store: MemoryStore) -> None:
     assert call(engine, "POST", path, {"order": order()}, agreement, "key-2").status == 200
 
 
+def test_the_order_survives(store: MemoryStore) -> None:
+    """What was made in one operation is listed in the same order after a restart."""
+    ids = start(store).sign_up(50)
+    assert [each["subscriptionId"] for each in start(store).state()["subscriptions"]] == ids
+
+
 def test_bulk_runs_go_on(store: MemoryStore) -> None:
     """A run that was under way ends, each item once."""
     engine = start(store, Settings(bulk_seconds=10))

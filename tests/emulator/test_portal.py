@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from nexi_async.emulator import CheckoutEmulator, InjectedFault
-from nexi_async.emulator._portal_site import money, read_money
+from nexi_async.emulator._templates import money
 from tests.emulator.raw import Wire, hosted, item, order, webhooks
 
 ROOT = "/emulator/portal"
@@ -239,19 +239,6 @@ async def test_mounted_in_another_app() -> None:
     links: list[Any] = re.findall(r'(?:href|action)="(/[^"]*)"', page.text)
     assert links
     assert all(link.startswith("/nexi/emulator/portal") for link in links)
-
-
-@pytest.mark.parametrize(("text", "amount"), [("125", 12500), ("1,250.5", 125050), (" 0.05 ", 5), (".5", 50)])
-def test_amounts_are_read(text: str, amount: int) -> None:
-    """Major units with at most two decimals, exactly."""
-    assert read_money(text) == amount
-
-
-@pytest.mark.parametrize("text", ["", ".", "-1", "1.234", "1e3", "٣", "1234567890"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
-    """Nothing is guessed."""
-    with pytest.raises(ValueError, match="no amount"):
-        read_money(text)
 
 
 def test_amounts_are_shown() -> None:

@@ -1,6 +1,6 @@
 """The log of API calls: bounded, live, and without secrets."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -26,8 +26,8 @@ ROOT = "/emulator/portal"
 CARD = "4268270087374847"
 
 
-def call(**changes: Any) -> Callable[[int], LoggedCall]:
-    """A call, but for its number."""
+def call(**changes: Any) -> LoggedCall:
+    """A call that has no number yet."""
     members: dict[str, Any] = {
         "at": START,
         "method": "GET",
@@ -37,7 +37,7 @@ def call(**changes: Any) -> Callable[[int], LoggedCall]:
         "response": None,
     }
     members |= {"request_bytes": 0, "status": 200, "milliseconds": 1.0}
-    return lambda number: LoggedCall(number=number, **(members | changes))
+    return LoggedCall(**(members | changes))
 
 
 def test_the_log_is_bounded() -> None:
@@ -145,19 +145,40 @@ async def test_lost_responses_and_faults_are_marked(wire: Wire) -> None:
     assert "503" in (await wire.get(f"{ROOT}/log?status=5")).text
 
 
-async def follow(emulator: CheckoutEmulator, query: str, **headers: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """Follow the log in process until it is closed: what was sent, and the whole text."""
-    sent: list[dict[str, Any]] = []
-    disconnected = anyio.Event()
+class Follower:
+    """One that follows the log in process, until it is closed.
 
-    async def receive() -> dict[str, Any]:
-        await disconnected.wait()
-        return {"type": "http.disconnect"}
+    Attributes:
+        texts: The parts of the body, as they were sent.
+        following: Set when what comes from now on will be sent.
+    """
 
-    async def send(message: Any) -> None:
-        sent.append(message)
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.following = anyio.Event()
 
-    scope = {
+    async def follow(self, emulator: CheckoutEmulator, query: str, **headers: str) -> None:
+        """Follow the live log of the portal."""
+        with anyio.fail_after(10):
+            await emulator(_live_log(query, headers), self._receive, self._send)
+
+    @property
+    def numbers(self) -> list[str]:
+        """The first lines of the events of calls."""
+        return [text.split("\n")[0] for text in self.texts if text.startswith("id: ")]
+
+    async def _receive(self) -> dict[str, Any]:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def _send(self, message: Any) -> None:
+        self.texts.append(message.get("body", b"").decode())
+        if self.texts[-1]:
+            self.following.set()
+
+
+def _live_log(query: str, headers: dict[str, str]) -> dict[str, Any]:
+    return {
         "type": "http",
         "method": "GET",
         "path": f"{ROOT}/log/live",
@@ -166,53 +187,42 @@ async def follow(emulator: CheckoutEmulator, query: str, **headers: str) -> tupl
         "scheme": "http",
         "http_version": "1.1",
     }
-    with anyio.fail_after(10):
-        await emulator(scope, receive, send)
-    return sent, [message.get("body", b"").decode() for message in sent]
 
 
 async def test_new_calls_are_sent_as_they_come(wire: Wire, emulator: CheckoutEmulator) -> None:
     """Each that is wanted is an event with its number and its HTML; the log's end ends the response."""
-    result: list[str] = []
-
-    async def read() -> None:
-        result.extend((await follow(emulator, "method=GET&after=0"))[1])
-
+    follower = Follower()
     await wire.get("/v1/payments/first")
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(follower.follow, emulator, "method=GET&after=0")
+        await follower.following.wait()
         await wire.post("/v1/payments", hosted())
         await wire.get("/v1/payments/second")
-        await anyio.wait_all_tasks_blocked()
         emulator.close_streams()
-    events = [text for text in result if text.startswith("id: ")]
-    assert [text.split("\n")[0] for text in events] == ["id: 1", "id: 3"]
-    assert "/v1/payments/second" in events[1]
-    assert all(line.startswith(("id: ", "data: ")) for line in events[1].strip().split("\n"))
+    assert follower.numbers == ["id: 1", "id: 3"]
+    second = follower.texts[-2]
+    assert "/v1/payments/second" in second
+    assert all(line.startswith(("id: ", "data: ")) for line in second.strip().split("\n"))
 
 
 async def test_a_reconnecting_browser_gets_what_it_missed(wire: Wire, emulator: CheckoutEmulator) -> None:
     """`Last-Event-ID` wins over the address of the stream."""
     for name in ("a", "b"):
         await wire.get(f"/v1/payments/{name}")
+    follower = Follower()
     async with anyio.create_task_group() as tasks:
-        result: list[str] = []
-
-        async def read() -> None:
-            result.extend((await follow(emulator, "after=0", last_event_id="1"))[1])
-
-        tasks.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(partial(follower.follow, emulator, "after=0", last_event_id="1"))
+        await follower.following.wait()
         emulator.close_streams()
-    assert [text.split("\n")[0] for text in result if text.startswith("id: ")] == ["id: 2"]
+    assert follower.numbers == ["id: 2"]
 
 
 async def test_a_cancelled_reader_leaves_nothing_behind(emulator: CheckoutEmulator) -> None:
     """Neither a reader nor a task."""
+    follower = Follower()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(follow, emulator, "")
-        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(follower.follow, emulator, "")
+        await follower.following.wait()
         assert len(emulator._log._readers) == 1
         tasks.cancel_scope.cancel()
     assert not emulator._log._readers

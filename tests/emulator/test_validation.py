@@ -15,12 +15,12 @@ from tests.emulator.raw import Wire, hosted, item, order, webhooks
 
 ADDRESS = {"addressLine1": "Gatan 1", "postalCode": "11122", "city": "Stockholm", "country": "SWE"}
 
-LETTER = changed(Settings(), dict(STRICT))
+STRICT_SETTINGS = changed(Settings(), dict(STRICT))
 
 
 def read(shape: Any, body: object) -> dict[str, Any]:
-    """The body as the letter of the official reference has it."""
-    return bodies.read(shape, body, LETTER)
+    """The body as the official reference documents it."""
+    return bodies.read(shape, body, STRICT_SETTINGS)
 
 
 def errors_of(shape: Any, body: object) -> dict[str, list[str]]:

@@ -6,60 +6,40 @@ the schedule at a time drives it: each finished item schedules the next.
 
 from functools import partial
 
-from nexi_async.emulator._engine import cards, subscriptions, validation
+from nexi_async.emulator._engine import cards, subscriptions
 from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.paging import skip_and_take
-from nexi_async.emulator._engine.responses import APIResponse, Refusal, not_found
+from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed, not_found
 from nexi_async.emulator._engine.settings import Settings
 from nexi_async.emulator._engine.state import Agreement, AgreementKind, BulkItem, BulkRun
-from nexi_async.emulator._engine.subscriptions import Operation
 from nexi_async.emulator._engine.webhooks import webhooks_of
 from nexi_async.emulator._engine.wire import Document
 
 _NO_ID = "0" * 32
+_EXTERNAL_ID = {"charges": "externalBulkChargeId", "verifications": "externalBulkVerificationId"}
 
 
-def charge(kind: AgreementKind) -> Operation:
-    """`POST /v1/subscriptions/charges` or its unscheduled equivalent."""
-    shape = validation.bulk_charge(kind)
-
-    def operation(context: Context, request: APIRequest) -> APIResponse:
-        body = validation.read(shape, request.body, context.settings)
-        webhooks = webhooks_of(context, body)
-        external_id = body.get("externalBulkChargeId")
-        run = BulkRun(
-            context.new_id(), kind, "charges", external_id, _items(context, kind, body), context.now, webhooks
-        )
-        return _accept(context, run)
-
-    return operation
+def start(kind: AgreementKind, what: str, context: Context, request: APIRequest) -> APIResponse:
+    """`POST /v1/subscriptions/charges` and its three equivalents; a known external id starts no second run."""
+    body = request.body
+    webhooks, external_id = webhooks_of(context, body), body.get(_EXTERNAL_ID[what])
+    run = context.state.bulk_by_external_id.get((kind.name, what, external_id))
+    if run is None:
+        items = [_item(context, kind, entry) for entry in body[kind.list_member]]
+        run = BulkRun(context.new_id(), kind, what, external_id, items, context.now, webhooks)
+        context.state.add_bulk_run(run)
+        plan_next(context, run)
+    return APIResponse(202, {"bulkId": run.id})
 
 
-def verify(kind: AgreementKind) -> Operation:
-    """`POST /v1/subscriptions/verifications` or its unscheduled equivalent."""
-    shape = validation.bulk_verification(kind)
-
-    def operation(context: Context, request: APIRequest) -> APIResponse:
-        body = validation.read(shape, request.body, context.settings)
-        external_id = body.get("externalBulkVerificationId")
-        run = BulkRun(context.new_id(), kind, "verifications", external_id, _items(context, kind, body), context.now)
-        return _accept(context, run)
-
-    return operation
-
-
-def retrieve(kind: AgreementKind, what: str) -> Operation:
+def retrieve(kind: AgreementKind, what: str, context: Context, request: APIRequest) -> APIResponse:
     """`GET /v1/subscriptions/charges/{bulkId}` and its three equivalents: one page of items."""
-
-    def operation(context: Context, request: APIRequest) -> APIResponse:
-        run = request.find(context, context.state.bulk_runs)
-        if run.kind is not kind or run.what != what:
-            raise not_found()
-        skip, take = skip_and_take(request.query, first_page=context.settings.bulk_first_page)
-        page = [_item_view(run, item, context.settings) for item in run.items[skip : skip + take]]
-        return APIResponse(200, {"page": page, "more": skip + take < len(run.items), "status": run.status})
-
-    return operation
+    run = request.find(context, context.state.bulk_runs)
+    if run.kind is not kind or run.what != what:
+        raise not_found()
+    skip, take = skip_and_take(request.query, first_page=context.settings.bulk_first_page)
+    page = [_item_view(run, item, context.settings) for item in run.items[skip : skip + take]]
+    return APIResponse(200, {"page": page, "more": skip + take < len(run.items), "status": run.status})
 
 
 def document(run: BulkRun, settings: Settings) -> Document:
@@ -67,18 +47,6 @@ def document(run: BulkRun, settings: Settings) -> Document:
     what = {"bulkId": run.id, "kind": run.kind.name, "what": run.what, "status": run.status}
     external_id = {"externalId": run.external_id} if run.external_id else {}
     return what | external_id | {"items": [_item_view(run, item, settings) for item in run.items]}
-
-
-def _accept(context: Context, run: BulkRun) -> APIResponse:
-    """Start a run, or find the one that has the same external id."""
-    state = context.state
-    if run.external_id is not None:
-        known = state.bulk_by_external_id.setdefault((run.kind.name, run.what, run.external_id), run)
-        if known is not run:
-            return APIResponse(202, {"bulkId": known.id})
-    state.bulk_runs[run.id] = run
-    plan_next(context, run)
-    return APIResponse(202, {"bulkId": run.id})
 
 
 def plan_next(context: Context, run: BulkRun) -> None:
@@ -90,15 +58,9 @@ def plan_next(context: Context, run: BulkRun) -> None:
 
 def _do_next(context: Context, run: BulkRun) -> None:
     item = run.items[run.done]
-    context.state.changed.add(run)
+    context.state.note(run)
     try:
-        agreement = context.state.agreements[run.kind.name].get(item.agreement_id or "")
-        if agreement is None:
-            raise subscriptions.unknown()
-        if run.what == "charges":
-            _charge(context, run, item, agreement)
-        else:
-            _verify(context, agreement)
+        _do(context, run, item)
     except Refusal as refusal:
         item.status = "Failed"
         item.error = refusal.response.body
@@ -109,6 +71,16 @@ def _do_next(context: Context, run: BulkRun) -> None:
     plan_next(context, run)
 
 
+def _do(context: Context, run: BulkRun, item: BulkItem) -> None:
+    agreement = context.state.agreements[run.kind.name].get(item.agreement_id or "")
+    if agreement is None:
+        raise failed("1031")
+    if run.what == "charges":
+        _charge(context, run, item, agreement)
+    else:
+        _verify(context, agreement)
+
+
 def _charge(context: Context, run: BulkRun, item: BulkItem, agreement: Agreement) -> None:
     made = subscriptions.charge_agreement(context, agreement, item.order, run.webhooks, item.my_reference)
     item.payment_id, item.charge_id = made.payment.id, made.id
@@ -117,11 +89,7 @@ def _charge(context: Context, run: BulkRun, item: BulkItem, agreement: Agreement
 def _verify(context: Context, agreement: Agreement) -> None:
     code = cards.decline_code(agreement.card, 0, context.now)
     if code is not None:
-        raise subscriptions.declined(code)
-
-
-def _items(context: Context, kind: AgreementKind, body: Document) -> list[BulkItem]:
-    return [_item(context, kind, entry) for entry in body[kind.list_member]]
+        raise failed(code, cards.decline_text(code), source="Issuer")
 
 
 def _item(context: Context, kind: AgreementKind, entry: Document) -> BulkItem:

@@ -134,16 +134,11 @@ def magic_delay(amount: int) -> float:
 def decline_code(card: Card | None, amount: int, now: float) -> str | None:
     """The acquirer code with which a reservation is declined, if it is: by its amount, or by the card."""
     code = magic_code(amount)
-    if code is None and card is not None and is_expired(card, now):
-        code = "54"
-    if code is None and card is not None and card.behaviour is Behaviour.RESERVATION_FAILS:
-        code = "05"
-    return code
-
-
-def is_expired(card: Card, now: float) -> bool:
-    """Whether the last month of the card is over."""
-    return is_past(card.expiry, now)
+    if code is not None or card is None:
+        return code
+    if is_past(card.expiry, now):
+        return "54"
+    return "05" if card.behaviour is Behaviour.RESERVATION_FAILS else None
 
 
 def is_past(expiry: str, now: float) -> bool:

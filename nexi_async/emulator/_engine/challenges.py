@@ -65,7 +65,7 @@ def _expire(context: Context, *, payment: Payment, challenge: Challenge) -> None
 
 
 def _finish(context: Context, payment: Payment, challenge: Challenge, result: str) -> None:
-    context.state.changed.add(payment)
+    context.state.note(payment)
     challenge.result = result
     if result in _FAILURES and context.settings.interactive_declines_emit:
         events.reservation_failed(context, payment, events.error("99", _FAILURES[result], "Internal"))

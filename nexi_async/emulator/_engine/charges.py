@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nexi_async.emulator._engine import events, payouts, timestamps, validation, views
+from nexi_async.emulator._engine import events, payouts, timestamps, views
 from nexi_async.emulator._engine.cards import Behaviour
 from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed
@@ -14,7 +14,7 @@ _RESERVATION_LIFETIME = 30 * timestamps.DAY
 
 def create(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/payments/{paymentId}/charges`."""
-    body = validation.read(validation.CHARGE, request.body, context.settings)
+    body = request.body
     payment = request.find(context, context.state.payments)
     _refuse_uncharged(context, payment, body)
     charge = new_charge(context, payment, body["amount"], body.get("orderItems"), body.get("myReference"))
@@ -57,7 +57,7 @@ def take(context: Context, charge: Charge) -> None:
     payment = charge.payment
     if payment.card is not None and payment.card.behaviour is Behaviour.CHARGE_FAILS:
         events.charge_failed(context, charge, events.error("99", "Auth Fin Failure", "Internal"))
-        raise failed("1020", attempted={"paymentId": payment.id, "chargeId": charge.id})
+        raise failed("1020", attempted=charge.ids)
     payment.charged += charge.amount
     payment.charges.append(charge)
     context.state.charges[charge.id] = charge

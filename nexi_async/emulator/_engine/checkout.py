@@ -87,7 +87,7 @@ def decline(context: Context, payment: Payment, code: str = "05") -> ShopperOutc
 
 
 def cancel(context: Context, payment: Payment) -> ShopperOutcome:
-    """The shopper walks away; the payment stays open until its session ends.
+    """The shopper leaves the checkout; the payment stays open until its session ends.
 
     Raises:
         Refusal: The payment is closed.
@@ -161,7 +161,7 @@ def _complete(context: Context, payment: Payment, method: Method, card: Card | N
         payment.agreement = _sign_up(context, payment, payment.agreement_request, card)
     if not method.direct:
         reserve(context, payment)
-        events.reservation_created(context, payment, payment.amount)
+        events.reservation_created(context, payment)
     events.checkout_completed(context, payment)
     if payment.amount and (method.direct or payment.checkout.get("charge")):
         _charge_at_once(context, payment)
@@ -178,9 +178,8 @@ def _sign_up(context: Context, payment: Payment, agreement_request: AgreementReq
     """The agreement the payment asked for; an update gives a known one the new card."""
     if card is None:
         raise failed("1022", "Subscriptions need a card")
-    known = context.state.agreements[agreement_request.kind.name]
     if agreement_request.is_update:
-        agreement = known[agreement_request.agreement_id]
+        agreement = context.state.agreements[agreement_request.kind.name][agreement_request.agreement_id]
         agreement.card, agreement.method, agreement.blocked = card, payment.paid_with, False
         return agreement
     agreement = Agreement(
@@ -194,7 +193,7 @@ def _sign_up(context: Context, payment: Payment, agreement_request: AgreementReq
         amount=payment.amount,
         allow_variable_amount=agreement_request.allow_variable_amount,
     )
-    known[agreement.id] = agreement
+    context.state.add_agreement(agreement)
     return agreement
 
 

@@ -38,7 +38,7 @@ class APIRequest:
     Attributes:
         path: Path parameters by name.
         query: Query parameters by lower-case name.
-        body: The parsed JSON body; None if there was none or it was null.
+        body: The parsed JSON body, None if there was none or it was null; an operation gets it as it was validated.
         key: The idempotency key.
         base_url: Scheme and host that the client used, without a slash at the end.
     """

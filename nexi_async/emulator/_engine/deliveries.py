@@ -44,7 +44,7 @@ def described(context: Context, delivery: Delivery) -> str:
 
 def record(context: Context, delivery: Delivery, result: int | str) -> None:
     """Record an attempt: delivered after a 200, else due again after the next retry delay, dropped after the last."""
-    context.state.changed.add(delivery)
+    context.state.note(delivery)
     delivery.attempts.append(Attempt(context.now, result))
     if delivery.state != "pending":
         return  # an attempt that was under way when the delivery was sent again ended it
@@ -67,7 +67,7 @@ def send_again(state: State, delivery: Delivery, now: float) -> None:
         state.pending_deliveries.remove(delivery)
     delivery.due = now
     state.pending_deliveries.add(now, delivery)
-    state.changed.add(delivery)
+    state.note(delivery)
 
 
 def _close(context: Context, delivery: Delivery, state: str) -> None:

@@ -1,9 +1,10 @@
 """The endpoints of the API: the operation that handles each, what it takes, and what it answers with."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from nexi_async.emulator._engine import (
     bulk,
@@ -39,7 +40,7 @@ class Endpoint:
     Attributes:
         method: The HTTP method.
         path: The path in lower case; an id in it is called `{id}`.
-        operation: The function that handles its requests.
+        operation: The function that handles its requests, whose bodies have been read as `body` says.
         name: Its name in the OpenAPI document.
         body: What its request bodies must have; None if it takes none.
         success: The status of success.
@@ -67,75 +68,52 @@ class Endpoint:
 
 _DATE = String(10, 10, forbidden="", pattern=re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}"))
 _PAGING = tuple(Parameter(name, Integer(0)) for name in ("skip", "take", "pageNumber", "pageSize"))
-_REFERENCE = Parameter("externalReference", String(64, 1, forbidden=""))
 
 
 def _agreement_endpoints(kind: AgreementKind) -> tuple[Endpoint, ...]:
-    base = f"/v1/{kind.list_member.lower()}"
-    one, many = (name[0].upper() + name[1:] for name in (kind.create_member, kind.list_member))
-    return (
-        Endpoint(
-            "POST",
-            f"{base}/charges",
-            bulk.charge(kind),
-            f"bulkCharge{many}",
-            validation.bulk_charge(kind),
-            202,
-            "AcceptedBulk",
-        ),
-        Endpoint(
-            "GET",
-            f"{base}/charges/{{id}}",
-            bulk.retrieve(kind, "charges"),
-            f"retrieveBulkCharge{many}",
-            response="BulkPage",
-            query=_PAGING,
-        ),
-        Endpoint(
-            "POST",
-            f"{base}/verifications",
-            bulk.verify(kind),
-            f"verify{many}",
-            validation.bulk_verification(kind),
-            202,
-            "AcceptedBulk",
-        ),
-        Endpoint(
-            "GET",
-            f"{base}/verifications/{{id}}",
-            bulk.retrieve(kind, "verifications"),
-            f"retrieveVerification{many}",
-            response="BulkPage",
-            query=_PAGING,
-        ),
-        Endpoint(
-            "POST",
-            subscriptions.charge_path(kind),
-            subscriptions.charge(kind),
-            f"charge{one}",
-            validation.AGREEMENT_CHARGE,
-            response="SubscriptionCharge",
-            keyed=True,
-            documents_402=True,
-        ),
-        Endpoint(
-            "GET",
-            f"{base}/{{id}}/charges/status",
-            subscriptions.charge_status(kind),
-            f"retrieve{one}ChargeStatus",
-            response="ChargeStatus",
-            needs_key=True,
-        ),
-        Endpoint("GET", f"{base}/{{id}}", subscriptions.retrieve(kind), f"retrieve{one}", response=one),
-        Endpoint(
-            "GET",
-            base,
-            subscriptions.find_by_reference(kind),
-            f"find{one}",
-            response=one,
-            query=(evolve(_REFERENCE, required=True),),
-        ),
+    return (*_bulk_endpoints(kind), *_charge_endpoints(kind), *_retrieve_endpoints(kind))
+
+
+def _bulk_endpoints(kind: AgreementKind) -> Iterator[Endpoint]:
+    """The start of a run and its items, for charges and for verifications."""
+    many = _capitalized(kind.list_member)
+    rows = (
+        ("charges", f"bulkCharge{many}", f"retrieveBulkCharge{many}", validation.bulk_charge(kind)),
+        ("verifications", f"verify{many}", f"retrieveVerification{many}", validation.bulk_verification(kind)),
     )
+    for what, start, retrieve, body in rows:
+        path = f"{kind.path}/{what}"
+        yield Endpoint("POST", path, partial(bulk.start, kind, what), start, body, 202, "AcceptedBulk")
+        find = partial(bulk.retrieve, kind, what)
+        yield Endpoint("GET", f"{path}/{{id}}", find, retrieve, response="BulkPage", query=_PAGING)
+
+
+def _charge_endpoints(kind: AgreementKind) -> Iterator[Endpoint]:
+    one, path = _capitalized(kind.create_member), subscriptions.charge_path(kind)
+    yield Endpoint(
+        "POST",
+        path,
+        partial(subscriptions.charge, kind),
+        f"charge{one}",
+        validation.AGREEMENT_CHARGE,
+        response="SubscriptionCharge",
+        keyed=True,
+        documents_402=True,
+    )
+    find, name = partial(subscriptions.charge_status, kind), f"retrieve{one}ChargeStatus"
+    yield Endpoint("GET", f"{path}/status", find, name, response="ChargeStatus", needs_key=True)
+
+
+def _retrieve_endpoints(kind: AgreementKind) -> Iterator[Endpoint]:
+    one = _capitalized(kind.create_member)
+    yield Endpoint("GET", f"{kind.path}/{{id}}", partial(subscriptions.retrieve, kind), f"retrieve{one}", response=one)
+    reference = (Parameter("externalReference", String(64, 1, forbidden=""), required=True),)
+    find = partial(subscriptions.find_by_reference, kind)
+    yield Endpoint("GET", kind.path, find, f"find{one}", response=one, query=reference)
+
+
+def _capitalized(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 # The busiest endpoints come first, literal paths before those with an id in the same place.

@@ -1,4 +1,4 @@
-"""The engine: one emulated back end, to be called from Python; the ASGI app and the webhook dispatcher stand on it."""
+"""The engine: one emulated back end, to be called from Python; the ASGI app and the webhook dispatcher use it."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -199,7 +199,7 @@ class Engine:
         return True
 
     def reset(self) -> None:
-        """Discard the state, the faults and changed settings; the clock goes on."""
+        """Discard the state, the faults and changed settings; the clock continues."""
         self._state = State()
         self._faults = FaultPlan()
         self._settings = self._first_settings
@@ -248,16 +248,22 @@ class Engine:
 
     def _respond(self, context: Context, endpoint: Endpoint, request: APIRequest) -> APIResponse:
         if not endpoint.keyed or request.key is None:
-            return endpoint.operation(context, request)
+            return _operate(context, endpoint, request)
         return idempotency.respond_once(
             self._state.idempotency_records,
             _key_scope(endpoint, request),
             request.body,
-            lambda: endpoint.operation(context, request),
+            lambda: _operate(context, endpoint, request),
             now=context.now,
             lifetime_hours=self._settings.key_lifetime_hours,
             replay_rejections=self._settings.replay_rejections,
         )
+
+
+def _operate(context: Context, endpoint: Endpoint, request: APIRequest) -> APIResponse:
+    if endpoint.body is not None:
+        request = evolve(request, body=validation.read(endpoint.body, request.body, context.settings))
+    return endpoint.operation(context, request)
 
 
 def _scheduled(state: State) -> tuple[int, int]:

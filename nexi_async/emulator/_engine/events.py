@@ -36,12 +36,12 @@ def checkout_completed(context: Context, payment: Payment) -> None:
     emit(context, payment, "payment.checkout.completed", context.new_id(), data)
 
 
-def reservation_created(context: Context, payment: Payment, amount: int) -> None:
+def reservation_created(context: Context, payment: Payment) -> None:
     """`payment.reservation.created` and its v2."""
     reserve_id = payment.reserve_id or ""
     how: Document = {"paymentMethod": payment.paid_with.name, "paymentType": payment.paid_with.type}
     references = _my_reference(payment.my_reference) | {"reconciliationReference": payment.reconciliation_reference}
-    money = _money(payment, amount, payment.surcharge(amount))
+    money = _money(payment, payment.amount, payment.surcharge(payment.amount))
     rich: Document = {"cardDetails": _card_details(payment.card)} if payment.card else {}
     rich |= how | {"consumer": _payer(payment), "reservationReference": payment.reservation_reference}
     rich |= {"reserveId": reserve_id} | references | money

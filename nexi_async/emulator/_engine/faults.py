@@ -23,6 +23,9 @@ def _as_number(value: object) -> object:
     return float(value) if type(value) is int else value
 
 
+FAULTS = ("lose_response", "delay", "status", "cut")
+
+
 @frozen(kw_only=True)
 class InjectedFault:
     """A failure of requests that match.
@@ -40,9 +43,7 @@ class InjectedFault:
         after_bytes: For `cut`, how many bytes of the body arrive.
     """
 
-    fault: Literal["lose_response", "delay", "status", "cut"] = field(
-        validator=validators.in_(("lose_response", "delay", "status", "cut"))
-    )
+    fault: Literal["lose_response", "delay", "status", "cut"] = field(validator=validators.in_(FAULTS))
     method: str = field(default="*", converter=_upper)
     path: str = field(default="*", converter=_lower)
     rate: float = field(
@@ -96,21 +97,18 @@ class FaultPlan:
     """The injected faults, with the rest of their `times`."""
 
     def __init__(self, faults: Iterable[InjectedFault] = ()) -> None:
-        self.faults = tuple(faults)
-        self._left = [fault.times for fault in self.faults]
+        self._left = list(faults)
 
     def left(self) -> tuple[InjectedFault, ...]:
-        """The faults, with what is left of their `times`."""
-        pairs = zip(self.faults, self._left, strict=True)
-        return tuple(evolve(fault, times=left) for fault, left in pairs)
+        """The faults, `times` counting what is left."""
+        return tuple(self._left)
 
     def match(self, method: str, path: str, random_source: RandomSource) -> InjectedFault | None:
         """The fault for this request, if any: the first that matches and that its rate lets happen."""
-        for place, fault in enumerate(self.faults):
-            left = self._left[place]
-            if left == 0 or not fault.matches(method, path) or not random_source.happens(fault.rate):
+        for place, fault in enumerate(self._left):
+            if fault.times == 0 or not fault.matches(method, path) or not random_source.happens(fault.rate):
                 continue
-            if left is not None:
-                self._left[place] = left - 1
+            if fault.times is not None:
+                self._left[place] = evolve(fault, times=fault.times - 1)
             return fault
         return None

@@ -1,4 +1,4 @@
-"""Field types of request bodies: each reads a JSON value and records every error under its path.
+"""Field types of request bodies: each reads a JSON value, recording every error under its path, and has a JSON Schema.
 
 A body is read by one `Object`. Names are matched without regard to case (the real back end does so), unknown
 members are dropped, and null counts as left out.
@@ -13,8 +13,9 @@ from attrs import Factory, define, field, frozen
 
 from nexi_async.emulator._engine import timestamps
 from nexi_async.emulator._engine.random_source import is_id, normal_id
+from nexi_async.emulator._engine.responses import invalid
 from nexi_async.emulator._engine.settings import Settings
-from nexi_async.emulator._engine.wire import JSON
+from nexi_async.emulator._engine.wire import JSON, Document
 
 
 @define
@@ -27,6 +28,15 @@ class FieldErrors:
     def __len__(self) -> int:
         return len(self.by_path)
 
+    def add(self, path: str, text: str) -> None:
+        """Add an error; one path may have several."""
+        self.by_path.setdefault(path, []).append(text)
+
+    def raise_any(self) -> None:
+        """Raise a `Refusal` with all errors, if there are any."""
+        if self.by_path:
+            raise invalid(self.by_path)
+
 
 Rule = Callable[[dict[str, Any], str, FieldErrors], None]
 
@@ -34,13 +44,9 @@ BAD6 = "<>'\"&\\"
 BAD3 = "<>\\"
 INT32 = 2**31
 
+_ID_PATTERN = "^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
-
-
-def add_error(errors: FieldErrors, path: str, text: str) -> None:
-    """Add an error; one path may have several."""
-    errors.by_path.setdefault(path, []).append(text)
 
 
 def join(path: str, name: str) -> str:
@@ -49,10 +55,13 @@ def join(path: str, name: str) -> str:
 
 
 class FieldType(Protocol):
-    """How one member is read."""
+    """How one member is read, and what its JSON Schema is."""
 
     def read(self, value: JSON, path: str, errors: FieldErrors, /) -> JSON:
-        """The value as the emulator keeps it; faults are noted under `path`."""
+        """The value as the emulator keeps it; errors are recorded under `path`."""
+
+    def schema(self, named: dict[str, Document], /) -> Document:
+        """The JSON Schema; objects that have a name are added to `named` and referred to."""
 
 
 @frozen
@@ -74,15 +83,46 @@ class String:
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The text itself."""
         if not isinstance(value, str):
-            add_error(errors, path, "Must be a string")
+            errors.add(path, "Must be a string")
             return ""
         if not self.minimum <= len(value) <= self.maximum:
-            add_error(errors, path, f"Must be between {self.minimum} and {self.maximum} characters long")
+            errors.add(path, f"Must be between {self.minimum} and {self.maximum} characters long")
         if any(character in value for character in self.forbidden):
-            add_error(errors, path, f"Must not contain any of {' '.join(self.forbidden)}")
+            errors.add(path, f"Must not contain any of {' '.join(self.forbidden)}")
         if self.pattern is not None and not self.pattern.fullmatch(value):
-            add_error(errors, path, f"Must match {self.pattern.pattern}")
+            errors.add(path, f"Must match {self.pattern.pattern}")
         return value
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """A string with these limits."""
+        found: Document = {"type": "string", "maxLength": self.maximum}
+        if self.minimum:
+            found["minLength"] = self.minimum
+        if self.pattern is not None or self.forbidden:
+            found["pattern"] = self._pattern_without_forbidden()
+        return found
+
+    def _pattern_without_forbidden(self) -> str:
+        """One pattern for the whole text, in the dialect of ECMA 262."""
+        refused = "".join(map(_escaped, self.forbidden))
+        if self.pattern is None:
+            return f"^[^{refused}]*$"
+        text = self.pattern.pattern
+        if self.pattern.flags & re.DOTALL:
+            text = text.replace(".", r"[\s\S]")
+        if self.pattern.flags & re.IGNORECASE:
+            text = re.sub("[a-z]+(?=[?]?:)", _any_case, text)
+        return f"^(?![\\s\\S]*[{refused}])(?:{text})$" if refused else f"^(?:{text})$"
+
+
+def _any_case(found: "re.Match[str]") -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in found[0])
+
+
+def _escaped(character: str) -> str:
+    """A character as it stands in a character class."""
+    controls = {"\r": r"\r", "\n": r"\n", "\0": r"\0"}
+    return controls.get(character, f"\\{character}" if character in "\\]^-" else character)
 
 
 def _frozen(names: Iterable[str]) -> frozenset[str]:
@@ -98,8 +138,12 @@ class Choice:
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The text itself."""
         if not isinstance(value, str) or value not in self.choices:
-            add_error(errors, path, f"Must be one of {', '.join(sorted(self.choices))}")
+            errors.add(path, f"Must be one of {', '.join(sorted(self.choices))}")
         return value
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """An enumeration."""
+        return {"type": "string", "enum": sorted(self.choices)}
 
 
 @frozen
@@ -111,14 +155,23 @@ class Integer:
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The number itself."""
-        if _is_digits(value, errors):
+        if _is_text_of(_DIGITS, value, errors):
             value = int(value)
         if type(value) is not int:
-            add_error(errors, path, "Must be an integer")
+            errors.add(path, "Must be an integer")
             return 0
         if not self.minimum <= value <= self.maximum:
-            add_error(errors, path, f"Must be between {self.minimum} and {self.maximum}")
+            errors.add(path, f"Must be between {self.minimum} and {self.maximum}")
         return value
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """An integer with those limits that are narrower than 32 bits."""
+        found: Document = {"type": "integer", "format": "int32"}
+        if self.minimum != -INT32:
+            found["minimum"] = self.minimum
+        if self.maximum != INT32 - 1:
+            found["maximum"] = self.maximum
+        return found
 
 
 @frozen
@@ -127,22 +180,23 @@ class Number:
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The number as a float."""
-        if _is_decimal(value, errors):
+        if _is_text_of(_DECIMAL, value, errors):
             value = float(value)
         if type(value) not in (int, float) or not math.isfinite(value):
-            add_error(errors, path, "Must be a number")
+            errors.add(path, "Must be a number")
             return 0.0
         if value < 0:
-            add_error(errors, path, "Must not be negative")
+            errors.add(path, "Must not be negative")
         return float(value)
 
+    def schema(self, _: dict[str, Document]) -> Document:
+        """A number of at least 0."""
+        return {"type": "number", "minimum": 0}
 
-def _is_digits(value: JSON, errors: FieldErrors) -> bool:
-    return errors.settings.numbers_as_text and isinstance(value, str) and bool(_DIGITS.fullmatch(value))
 
-
-def _is_decimal(value: JSON, errors: FieldErrors) -> bool:
-    return errors.settings.numbers_as_text and isinstance(value, str) and bool(_DECIMAL.fullmatch(value))
+def _is_text_of(number: re.Pattern[str], value: JSON, errors: FieldErrors) -> bool:
+    """Whether a value is a number as a text, where the settings allow that."""
+    return errors.settings.numbers_as_text and isinstance(value, str) and bool(number.fullmatch(value))
 
 
 @frozen
@@ -152,8 +206,12 @@ class Boolean:
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The value itself."""
         if not isinstance(value, bool):
-            add_error(errors, path, "Must be true or false")
+            errors.add(path, "Must be true or false")
         return value
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """A boolean."""
+        return {"type": "boolean"}
 
 
 @frozen
@@ -166,9 +224,13 @@ class Instant:
             at = timestamps.parse(value)
             timestamps.render(at)  # the first and last hours of the calendar cannot be shown in UTC
         except (TypeError, ValueError, OverflowError):
-            add_error(errors, path, "Must be a date-time as in RFC 3339")
+            errors.add(path, "Must be a date-time as in RFC 3339")
             return 0.0
         return at
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """A date-time."""
+        return {"type": "string", "format": "date-time"}
 
 
 @frozen
@@ -178,9 +240,13 @@ class Id:
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """32 lower-case hex digits."""
         if not isinstance(value, str) or not is_id(value):
-            add_error(errors, path, "Must be a UUID")
+            errors.add(path, "Must be a UUID")
             return ""
         return normal_id(value)
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """32 hex digits, with or without dashes."""
+        return {"type": "string", "pattern": _ID_PATTERN}
 
 
 @frozen
@@ -196,6 +262,10 @@ class EmptyAllowed:
             return value
         return self.kind.read(value, path, errors)
 
+    def schema(self, named: dict[str, Document]) -> Document:
+        """That of the kind: that it may be empty is a lenience for clients, nothing to build on."""
+        return self.kind.schema(named)
+
 
 @frozen
 class AnyValue:
@@ -204,6 +274,10 @@ class AnyValue:
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:  # noqa: ARG002
         """The value itself."""
         return value
+
+    def schema(self, _: dict[str, Document]) -> Document:
+        """Anything."""
+        return {}
 
 
 @frozen
@@ -217,28 +291,38 @@ class Array:
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The list of what was read."""
         if not isinstance(value, list):
-            add_error(errors, path, "Must be an array")
+            errors.add(path, "Must be an array")
             return []
         if len(value) < self.minimum:
-            add_error(errors, path, f"Must have at least {self.minimum} entries")
+            errors.add(path, f"Must have at least {self.minimum} entries")
         if self.maximum is not None and len(value) > self.maximum:
-            add_error(errors, path, f"Must have at most {self.maximum} entries")
+            errors.add(path, f"Must have at most {self.maximum} entries")
         return [self.kind.read(entry, f"{path}[{place}]", errors) for place, entry in enumerate(value)]
+
+    def schema(self, named: dict[str, Document]) -> Document:
+        """An array with these limits."""
+        found: Document = {"type": "array", "items": self.kind.schema(named)}
+        if self.minimum:
+            found["minItems"] = self.minimum
+        if self.maximum is not None:
+            found["maxItems"] = self.maximum
+        return found
 
 
 @frozen
 class Object:
-    """An object: its members by lower-case name, its defaults, and a rule across members."""
+    """An object: its members by lower-case name, its defaults, a rule across members, and its name in the document."""
 
     members: Mapping[str, tuple[str, FieldType]]
     required: tuple[str, ...]
     defaults: Mapping[str, Any]
     rule: Rule | None
+    name: str | None
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The known members that are there, under their documented names."""
         if not isinstance(value, dict):
-            add_error(errors, path or "instance", "Must be an object")
+            errors.add(path or "instance", "Must be an object")
             return {}
         found = dict(self.defaults)
         before = len(errors)
@@ -249,14 +333,38 @@ class Object:
                 found[name] = kind.read(content, join(path, name), errors)
         for name in self.required:
             if name not in found:
-                add_error(errors, join(path, name), "Is required")
+                errors.add(join(path, name), "Is required")
         if self.rule is not None and len(errors) == before:
             self.rule(found, path, errors)
         return found
 
+    def schema(self, named: dict[str, Document]) -> Document:
+        """A reference, if it has a name, else the object itself."""
+        if self.name is None:
+            return self.own_schema(named)
+        named[self.name] = self.own_schema(named)
+        return reference(self.name)
+
+    def own_schema(self, named: dict[str, Document]) -> Document:
+        """The object itself, whether it has a name or not."""
+        properties = {name: kind.schema(named) for name, kind in self.members.values()}
+        for name, value in self.defaults.items():
+            properties[name]["default"] = value
+        found: Document = {"type": "object", "properties": properties}
+        return found | ({"required": list(self.required)} if self.required else {})
+
+
+def reference(name: str) -> Document:
+    """A reference to a schema of the OpenAPI document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
 
 def json_object(
-    members: Mapping[str, FieldType | Required], *, rule: Rule | None = None, defaults: Mapping[str, Any] | None = None
+    members: Mapping[str, FieldType | Required],
+    *,
+    rule: Rule | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    name: str | None = None,
 ) -> Object:
     """A table of these members."""
     kinds = {name: kind.kind if isinstance(kind, Required) else kind for name, kind in members.items()}
@@ -265,4 +373,5 @@ def json_object(
         required=tuple(name for name, kind in members.items() if isinstance(kind, Required)),
         defaults=defaults or {},
         rule=rule,
+        name=name,
     )

@@ -43,10 +43,6 @@ class IdempotencyRecords:
         has_expired = found is not None and lifetime_hours is not None and now >= found.at + lifetime_hours * HOUR
         return None if has_expired else found
 
-    def store(self, scope: Scope, amount: JSON, response: APIResponse, now: float) -> None:
-        """Store a response."""
-        self.add(IdempotencyRecord(scope, amount, response, now))
-
     def add(self, record: IdempotencyRecord) -> None:
         """Add a record."""
         self._records[record.scope] = record
@@ -86,7 +82,7 @@ def respond_once(
         response = refusal.response
         if not replay_rejections:
             return response
-    records.store(scope, amount, response, now)
+    records.add(IdempotencyRecord(scope, amount, response, now))
     return response
 
 

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from nexi_async.emulator._engine.fields import FieldErrors, add_error
-from nexi_async.emulator._engine.responses import invalid
+from nexi_async.emulator._engine.fields import FieldErrors
 
 # Not documented for bulk pages; the Reporting API's documented default.
 DEFAULT_SIZE = 100
@@ -26,8 +25,7 @@ def skip_and_take(query: Mapping[str, str], *, first_page: int) -> tuple[int, in
     take = _number(query, "take", 1, errors, default=DEFAULT_SIZE)
     page = _number(query, "pageNumber", first_page, errors, default=first_page)
     size = _number(query, "pageSize", 1, errors, default=DEFAULT_SIZE)
-    if errors:
-        raise invalid(errors.by_path)
+    errors.raise_any()
     if "skip" in query or "take" in query:
         return skip, min(take, LARGEST_SIZE)
     size = min(size, LARGEST_SIZE)
@@ -39,6 +37,6 @@ def _number(query: Mapping[str, str], name: str, minimum: int, errors: FieldErro
     if text is None:
         return default
     if not re.fullmatch(r"-?\d{1,10}", text, re.ASCII) or int(text) < minimum:
-        add_error(errors, name, f"Must be a whole number, {minimum} or more")
+        errors.add(name, f"Must be a whole number, {minimum} or more")
         return default
     return int(text)

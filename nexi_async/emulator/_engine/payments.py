@@ -1,15 +1,12 @@
 """Payments: create, retrieve, change what may be changed, terminate."""
 
 from typing import Any
-from urllib.parse import urlsplit
-
-from attrs import evolve
 
 from nexi_async.emulator._engine import events, timestamps, validation, views
+from nexi_async.emulator._engine.addresses import split
 from nexi_async.emulator._engine.context import APIRequest, Context
-from nexi_async.emulator._engine.fields import FieldErrors, add_error
+from nexi_async.emulator._engine.fields import FieldErrors
 from nexi_async.emulator._engine.responses import NO_CONTENT, APIResponse, Refusal, conflict, failed, invalid
-from nexi_async.emulator._engine.settings import Settings
 from nexi_async.emulator._engine.state import (
     SCHEDULED,
     UNSCHEDULED,
@@ -27,20 +24,11 @@ _FAR_FUTURE_DAYS = 3 * 365
 
 def create(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/payments`."""
-    try:
-        return _create(context, request)
-    except Refusal as refusal:
-        raise Refusal(_with_set_paths(refusal.response, context.settings)) from None
-
-
-def _create(context: Context, request: APIRequest) -> APIResponse:
-    body = validation.read(validation.CREATE_PAYMENT, request.body, context.settings)
-    errors = FieldErrors(context.settings)
+    body, errors = request.body, FieldErrors(context.settings)
     webhooks = read_webhooks(context, body, errors)
     agreement_request = _read_agreement_request(context, body, errors)
     expires_at = _expiry(context, body, errors)
-    if errors:
-        raise invalid(errors.by_path)
+    errors.raise_any()
     payment = new_payment(context, body["order"], webhooks, body.get("myReference"))
     payment.checkout, payment.expires_at, payment.agreement_request = body["checkout"], expires_at, agreement_request
     payment.checkout_url = _checkout_url(context, request, payment)
@@ -49,14 +37,6 @@ def _create(context: Context, request: APIRequest) -> APIResponse:
     if context.settings.created_event_at == "create":
         events.payment_created(context, payment)
     return APIResponse(201, views.created_payment(payment, context.settings))
-
-
-def _with_set_paths(response: APIResponse, settings: Settings) -> APIResponse:
-    """The errors under the member paths that `create_error_paths` selects; plugin code of 2018 reads `amount`."""
-    if settings.create_error_paths == "full":
-        return response
-    errors = response.body["errors"]
-    return evolve(response, body={"errors": {path.removeprefix("order."): texts for path, texts in errors.items()}})
 
 
 def retrieve(context: Context, request: APIRequest) -> APIResponse:
@@ -68,9 +48,8 @@ def retrieve(context: Context, request: APIRequest) -> APIResponse:
 
 def update_reference(context: Context, request: APIRequest) -> APIResponse:
     """`PUT /v1/payments/{paymentId}/referenceinformation`."""
-    body = validation.read(validation.REFERENCE_INFORMATION, request.body, context.settings)
+    body, settings = request.body, context.settings
     payment = request.find(context, context.state.payments)
-    settings = context.settings
     if settings.reference_set_once and payment.reference not in (None, body["reference"]):
         raise failed("1016", status=400)
     moves = _host_of(body["checkoutUrl"]) != _host_of(payment.checkout_url)
@@ -83,14 +62,13 @@ def update_reference(context: Context, request: APIRequest) -> APIResponse:
 
 def update_my_reference(context: Context, request: APIRequest) -> APIResponse:
     """`PUT /v1/payments/{paymentId}/myreference`."""
-    body = validation.read(validation.MY_REFERENCE, request.body, context.settings)
-    request.find(context, context.state.payments).my_reference = body.get("myReference")
+    request.find(context, context.state.payments).my_reference = request.body.get("myReference")
     return NO_CONTENT
 
 
 def update_order(context: Context, request: APIRequest) -> APIResponse:
     """`PUT /v1/payments/{paymentId}/orderitems`, only before the shopper has paid."""
-    body = validation.read(validation.ORDER_UPDATE, request.body, context.settings)
+    body = request.body
     payment = request.find(context, context.state.payments)
     if payment.completed_at is not None:
         raise conflict("1004")
@@ -135,7 +113,7 @@ def new_payment(
         webhooks=webhooks,
         my_reference=my_reference,
     )
-    context.state.payments[payment.id] = payment
+    context.state.add_payment(payment)
     return payment
 
 
@@ -154,7 +132,7 @@ def _agreement_request(
 ) -> AgreementRequest:
     known = wanted.get(kind.id_member)
     if known is not None and known not in context.state.agreements[kind.name]:
-        add_error(errors, f"{kind.create_member}.{kind.id_member}", "Is not a known subscription")
+        errors.add(f"{kind.create_member}.{kind.id_member}", "Is not a known subscription")
     return AgreementRequest(
         kind=kind,
         agreement_id=known or context.new_id(),
@@ -172,16 +150,14 @@ def _checkout_url(context: Context, request: APIRequest, payment: Payment) -> st
 
 
 def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+    parts = split(url)
+    return None if parts is None else parts.hostname
 
 
 def _expiry(context: Context, body: dict[str, Any], errors: FieldErrors) -> float:
     at: float = body["checkout"].get("expiresAt", context.now + _SESSION)
     if not context.now < at <= context.now + LONGEST_SESSION:
-        add_error(errors, "checkout.expiresAt", "Must be in the future, at most 45 days ahead")
+        errors.add("checkout.expiresAt", "Must be in the future, at most 45 days ahead")
     return at
 
 

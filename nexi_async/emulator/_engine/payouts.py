@@ -9,7 +9,7 @@ from datetime import date
 
 from nexi_async.emulator._engine import timestamps
 from nexi_async.emulator._engine.context import APIRequest, Context
-from nexi_async.emulator._engine.fields import FieldErrors, add_error
+from nexi_async.emulator._engine.fields import FieldErrors
 from nexi_async.emulator._engine.paging import skip_and_take
 from nexi_async.emulator._engine.random_source import is_id, normal_id
 from nexi_async.emulator._engine.responses import APIResponse, invalid, not_found
@@ -44,8 +44,7 @@ def balances(context: Context, request: APIRequest) -> APIResponse:
     errors = FieldErrors(context.settings)
     _read_date(request, "fromDate", errors, required=False)
     _read_date(request, "toDate", errors, required=False)
-    if errors:
-        raise invalid(errors.by_path)
+    errors.raise_any()
     wanted = {currency for currency in request.query.get("currencies", "").split(",") if currency}
     today = timestamps.render_date(context.now)
     amounts: dict[str, int] = {}
@@ -62,9 +61,8 @@ def find(context: Context, request: APIRequest) -> APIResponse:
     first = _read_date(request, "fromDate", errors, required=True)
     last = _read_date(request, "toDate", errors, required=True)
     if not errors and first > last:
-        add_error(errors, "toDate", "Must not be before fromDate")
-    if errors:
-        raise invalid(errors.by_path)
+        errors.add("toDate", "Must not be before fromDate")
+    errors.raise_any()
     skip, take = skip_and_take(request.query, first_page=0)
     currency = request.query.get("currency")
     found = [payout for payout in _paid_out(context) if first <= payout.date <= last]
@@ -191,12 +189,12 @@ def _read_date(request: APIRequest, name: str, errors: FieldErrors, *, required:
     text = request.query.get(name.lower())
     if text is None:
         if required:
-            add_error(errors, name, "Is required")
+            errors.add(name, "Is required")
         return ""
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             raise ValueError(text)
         date.fromisoformat(text)
     except ValueError:
-        add_error(errors, name, "Must be a date as in RFC 3339, YYYY-MM-DD")
+        errors.add(name, "Must be a date as in RFC 3339, YYYY-MM-DD")
     return text

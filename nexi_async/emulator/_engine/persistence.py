@@ -1,14 +1,16 @@
 """The state as JSON documents, and back: what a store keeps of an engine, and what an engine makes of it.
 
 Theory of operation. Each entity is one document with a kind and a key; a commit has the documents of those that may
-have changed since the last one, whatever the size of the state. References to entities of another document are written
-as keys. What follows from the documents is not stored but made again: look-up tables, the schedule, pending deliveries.
-A restored delivery that was under way at the end is sent again, as nothing shows whether it arrived.
+have changed since the last one, whatever the size of the state, in the order in which they did. References to entities
+of another document are written as keys. What follows from the documents is not stored but made again: look-up tables,
+the schedule, pending deliveries. A restored delivery that was under way at the end is sent again, as nothing shows
+whether it arrived.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Protocol
 
 import orjson
@@ -35,10 +37,13 @@ from nexi_async.emulator._engine.state import (
     Refund,
     State,
 )
-from nexi_async.emulator._engine.wire import JSON
+from nexi_async.emulator._engine.wire import Document
 
 VERSION = 1
 """The version of the documents; another one cannot be read."""
+
+_Link = Callable[[State, Document], Document]
+"""Puts entities of the state in the place of the keys by which a document refers to them."""
 
 
 @frozen
@@ -96,12 +101,11 @@ class Persistence:
     def __init__(self, store: Store, state: State) -> None:
         self._store = store
         self._state = state
-        self._converter = _converter(state)
 
     def commit(self, changed: Iterable[Entity], session: Session, *, discard: bool = False) -> None:
         """Save the documents of entities and of the session, all or none; `discard` removes all others."""
-        documents = [self._document(entity) for entity in sorted(changed, key=_commit_order)]
-        documents.append(StoredDocument("session", "", orjson.dumps(self._converter.unstructure(session))))
+        documents = [self._document(entity) for entity in changed]
+        documents.append(StoredDocument("session", "", orjson.dumps(_converter().unstructure(session))))
         self._store.save(documents, discard=discard)
 
     def restore(self) -> Session | None:
@@ -115,26 +119,22 @@ class Persistence:
             by_kind[document.kind].append(document)
         for kind in _KINDS:  # what others refer to comes first
             for document in by_kind[kind.name]:
-                kind.add(self._state, self._read(document, kind.cls))
+                kind.add(self._state, self._read(document, kind.cls, kind.link))
         sessions = [self._read(document, Session) for document in by_kind["session"]]
         self._state.changed.clear()
         return sessions[0] if sessions else None
 
     def _document(self, entity: Entity) -> StoredDocument:
         kind = _KIND_OF[type(entity)]
-        return StoredDocument(kind.name, kind.key(entity), orjson.dumps(self._converter.unstructure(entity)))
+        return StoredDocument(kind.name, kind.key(entity), orjson.dumps(_converter().unstructure(entity)))
 
-    def _read(self, document: StoredDocument, cls: type[Any]) -> Any:
+    def _read(self, document: StoredDocument, cls: type[Any], link: _Link | None = None) -> Any:
         try:
-            return self._converter.structure(orjson.loads(document.body), cls)
+            content = orjson.loads(document.body)
+            return _converter().structure(link(self._state, content) if link else content, cls)
         except Exception as error:
             msg = f"the stored state is damaged: its {document.kind} {document.key} cannot be read; use another file"
             raise UnreadableDocument(msg) from error
-
-
-def _commit_order(entity: Entity) -> int:
-    """Events and deliveries are restored in the order of their numbers."""
-    return entity.number if isinstance(entity, Event) else entity.id if isinstance(entity, Delivery) else 0
 
 
 @frozen
@@ -143,24 +143,23 @@ class _Kind:
     cls: type[Any]
     key: Callable[[Any], str]
     add: Callable[[State, Any], None]
+    link: _Link | None = None
 
 
-def _add_agreement(state: State, agreement: Agreement) -> None:
-    state.agreements[agreement.kind.name][agreement.id] = agreement
-    if agreement.external_reference:
-        state.by_external_reference[agreement.kind.name][agreement.external_reference] = agreement
+def _link_payment(state: State, document: Document) -> Document:
+    if document["agreement"] is None:
+        return document
+    kind, agreement_id = document["agreement"]
+    return document | {"agreement": state.agreements[kind][agreement_id]}
 
 
-def _add_payment(state: State, payment: Payment) -> None:
-    state.payments[payment.id] = payment
-    state.charges.update({charge.id: charge for charge in payment.charges})
-    state.refunds.update({refund.id: refund for refund in payment.refunds})
+def _link_payout(state: State, document: Document) -> Document:
+    actions = [action | {"charge": state.charges[action["charge"]]} for action in document["actions"]]
+    return document | {"actions": actions}
 
 
-def _add_bulk_run(state: State, run: BulkRun) -> None:
-    state.bulk_runs[run.id] = run
-    if run.external_id is not None:
-        state.bulk_by_external_id[run.kind.name, run.what, run.external_id] = run
+def _link_delivery(state: State, document: Document) -> Document:
+    return document | {"event": state.events[document["event"] - 1]}
 
 
 def _add_payout(state: State, payout: Payout) -> None:
@@ -172,32 +171,42 @@ def _record_key(record: IdempotencyRecord) -> str:
 
 
 _KINDS = (
-    _Kind("agreement", Agreement, lambda it: f"{it.kind.name} {it.id}", _add_agreement),
-    _Kind("payment", Payment, lambda it: str(it.id), _add_payment),
-    _Kind("bulk run", BulkRun, lambda it: str(it.id), _add_bulk_run),
-    _Kind("payout", Payout, lambda it: str(it.id), _add_payout),
+    _Kind("agreement", Agreement, lambda it: f"{it.kind.name} {it.id}", State.add_agreement),
+    _Kind("payment", Payment, lambda it: str(it.id), State.add_payment, _link_payment),
+    _Kind("bulk run", BulkRun, lambda it: str(it.id), State.add_bulk_run),
+    _Kind("payout", Payout, lambda it: str(it.id), _add_payout, _link_payout),
     _Kind("event", Event, lambda it: str(it.number), State.add_event),
-    _Kind("delivery", Delivery, lambda it: str(it.id), State.add_delivery),
+    _Kind("delivery", Delivery, lambda it: str(it.id), State.add_delivery, _link_delivery),
     _Kind("idempotency record", IdempotencyRecord, _record_key, lambda state, it: state.idempotency_records.add(it)),
 )
 _KIND_OF: Mapping[type[Any], _Kind] = {kind.cls: kind for kind in _KINDS}
 
 
-def _converter(state: State) -> Converter:
-    """A converter that finds the entities that a document refers to in this state."""
+def _unchanged(value: Any, _: Any) -> Any:
+    return value
+
+
+_LINKED = override(struct_hook=_unchanged)
+_OMITTED = override(omit=True)
+
+
+@cache
+def _converter() -> Converter:
+    """Writes entities as documents, and reads documents whose references are linked; making it takes milliseconds."""
     converter = make_converter()
     converter.register_unstructure_hook(AgreementKind, lambda kind: kind.name)
     converter.register_structure_hook(AgreementKind, lambda name, _: KINDS[name])
-    _register_payments(converter, state)
-    by_id = override(
-        unstruct_hook=lambda charge: charge.id, struct_hook=lambda key, _: dict.__getitem__(state.charges, key)
-    )
-    _register(converter, Action, charge=by_id)
-    text = override(unstruct_hook=bytes.decode, struct_hook=lambda value, _: value.encode())
-    event = override(unstruct_hook=lambda event: event.number, struct_hook=lambda number, _: state.events[number - 1])
-    _register(converter, Delivery, body=text, event=event)
-    _register(converter, IdempotencyRecord, in_progress=override(omit=True))
+    _register_payments(converter)
+    _register(converter, Action, charge=_reference(lambda charge: charge.id))
+    body = override(unstruct_hook=bytes.decode, struct_hook=lambda text, _: text.encode())
+    _register(converter, Delivery, body=body, event=_reference(lambda event: event.number))
+    _register(converter, IdempotencyRecord, in_progress=_OMITTED)
     return converter
+
+
+def _reference(key: Callable[[Any], Any]) -> Any:
+    """An attribute that is written as the key of the entity to which it refers, and read after it was linked."""
+    return override(unstruct_hook=key, struct_hook=_unchanged)
 
 
 def _register(converter: Converter, cls: type[Any], **overrides: Any) -> None:
@@ -205,10 +214,10 @@ def _register(converter: Converter, cls: type[Any], **overrides: Any) -> None:
     converter.register_structure_hook(cls, make_dict_structure_fn(cls, converter, **overrides))
 
 
-def _register_payments(converter: Converter, state: State) -> None:
+def _register_payments(converter: Converter) -> None:
     """A payment has its charges and refunds inside; they are read after it, as they refer to it."""
 
-    def structure_payment(document: JSON, _: type[Payment]) -> Payment:
+    def structure_payment(document: Document, _: type[Payment]) -> Payment:
         payment: Payment = read_payment(document, Payment)
         payment.charges = [read_charge({**each, "payment": payment}, Charge) for each in document["charges"]]
         charges = {charge.id: charge for charge in payment.charges}
@@ -217,19 +226,14 @@ def _register_payments(converter: Converter, state: State) -> None:
             payment.refunds.append(read_refund({**each, "payment": payment, "parts": parts}, Refund))
         return payment
 
-    as_it_is = override(struct_hook=lambda value, _: value)
-    omitted = override(omit=True)
-    agreement = override(
-        unstruct_hook=lambda agreement: agreement and [agreement.kind.name, agreement.id],
-        struct_hook=lambda found, _: found and dict.__getitem__(state.agreements[found[0]], found[1]),
-    )
+    agreement = _reference(lambda agreement: agreement and [agreement.kind.name, agreement.id])
     parts = override(unstruct_hook=lambda parts: [(charge.id, amount) for charge, amount in parts])
-    converter.register_unstructure_hook(Charge, make_dict_unstructure_fn(Charge, converter, payment=omitted))
+    converter.register_unstructure_hook(Charge, make_dict_unstructure_fn(Charge, converter, payment=_OMITTED))
     converter.register_unstructure_hook(
-        Refund, make_dict_unstructure_fn(Refund, converter, payment=omitted, parts=parts)
+        Refund, make_dict_unstructure_fn(Refund, converter, payment=_OMITTED, parts=parts)
     )
     converter.register_unstructure_hook(Payment, make_dict_unstructure_fn(Payment, converter, agreement=agreement))
-    read_charge = make_dict_structure_fn(Charge, converter, payment=as_it_is)
-    read_refund = make_dict_structure_fn(Refund, converter, payment=as_it_is, parts=as_it_is)
-    read_payment = make_dict_structure_fn(Payment, converter, agreement=agreement, charges=omitted, refunds=omitted)
+    read_charge = make_dict_structure_fn(Charge, converter, payment=_LINKED)
+    read_refund = make_dict_structure_fn(Refund, converter, payment=_LINKED, parts=_LINKED)
+    read_payment = make_dict_structure_fn(Payment, converter, agreement=agreement, charges=_OMITTED, refunds=_OMITTED)
     converter.register_structure_hook(Payment, structure_payment)

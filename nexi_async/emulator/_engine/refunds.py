@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from nexi_async.emulator._engine import events, payouts, timestamps, validation, views
+from nexi_async.emulator._engine import events, payouts, timestamps, views
 from nexi_async.emulator._engine.cards import Behaviour
 from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.responses import NO_CONTENT, APIResponse, failed
@@ -16,7 +16,7 @@ _CANCEL_REFUSALS = {"Cancelled": "1012", "Expired": "1013", "Failed": "1014", "C
 
 def refund_charge(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/charges/{chargeId}/refunds`."""
-    body = validation.read(validation.REFUND, request.body, context.settings)
+    body = request.body
     charge = request.find(context, context.state.charges)
     _refuse_too_much(body["amount"], charge.refundable)
     if body["amount"] != charge.amount and not body.get("orderItems"):
@@ -26,7 +26,7 @@ def refund_charge(context: Context, request: APIRequest) -> APIResponse:
 
 def refund_payment(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/payments/{paymentId}/refunds`; the amount is taken from the oldest charges first."""
-    body = validation.read(validation.REFUND, request.body, context.settings)
+    body = request.body
     payment = request.find(context, context.state.payments)
     if not payment.charges:
         raise failed("1011")
@@ -56,7 +56,7 @@ def settle(context: Context, refund: Refund) -> None:
     """Complete or fail a pending refund whose time has come; while the balance is low it waits."""
     if refund.state != "Pending":
         return
-    context.state.changed.add(refund.payment)
+    context.state.note(refund.payment)
     if context.settings.low_balance:
         context.state.waiting_for_balance.append(refund)
         return
@@ -79,8 +79,19 @@ def settle_waiting(context: Context) -> None:
 
 
 def _initiate(context: Context, payment: Payment, parts: list[tuple[Charge, int]], body: dict[str, Any]) -> APIResponse:
+    refund = _new_refund(context, payment, parts, body)
+    for charge, taken in parts:
+        charge.taken_back += taken
+    payment.refunds.append(refund)
+    context.state.refunds[refund.id] = refund
+    events.refund_initiated(context, refund)
+    plan_settlement(context.state, refund)
+    return APIResponse(201, {"refundId": refund.id})
+
+
+def _new_refund(context: Context, payment: Payment, parts: list[tuple[Charge, int]], body: dict[str, Any]) -> Refund:
     amount = body["amount"]
-    refund = Refund(
+    return Refund(
         id=context.new_id(),
         payment=payment,
         parts=parts,
@@ -93,13 +104,6 @@ def _initiate(context: Context, payment: Payment, parts: list[tuple[Charge, int]
         reconciliation_reference=context.random_source.reconciliation_reference(),
         my_reference=body.get("myReference"),
     )
-    for charge, taken in parts:
-        charge.taken_back += taken
-    payment.refunds.append(refund)
-    context.state.refunds[refund.id] = refund
-    events.refund_initiated(context, refund)
-    plan_settlement(context.state, refund)
-    return APIResponse(201, {"refundId": refund.id})
 
 
 def _items_of(parts: list[tuple[Charge, int]]) -> list[Item]:
@@ -119,7 +123,7 @@ def _expire(context: Context, refund: Refund) -> None:
 
 
 def _give_up(context: Context, refund: Refund, state: str) -> None:
-    context.state.changed.add(refund.payment)
+    context.state.note(refund.payment)
     refund.state, refund.updated = state, context.now
     for charge, taken in refund.parts:
         charge.taken_back -= taken

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from nexi_async.emulator._engine.fields import reference
 from nexi_async.emulator._engine.wire import Document
 
 _TEXT: Document = {"type": "string"}
+_MAYBE_TEXT: Document = {"type": ["string", "null"]}
 _AMOUNT: Document = {"type": "integer", "format": "int32"}
 _TIME: Document = {"type": "string", "format": "date-time"}
 _YES_OR_NO: Document = {"type": "boolean"}
@@ -21,154 +23,99 @@ def _list(items: Document) -> Document:
     return {"type": "array", "items": items}
 
 
-def _reference(name: str) -> Document:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _texts(*names: str) -> dict[str, Document]:
+    return dict.fromkeys(names, _TEXT)
 
 
-_PHONE = _of({}, {"prefix": _TEXT, "number": _TEXT})
-_PERSON = _of(
-    {}, {"firstName": _TEXT, "lastName": _TEXT, "email": _TEXT, "merchantReference": _TEXT, "phoneNumber": _PHONE}
+_PHONE = _of({}, _texts("prefix", "number"))
+_PERSON = _of({}, _texts("firstName", "lastName", "email", "merchantReference") | {"phoneNumber": _PHONE})
+_ADDRESS = _of({}, _texts("addressLine1", "addressLine2", "postalCode", "city", "country"))
+_CONSUMER = _of(
+    {},
+    {
+        "shippingAddress": _ADDRESS,
+        "billingAddress": _ADDRESS,
+        "company": _of({}, _texts("name", "merchantReference") | {"contactDetails": _PERSON}),
+        "privatePerson": _PERSON,
+    },
 )
-_ADDRESS = _of({}, {"addressLine1": _TEXT, "addressLine2": _TEXT, "postalCode": _TEXT, "city": _TEXT, "country": _TEXT})
-_COMPANY = _of({}, {"name": _TEXT, "merchantReference": _TEXT, "contactDetails": _PERSON})
-_CARD = _of({}, {"maskedPan": _TEXT, "expiryDate": _TEXT})
-_INVOICE_LINK = _of({}, {"link": _TEXT})
-_ITEMS = _list(_reference("OrderItem"))
+_CARD = _of({}, _texts("maskedPan", "expiryDate"))
 _AMOUNTS = ("reserved", "charged", "refunded", "cancelled")
 _SUMMARY = _of({}, {f"{name}{kind}Amount": _AMOUNT for name in _AMOUNTS for kind in ("", "Surcharge")})
-_TAXES = _list(_of({"rate": _AMOUNT, "amount": _AMOUNT}))
-_FEES = {"feeVATpercent": _AMOUNT, "feeTaxRate": _AMOUNT, "feeTaxAmount": _AMOUNT}
-_MAYBE_TEXT: Document = {"type": ["string", "null"]}
-_PAYOUT = {
-    "id": _TEXT,
-    "reference": _TEXT,
-    "date": _TEXT,
-    "bankAccountIban": _TEXT,
-    "bankAccountBic": _TEXT,
-    "currency": _TEXT,
-    "amount": _AMOUNT,
-    "chargedAmount": _AMOUNT,
-    "refundedAmount": _AMOUNT,
-    "depositedAmount": _AMOUNT,
-    "fees": _AMOUNT,
-    "transactionTaxDetails": _TAXES,
-    **_FEES,
+_BOOKED = {"amount": _AMOUNT, "surchargeAmount": _AMOUNT}
+_WITH_INVOICE = {"invoiceDetails": _of({}, _texts("link"))}
+_ITEMS = {"orderItems": _list(reference("OrderItem"))}
+_FEES = {
+    "transactionTaxDetails": _list(_of({"rate": _AMOUNT, "amount": _AMOUNT})),
+    "feeVATpercent": _AMOUNT,
+    "feeTaxRate": _AMOUNT,
+    "feeTaxAmount": _AMOUNT,
 }
-_PAYMENT_DETAILS = _of({"paymentType": _TEXT, "paymentMethod": _TEXT, "cardDetails": _CARD})
-_BULK_STATES: Document = {"type": "string", "enum": ["Pending", "Succeeded", "Failed"]}
+_PAYOUT_TEXTS = _texts("id", "reference", "date", "bankAccountIban", "bankAccountBic", "currency")
+_PAYOUT_AMOUNTS = dict.fromkeys(("amount", "chargedAmount", "refundedAmount", "depositedAmount", "fees"), _AMOUNT)
+_PAYOUT = _PAYOUT_TEXTS | _PAYOUT_AMOUNTS | _FEES
+_PAYMENT_DETAILS = {"paymentDetails": _of(_texts("paymentType", "paymentMethod") | {"cardDetails": _CARD})}
 _BULK_ITEM = _of(
-    {"status": _BULK_STATES},
-    {
-        "subscriptionId": _TEXT,
-        "unscheduledSubscriptionId": _TEXT,
-        "externalReference": _TEXT,
-        "paymentId": _TEXT,
-        "chargeId": _TEXT,
-        "message": _TEXT,
-        "code": _TEXT,
-        "source": _TEXT,
-    },
+    {"status": {"type": "string", "enum": ["Pending", "Succeeded", "Failed"]}},
+    _texts("subscriptionId", "unscheduledSubscriptionId", "externalReference", "paymentId", "chargeId")
+    | _texts("message", "code", "source"),
 )
 
 SCHEMAS: Mapping[str, Document] = {
     "ValidationErrors": _of({"errors": {"type": "object", "additionalProperties": _list(_TEXT)}}),
-    "Error": _of({"message": _TEXT, "code": _TEXT, "source": _TEXT}),
-    "CreatedPayment": _of({"paymentId": _TEXT}, {"expiresAt": _TIME, "hostedPaymentPageUrl": _TEXT}),
-    "RetrievedPayment": _of({"payment": _reference("Payment")}),
+    "Error": _of(_texts("message", "code", "source")),
+    "CreatedPayment": _of(_texts("paymentId"), {"expiresAt": _TIME, "hostedPaymentPageUrl": _TEXT}),
+    "RetrievedPayment": _of({"payment": reference("Payment")}),
     "Payment": _of(
         {
             "paymentId": _TEXT,
             "summary": _SUMMARY,
-            "consumer": _of(
-                {},
-                {
-                    "shippingAddress": _ADDRESS,
-                    "billingAddress": _ADDRESS,
-                    "company": _COMPANY,
-                    "privatePerson": _PERSON,
-                },
-            ),
+            "consumer": _CONSUMER,
             "paymentDetails": _of(
-                {"invoiceDetails": _of({}, {"invoiceNumber": _TEXT}), "cardDetails": _CARD},
-                {"paymentType": _TEXT, "paymentMethod": _TEXT},
+                {"invoiceDetails": _of({}, _texts("invoiceNumber")), "cardDetails": _CARD},
+                _texts("paymentType", "paymentMethod"),
             ),
-            "orderDetails": _of({"amount": _AMOUNT, "currency": _TEXT}, {"reference": _TEXT}),
-            "checkout": _of({}, {"url": _TEXT, "cancelUrl": _TEXT}),
+            "orderDetails": _of({"amount": _AMOUNT, "currency": _TEXT}, _texts("reference")),
+            "checkout": _of({}, _texts("url", "cancelUrl")),
             "created": _TIME,
         },
         {
             "expiresAt": _TIME,
             "terminated": _TIME,
-            "refunds": _list(_reference("PaymentRefund")),
-            "charges": _list(_reference("PaymentCharge")),
-            "subscription": _of({"id": _TEXT}),
-            "unscheduledSubscription": _of({"unscheduledSubscriptionId": _TEXT}),
+            "refunds": _list(reference("PaymentRefund")),
+            "charges": _list(reference("PaymentCharge")),
+            "subscription": _of(_texts("id")),
+            "unscheduledSubscription": _of(_texts("unscheduledSubscriptionId")),
             "myReference": _TEXT,
         },
     ),
-    "PaymentCharge": _of(
-        {"chargeId": _TEXT, "amount": _AMOUNT, "surchargeAmount": _AMOUNT, "created": _TIME, "orderItems": _ITEMS}
-    ),
-    "PaymentRefund": _of(
-        {
-            "refundId": _TEXT,
-            "amount": _AMOUNT,
-            "surchargeAmount": _AMOUNT,
-            "state": _TEXT,
-            "lastUpdated": _TIME,
-            "orderItems": _ITEMS,
-        }
-    ),
-    "CreatedCharge": _of({"chargeId": _TEXT}, {"invoice": _of({"invoiceNumber": _TEXT})}),
-    "Charge": _of(
-        {"chargeId": _TEXT, "amount": _AMOUNT, "surchargeAmount": _AMOUNT}, {"invoiceDetails": _INVOICE_LINK}
-    ),
-    "CreatedRefund": _of({"refundId": _TEXT}),
-    "Refund": _of(
-        {"refundId": _TEXT, "amount": _AMOUNT, "surchargeAmount": _AMOUNT}, {"invoiceDetails": _INVOICE_LINK}
-    ),
-    "PaymentMethod": _of({"name": _TEXT, "paymentType": _TEXT, "currency": _TEXT, "enabled": _YES_OR_NO}),
+    "PaymentCharge": _of({"chargeId": _TEXT, **_BOOKED, "created": _TIME, **_ITEMS}),
+    "PaymentRefund": _of({"refundId": _TEXT, **_BOOKED, "state": _TEXT, "lastUpdated": _TIME, **_ITEMS}),
+    "CreatedCharge": _of(_texts("chargeId"), {"invoice": _of(_texts("invoiceNumber"))}),
+    "Charge": _of({"chargeId": _TEXT, **_BOOKED}, _WITH_INVOICE),
+    "CreatedRefund": _of(_texts("refundId")),
+    "Refund": _of({"refundId": _TEXT, **_BOOKED}, _WITH_INVOICE),
+    "PaymentMethod": _of(_texts("name", "paymentType", "currency") | {"enabled": _YES_OR_NO}),
     "Subscription": _of(
-        {
-            "subscriptionId": _TEXT,
-            "frequency": _COUNT,
-            "interval": _COUNT,
-            "endDate": _TIME,
-            "paymentDetails": _PAYMENT_DETAILS,
-        }
+        {"subscriptionId": _TEXT, "frequency": _COUNT, "interval": _COUNT, "endDate": _TIME, **_PAYMENT_DETAILS}
     ),
-    "UnscheduledSubscription": _of({"unscheduledSubscriptionId": _TEXT, "paymentDetails": _PAYMENT_DETAILS}),
-    "SubscriptionCharge": _of({"paymentId": _TEXT, "chargeId": _TEXT}),
-    "ChargeStatus": _of({"paymentId": _TEXT, "chargeId": _TEXT, "completed": _YES_OR_NO}),
-    "AcceptedBulk": _of({"bulkId": _TEXT}),
+    "UnscheduledSubscription": _of({"unscheduledSubscriptionId": _TEXT, **_PAYMENT_DETAILS}),
+    "SubscriptionCharge": _of(_texts("paymentId", "chargeId")),
+    "ChargeStatus": _of(_texts("paymentId", "chargeId") | {"completed": _YES_OR_NO}),
+    "AcceptedBulk": _of(_texts("bulkId")),
     "BulkPage": _of(
         {"page": _list(_BULK_ITEM), "more": _YES_OR_NO, "status": {"type": "string", "enum": ["Processing", "Done"]}}
     ),
-    "CreatedCardPayment": _of({"paymentId": _TEXT}, {"idempotencyKey": _TEXT}),
+    "CreatedCardPayment": _of(_texts("paymentId"), _texts("idempotencyKey")),
     "Balances": _of({"balances": _list(_of({"currency": _TEXT, "amount": _AMOUNT}))}),
     "Payouts": _of({"numberOfPayouts": _COUNT, "payouts": _list(_of(_PAYOUT))}),
-    "Payout": _of({**_PAYOUT, "numberOfPaymentActions": _COUNT, "paymentActions": _list(_reference("PaymentAction"))}),
+    "Payout": _of({**_PAYOUT, "numberOfPaymentActions": _COUNT, "paymentActions": _list(reference("PaymentAction"))}),
     "PaymentAction": _of(
-        {
-            "id": _TEXT,
-            "paymentAction": _TEXT,
-            "timestamp": _TIME,
-            "amount": _AMOUNT,
-            "vatAmount": _AMOUNT,
-            "currency": _TEXT,
-            "fee": _AMOUNT,
-            "flexibleFee": _AMOUNT,
-            "fixedFee": _AMOUNT,
-            "transactionTaxDetails": _TAXES,
-            **_FEES,
-        },
-        {
-            "paymentId": _TEXT,
-            "paymentMethod": _TEXT,
-            "paymentType": _TEXT,
-            "reference": _MAYBE_TEXT,
-            "invoiceNumber": _MAYBE_TEXT,
-            "subscriptionId": _MAYBE_TEXT,
-        },
+        _texts("id", "paymentAction", "currency")
+        | {"timestamp": _TIME}
+        | dict.fromkeys(("amount", "vatAmount", "fee", "flexibleFee", "fixedFee"), _AMOUNT)
+        | _FEES,
+        _texts("paymentId", "paymentMethod", "paymentType")
+        | dict.fromkeys(("reference", "invoiceNumber", "subscriptionId"), _MAYBE_TEXT),
     ),
 }

@@ -5,16 +5,14 @@ what is not proven, with its sources. `PUT /emulator/settings` takes the same na
 official reference asks for where clients that work in production do otherwise.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attrs import Attribute, evolve, field, fields_dict, frozen, validators
+from attrs import evolve, field, fields_dict, frozen, validators
 
 # Delays before the attempts 2 to 10. Ten attempts with growing delays are official; the delays are not published.
 RETRY_DELAYS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 10800.0, 28800.0, 86400.0)
-
-_LARGEST = 10**9
 
 
 def _floats(values: Iterable[float]) -> tuple[float, ...]:
@@ -25,28 +23,20 @@ def _names(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(str(value) for value in values)
 
 
-def _is_number(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
-        msg = f"{attribute.name} must be a number between 0 and {_LARGEST}, not {value!r}"
-        raise ValueError(msg)
+def _within(what: str, kinds: tuple[type[float], ...], largest: int) -> Callable[[Any, Any, Any], None]:
+    """A validator of numbers from 0 to the largest; true and false are no numbers."""
+
+    def validate(_: object, attribute: Any, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value <= largest:
+            msg = f"{attribute.name} must be {what} between 0 and {largest}, not {value!r}"
+            raise ValueError(msg)
+
+    return validate
 
 
-def _is_days(_: object, attribute: "Attribute[Any]", value: int) -> None:
-    if not 0 <= value <= 366:
-        msg = f"{attribute.name} must be a number of days between 0 and 366, not {value!r}"
-        raise ValueError(msg)
-
-
-def _is_rate(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        msg = f"{attribute.name} must be a probability between 0 and 1, not {value!r}"
-        raise ValueError(msg)
-
-
-def _is_count(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
-        msg = f"{attribute.name} must be a whole number between 0 and {_LARGEST}, not {value!r}"
-        raise ValueError(msg)
+_is_number = _within("a number", (int, float), 10**9)
+_is_rate = _within("a probability", (int, float), 1)
+_is_count = _within("a whole number", (int,), 10**9)
 
 
 def _switch(default: bool) -> bool:  # noqa: FBT001  the default is the only argument
@@ -54,29 +44,9 @@ def _switch(default: bool) -> bool:  # noqa: FBT001  the default is the only arg
     return attribute
 
 
-def _number(default: float) -> float:
-    attribute: float = field(default=default, validator=_is_number)
-    return attribute
-
-
-def _rate(default: float = 0.0) -> float:
-    attribute: float = field(default=default, validator=_is_rate)
-    return attribute
-
-
-def _count(default: int) -> int:
-    attribute: int = field(default=default, validator=_is_count)
-    return attribute
-
-
-def _maybe_number(default: float | None) -> float | None:
-    attribute: float | None = field(default=default, validator=validators.optional(_is_number))
-    return attribute
-
-
-def _maybe_count(default: int | None) -> int | None:
-    attribute: int | None = field(default=default, validator=validators.optional(_is_count))
-    return attribute
+def _optional(default: float, validator: Callable[[Any, Any, Any], None]) -> Any:
+    optional: Any = validators.optional(validator)
+    return field(default=default, validator=optional)
 
 
 def _choice(*choices: str) -> str:
@@ -148,15 +118,15 @@ class Settings:
         payout_days: Days from a charge or refund to its payout.
     """
 
-    merchant_number: int = _count(100512877)
-    retrieves_per_hour: int | None = _maybe_count(30)
+    merchant_number: int = field(default=100512877, validator=_is_count)
+    retrieves_per_hour: int | None = _optional(30, _is_count)
     show_empty_lists: bool = _switch(default=False)
     undocumented_402_as: int = field(default=402, validator=validators.in_((402, 400, 409, 500)))
     malformed_id_status: int = field(default=404, validator=validators.in_((404, 400)))
-    key_lifetime_hours: float | None = _maybe_number(24)
+    key_lifetime_hours: float | None = _optional(24, _is_number)
     replay_rejections: bool = _switch(default=True)
     declined_charge_status: str = _choice("incomplete", "not_found")
-    refund_seconds: float = _number(2)
+    refund_seconds: float = field(default=2, validator=_is_number)
     low_balance: bool = _switch(default=False)
     final_charge_shows_as_cancelled: bool = _switch(default=True)
     cancels_fail: bool = _switch(default=False)
@@ -166,55 +136,40 @@ class Settings:
     fixed_subscription_amounts: bool = _switch(default=False)
     block_after_hard_decline: bool = _switch(default=True)
     plain_http_webhooks: bool = _switch(default=True)
-    # Reference: letters and digits. Umbraco.Commerce registers GUIDs with dashes, and its events arrive.
     alphanumeric_authorization: bool = _switch(default=False)
-    # Reference: numbers. WooCommerce sends quantities as text, Drupal commerce_easy and nexi-cli amounts.
     numbers_as_text: bool = _switch(default=True)
-    # Reference: 1 to 128 characters. The official Magento plugin sends "" for a missing second line, the official PHP
-    # SDK since 723ebef an empty postal code for countries that have none.
     empty_address_members: bool = _switch(default=True)
-    # Reference: all but addressLine2 are required. WooCommerce sends the members that it knows, at
-    # times the country alone.
     partial_addresses: bool = _switch(default=True)
-    # Reference: one of id and reference. The official PHP SDK always writes both members, one of them empty.
     empty_external_reference: bool = _switch(default=True)
-    # Reference: no such query. The official PHP SDK's look-up by reference sends it together with an id.
     retrieve_checks_reference: bool = _switch(default=True)
-    # Official Swish page: A2A, and WooCommerce skips the capture for A2A only. Earlier guesses said WALLET.
     swish_type: str = _choice("A2A", "WALLET")
-    # Recorded bodies and the official PHP SDK's payloads carry a consumer where Nexi collects the data.
     shopper_gives_details: bool = _switch(default=True)
-    # Reference: optional. The official PHP SDK's newest tests have it, its older ones do not.
     show_expiry_on_create: bool = _switch(default=True)
-    # No recent recording has a nested path: plugin code of 2018 reads `amount`, the reference's wording suggests paths.
     create_error_paths: str = _choice("full", "short")
-    # Reference: 402 without a schema. The official PHP SDK takes 1000 to 1032 and fails on anything else.
     declined_charge_code: str = _choice("platform", "issuer")
-    # Reference: the id is required in every item. What stands there for an unknown reference is an assumption.
     bulk_items_have_ids: bool = _switch(default=True)
-    # The test environment's 3-D Secure page lets the tester choose; which of its cards lead there is not published.
     three_d_secure: str = _choice("test_card", "always", "never")
-    challenge_seconds: float = _number(300)
+    challenge_seconds: float = field(default=300, validator=_is_number)
     created_event_at: str = _choice("pay", "create")
     interactive_declines_emit: bool = _switch(default=True)
     subscription_charges_emit_reservations: bool = _switch(default=False)
     event_shape: str = _choice("real", "docs")
     event_offset_minutes: int = field(default=0, validator=validators.and_(validators.ge(-840), validators.le(840)))
     structured_ids: bool = _switch(default=False)
-    event_duplicate_rate: float = _rate()
-    event_drop_rate: float = _rate()
-    event_shuffle_seconds: float = _number(0)
+    event_duplicate_rate: float = field(default=0.0, validator=_is_rate)
+    event_drop_rate: float = field(default=0.0, validator=_is_rate)
+    event_shuffle_seconds: float = field(default=0, validator=_is_number)
     delivery_retry_delays: tuple[float, ...] = field(
         default=RETRY_DELAYS, converter=_floats, validator=validators.deep_iterable(_is_number)
     )
-    delivery_timeout: float = _number(10)
-    bulk_first_page: int = _count(0)
+    delivery_timeout: float = field(default=10, validator=_is_number)
+    bulk_first_page: int = field(default=0, validator=_is_count)
     disabled_methods: tuple[str, ...] = field(
         default=("EasyCampaign", "EasyInstallment", "Forbrugsforeningen"), converter=_names
     )
-    bulk_seconds: float = _number(2)
-    surcharge_rate: int = _count(0)
-    payout_days: int = field(default=3, validator=validators.and_(validators.instance_of(int), _is_days))
+    bulk_seconds: float = field(default=2, validator=_is_number)
+    surcharge_rate: int = field(default=0, validator=_is_count)
+    payout_days: int = field(default=3, validator=_within("a number of days", (int,), 366))
 
 
 STRICT: Mapping[str, Any] = MappingProxyType(
@@ -228,7 +183,7 @@ STRICT: Mapping[str, Any] = MappingProxyType(
         "plain_http_webhooks": False,
     }
 )
-"""The letter of the official reference, where the defaults follow clients that work."""
+"""What the official reference asks for, where the defaults also accept what clients in production send."""
 
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:

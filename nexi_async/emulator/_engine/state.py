@@ -133,6 +133,11 @@ class Charge:
         """What can still be refunded of it, counting pending refunds as gone."""
         return self.amount - self.taken_back
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Its payment's id and its own, as the API answers with them."""
+        return {"paymentId": self.payment.id, "chargeId": self.id}
+
 
 @define(eq=False)
 class Refund:
@@ -171,6 +176,11 @@ class AgreementKind:
     id_member: str
     list_member: str
     create_member: str
+
+    @property
+    def path(self) -> str:
+        """The path of its endpoints."""
+        return f"/v1/{self.list_member.lower()}"
 
 
 SCHEDULED = AgreementKind("scheduled", "subscriptionId", "subscriptions", "subscription")
@@ -370,20 +380,20 @@ class State:
     """The whole state.
 
     Attributes:
-        changed: Entities that may have changed since the last commit.
+        changed: Entities that may have changed since the last commit, in the order in which they did.
     """
 
     def __init__(self) -> None:
-        self.changed: set[Entity] = set()
-        self.payments: Table[str, Payment] = Table(self.changed.add)
-        self.charges: Table[str, Charge] = Table(self._note_part)
-        self.refunds: Table[str, Refund] = Table(self._note_part)
+        self.changed: dict[Entity, None] = {}
+        self.payments: Table[str, Payment] = Table(self.note)
+        self.charges: Table[str, Charge] = Table(lambda part: self.note(part.payment))
+        self.refunds: Table[str, Refund] = Table(lambda part: self.note(part.payment))
         self.waiting_for_balance: list[Refund] = []
-        self.agreements: dict[str, Table[str, Agreement]] = {name: Table(self.changed.add) for name in KINDS}
-        self.by_external_reference: dict[str, Table[str, Agreement]] = {name: Table(self.changed.add) for name in KINDS}
-        self.bulk_runs: Table[str, BulkRun] = Table(self.changed.add)
+        self.agreements: dict[str, Table[str, Agreement]] = {name: Table(self.note) for name in KINDS}
+        self.by_external_reference: dict[str, Table[str, Agreement]] = {name: Table(self.note) for name in KINDS}
+        self.bulk_runs: Table[str, BulkRun] = Table(self.note)
         self.bulk_by_external_id: dict[tuple[str, str, str], BulkRun] = {}
-        self.payouts: Table[tuple[str, str], Payout] = Table(self.changed.add)
+        self.payouts: Table[tuple[str, str], Payout] = Table(self.note)
         self.events: list[Event] = []
         self.events_of: dict[str, list[Event]] = {}
         self.deliveries: list[Delivery] = []
@@ -391,13 +401,31 @@ class State:
         self.pending_deliveries: Schedule[Delivery] = Schedule()
         self.undelivered = 0
         self.schedule: Schedule[Callable[[Any], None]] = Schedule()
-        self.idempotency_records = IdempotencyRecords(self.changed.add)
+        self.idempotency_records = IdempotencyRecords(self.note)
+
+    def add_payment(self, payment: Payment) -> None:
+        """Add a payment, and what it has of charges and refunds."""
+        self.payments[payment.id] = payment
+        self.charges.update({charge.id: charge for charge in payment.charges})
+        self.refunds.update({refund.id: refund for refund in payment.refunds})
+
+    def add_agreement(self, agreement: Agreement) -> None:
+        """Add an agreement."""
+        self.agreements[agreement.kind.name][agreement.id] = agreement
+        if agreement.external_reference:
+            self.by_external_reference[agreement.kind.name][agreement.external_reference] = agreement
+
+    def add_bulk_run(self, run: BulkRun) -> None:
+        """Add a bulk run."""
+        self.bulk_runs[run.id] = run
+        if run.external_id is not None:
+            self.bulk_by_external_id[run.kind.name, run.what, run.external_id] = run
 
     def add_event(self, event: Event) -> None:
         """Add an event."""
         self.events.append(event)
         self.events_of.setdefault(event.payment_id, []).append(event)
-        self.changed.add(event)
+        self.note(event)
 
     def add_delivery(self, delivery: Delivery) -> None:
         """Add a delivery; a pending one is sent when it is due."""
@@ -406,7 +434,8 @@ class State:
         if delivery.state == "pending":
             self.pending_deliveries.add(delivery.due, delivery)
             self.undelivered += 1
-        self.changed.add(delivery)
+        self.note(delivery)
 
-    def _note_part(self, part: Charge | Refund) -> None:
-        self.changed.add(part.payment)
+    def note(self, entity: Entity) -> None:
+        """Add an entity to `changed`."""
+        self.changed[entity] = None

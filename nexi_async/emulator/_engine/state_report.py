@@ -42,13 +42,8 @@ def _agreement(agreement: Agreement) -> Document:
 
 
 def _cancel(cancel: Cancel) -> Document:
-    return {
-        "cancelId": cancel.id,
-        "amount": cancel.amount,
-        "surchargeAmount": cancel.surcharge,
-        "created": timestamps.render(cancel.created),
-        "orderItems": cancel.items,
-    }
+    made = {"created": timestamps.render(cancel.created), "orderItems": cancel.items}
+    return views.booked("cancelId", cancel) | made
 
 
 def _parts(refund: Refund) -> list[Document]:

@@ -3,8 +3,8 @@
 import re
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
+from nexi_async.emulator._engine.addresses import is_loopback, split
 from nexi_async.emulator._engine.fields import (
     BAD3,
     BAD6,
@@ -24,7 +24,6 @@ from nexi_async.emulator._engine.fields import (
     Required,
     Rule,
     String,
-    add_error,
     join,
     json_object,
 )
@@ -72,8 +71,9 @@ def read(shape: Object, body: JSON, settings: Settings) -> dict[str, Any]:
         raise invalid(EMPTY_BODY)
     errors = FieldErrors(settings)
     found: dict[str, Any] = shape.read(body, "", errors)
-    if errors:
-        raise invalid(errors.by_path)
+    if shape is CREATE_PAYMENT and settings.create_error_paths == "short":
+        errors.by_path = {path.removeprefix("order."): texts for path, texts in errors.by_path.items()}
+    errors.raise_any()
     return found
 
 
@@ -81,30 +81,35 @@ def _sum_matches(items_name: str) -> Rule:
     def rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
         items = value.get(items_name)
         if items and sum(item["grossTotalAmount"] for item in items) != value.get("amount"):
-            add_error(errors, join(path, "amount"), SUM_DIFFERS)
+            errors.add(join(path, "amount"), SUM_DIFFERS)
 
     return rule
 
 
-def _positive_and_sum_matches(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
-    if value["amount"] <= 0:
-        add_error(errors, join(path, "amount"), NOT_POSITIVE)
-    _sum_matches("orderItems")(value, path, errors)
+def _positive_and_sum_matches(items_name: str) -> Rule:
+    sum_matches = _sum_matches(items_name)
+
+    def rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+        if value["amount"] <= 0:
+            errors.add(join(path, "amount"), NOT_POSITIVE)
+        sum_matches(value, path, errors)
+
+    return rule
 
 
 def _address_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
     for name in ("addressLine1", "postalCode", "city"):
         if name not in value and not errors.settings.partial_addresses:
-            add_error(errors, join(path, name), "Is required")
+            errors.add(join(path, name), "Is required")
     pattern = _POSTAL_CODES.get(value["country"])
     if pattern and "postalCode" in value and not re.fullmatch(pattern, value["postalCode"], re.ASCII):
-        add_error(errors, join(path, "postalCode"), f"Is not a postal code of {value['country']}")
+        errors.add(join(path, "postalCode"), f"Is not a postal code of {value['country']}")
 
 
 def _phone_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
     for name, other in (("prefix", "number"), ("number", "prefix")):
         if name not in value and other in value:
-            add_error(errors, join(path, name), f"Is required with {other}")
+            errors.add(join(path, name), f"Is required with {other}")
 
 
 def _checkout_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
@@ -112,10 +117,10 @@ def _checkout_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> Non
     required = "returnUrl" if hosted else "url"
     if not value.get(required):
         kind = "a hosted" if hosted else "an embedded"
-        add_error(errors, join(path, required), f"Is required for {kind} checkout")
+        errors.add(join(path, required), f"Is required for {kind} checkout")
     consumer = value.get("consumer", {})
     if value.get("merchantHandlesConsumerData") and "privatePerson" in consumer and "company" in consumer:
-        add_error(errors, join(path, "consumer"), "Must have either privatePerson or company, not both")
+        errors.add(join(path, "consumer"), "Must have either privatePerson or company, not both")
 
 
 def _configuration_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
@@ -125,28 +130,22 @@ def _configuration_rule(value: dict[str, Any], path: str, errors: FieldErrors) -
         mixed_with = types.get(methods_of(errors.settings)[name.lower()].type)
         if mixed_with:
             text = f"{name} must not be combined with its type {mixed_with}"
-            add_error(errors, join(path, "paymentMethodsConfiguration"), text)
+            errors.add(join(path, "paymentMethodsConfiguration"), text)
 
 
 def _create_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
     agreements = [name for name in ("subscription", "unscheduledSubscription") if name in value]
     if len(agreements) == 2:
-        add_error(errors, "unscheduledSubscription", "Must not be combined with subscription")
+        errors.add("unscheduledSubscription", "Must not be combined with subscription")
     if value["order"]["amount"] < 0 or (value["order"]["amount"] == 0 and not agreements):
-        add_error(errors, "order.amount", NOT_POSITIVE)
+        errors.add("order.amount", NOT_POSITIVE)
     _configuration_rule(value, path, errors)
-
-
-def _charged_order_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
-    if value["amount"] <= 0:
-        add_error(errors, join(path, "amount"), NOT_POSITIVE)
-    _sum_matches("items")(value, path, errors)
 
 
 def _exactly_one_id(id_name: str) -> Rule:
     def rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
         if bool(value.get(id_name)) == bool(value.get("externalReference")):
-            add_error(errors, path, f"Must have either {id_name} or externalReference")
+            errors.add(path, f"Must have either {id_name} or externalReference")
 
     return rule
 
@@ -161,7 +160,7 @@ def _plain(maximum: int = 128, *, minimum: int = 0) -> String:
 
 
 _COUNTRY = String(maximum=3, pattern=_ALPHA3)
-SHIPPING_COUNTRY = json_object({"countryCode": Required(_COUNTRY)})
+SHIPPING_COUNTRY = json_object({"countryCode": Required(_COUNTRY)}, name="ShippingCountry")
 _COUNTRIES = Array(SHIPPING_COUNTRY)
 _URL = String(maximum=256, forbidden=_URL_BAD)
 # Where shoppers are sent; javascript: and data: would be run instead of opened.
@@ -184,6 +183,7 @@ ORDER_ITEM = json_object(
         "imageUrl": _plain(),
     },
     defaults={"taxRate": 0, "taxAmount": 0},
+    name="OrderItem",
 )
 _ITEMS = Array(ORDER_ITEM)
 _ORDER_MEMBERS: dict[str, FieldType | Required] = {
@@ -192,8 +192,8 @@ _ORDER_MEMBERS: dict[str, FieldType | Required] = {
     "currency": Required(String(maximum=3, pattern=_ALPHA3)),
     "reference": String(),
 }
-ORDER = json_object(_ORDER_MEMBERS, rule=_sum_matches("items"))
-CHARGED_ORDER = json_object(_ORDER_MEMBERS, rule=_charged_order_rule)
+ORDER = json_object(_ORDER_MEMBERS, rule=_sum_matches("items"), name="Order")
+CHARGED_ORDER = json_object(_ORDER_MEMBERS, rule=_positive_and_sum_matches("items"), name="ChargedOrder")
 
 PHONE = json_object(
     {
@@ -201,6 +201,7 @@ PHONE = json_object(
         "number": String(pattern=re.compile(r"[0-9]*")),
     },
     rule=_phone_rule,
+    name="PhoneNumber",
 )
 ADDRESS = json_object(
     {
@@ -211,10 +212,11 @@ ADDRESS = json_object(
         "country": Required(_COUNTRY),
     },
     rule=_address_rule,
+    name="Address",
 )
 
 
-def _consumer(*, names_needed: bool) -> Object:
+def _consumer(*, names_needed: bool, schema_name: str | None = None) -> Object:
     name: FieldType | Required = Required(_named()) if names_needed else _named()
     company_name: FieldType | Required = Required(_COMPANY_NAME) if names_needed else _COMPANY_NAME
     person = json_object({"firstName": name, "lastName": name})
@@ -227,11 +229,12 @@ def _consumer(*, names_needed: bool) -> Object:
             "phoneNumber": PHONE,
             "privatePerson": person,
             "company": json_object({"name": company_name, "contact": person}),
-        }
+        },
+        name=schema_name,
     )
 
 
-CONSUMER = _consumer(names_needed=False)
+CONSUMER = _consumer(names_needed=False, schema_name="Consumer")
 CHECKOUT = json_object(
     {
         "integrationType": Choice(["EmbeddedCheckout", "HostedPaymentPage"]),
@@ -267,6 +270,7 @@ CHECKOUT = json_object(
         "expiresAt": Instant(),
     },
     rule=_checkout_rule,
+    name="Checkout",
 )
 
 HOOK = json_object(
@@ -275,9 +279,10 @@ HOOK = json_object(
         "url": Required(String(maximum=256, minimum=1)),
         "authorization": String(maximum=64, minimum=8, forbidden="\r\n\0"),
         "headers": AnyValue(),
-    }
+    },
+    name="WebHook",
 )
-NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)})
+NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)}, name="Notifications")
 _FEES = Array(json_object({"name": Required(String()), "fee": ORDER_ITEM}))
 _AGREEMENT_INTERVAL = Integer(0, INT32 - 1)
 
@@ -324,7 +329,9 @@ ORDER_UPDATE = json_object(
     },
     rule=_sum_matches("items"),
 )
-CANCEL = json_object({"amount": Required(Integer()), "orderItems": _ITEMS}, rule=_positive_and_sum_matches)
+CANCEL = json_object(
+    {"amount": Required(Integer()), "orderItems": _ITEMS}, rule=_positive_and_sum_matches("orderItems")
+)
 CHARGE = json_object(
     {
         "amount": Required(Integer()),
@@ -334,11 +341,11 @@ CHARGE = json_object(
         "myReference": _MY_REFERENCE,
         "paymentMethodReference": _plain(20),
     },
-    rule=_positive_and_sum_matches,
+    rule=_positive_and_sum_matches("orderItems"),
 )
 REFUND = json_object(
     {"amount": Required(Integer()), "orderItems": _ITEMS, "myReference": _MY_REFERENCE},
-    rule=_positive_and_sum_matches,
+    rule=_positive_and_sum_matches("orderItems"),
 )
 CARD_PAYMENT = json_object(
     {
@@ -399,10 +406,7 @@ def _bulk_entry(kind: AgreementKind, members: dict[str, FieldType | Required]) -
 
 def is_webhook_url(url: str, *, plain_http: bool) -> bool:
     """Whether a webhook may be sent to this url: https, or plain http to a loopback host if allowed."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
+    parts = split(url)
+    if parts is None or not parts.hostname:
         return False
-    loopback = host in {"localhost", "127.0.0.1", "::1"}
-    return bool(host) and (parts.scheme == "https" or (plain_http and loopback and parts.scheme == "http"))
+    return parts.scheme == "https" or (plain_http and parts.scheme == "http" and is_loopback(parts.hostname))

@@ -1,9 +1,11 @@
 """The JSON documents of the API, made from the state; members are left out where the API leaves them out."""
 
 from nexi_async.emulator._engine import timestamps
+from nexi_async.emulator._engine.cards import Card
 from nexi_async.emulator._engine.context import Context
+from nexi_async.emulator._engine.methods import Method
 from nexi_async.emulator._engine.settings import Settings
-from nexi_async.emulator._engine.state import Agreement, Charge, Payment, Refund
+from nexi_async.emulator._engine.state import Agreement, Cancel, Charge, Payment, Refund
 from nexi_async.emulator._engine.wire import JSON, Document
 
 
@@ -43,6 +45,12 @@ def payment(payment: Payment, settings: Settings) -> Document:
     }
     if payment.checkout:
         document["expiresAt"] = timestamps.render(payment.expires_at)
+    return document | _progress(payment, settings) | _without_none(myReference=payment.my_reference or None)
+
+
+def _progress(payment: Payment, settings: Settings) -> Document:
+    """What became of a payment: its refunds and charges, its end, its agreement."""
+    document: Document = {}
     if payment.refunds or settings.show_empty_lists:
         document["refunds"] = [_refund_entry(refund) for refund in payment.refunds]
     if payment.charges or settings.show_empty_lists:
@@ -53,21 +61,22 @@ def payment(payment: Payment, settings: Settings) -> Document:
         kind = payment.agreement.kind
         name = "id" if kind.name == "scheduled" else kind.id_member
         document[kind.create_member] = {name: payment.agreement.id}
-    if payment.my_reference:
-        document["myReference"] = payment.my_reference
     return document
 
 
 def charge(charge: Charge) -> Document:
     """The response to retrieve charge."""
-    document: Document = {"chargeId": charge.id, "amount": charge.amount, "surchargeAmount": charge.surcharge}
-    return document | _invoice_link(charge)
+    return booked("chargeId", charge) | _invoice_link(charge)
 
 
 def refund(refund: Refund) -> Document:
     """The response to retrieve refund; it has no state, which only retrieve payment shows."""
-    document: Document = {"refundId": refund.id, "amount": refund.amount, "surchargeAmount": refund.surcharge}
-    return document | _invoice_link(refund.parts[0][0])
+    return booked("refundId", refund) | _invoice_link(refund.parts[0][0])
+
+
+def booked(id_member: str, entry: Charge | Refund | Cancel) -> Document:
+    """The id and the amounts of a charge, refund or cancel."""
+    return {id_member: entry.id, "amount": entry.amount, "surchargeAmount": entry.surcharge}
 
 
 def agreement(agreement: Agreement) -> Document:
@@ -76,10 +85,7 @@ def agreement(agreement: Agreement) -> Document:
     if agreement.kind.name == "scheduled":
         end_date = timestamps.render(agreement.end_date)
         document |= {"frequency": 0, "interval": agreement.interval, "endDate": end_date}
-    card = {"expiryDate": agreement.card.expiry, "maskedPan": agreement.card.masked_pan}
-    method = agreement.method
-    details = {"paymentType": method.type, "paymentMethod": method.name, "cardDetails": card}
-    return document | {"paymentDetails": details}
+    return document | {"paymentDetails": _method(agreement.method) | {"cardDetails": _card(agreement.card)}}
 
 
 def _summary(payment: Payment, settings: Settings) -> Document:
@@ -123,33 +129,30 @@ def _consumer(given: Document) -> Document:
 def _payment_details(payment: Payment) -> Document:
     details: Document = {"invoiceDetails": {}, "cardDetails": {}}
     if payment.method is not None:
-        details |= {"paymentType": payment.method.type, "paymentMethod": payment.method.name}
+        details |= _method(payment.method)
     if payment.card is not None:
-        details["cardDetails"] = {"expiryDate": payment.card.expiry, "maskedPan": payment.card.masked_pan}
+        details["cardDetails"] = _card(payment.card)
     if payment.charges and payment.charges[0].invoice_number:
         details["invoiceDetails"] = {"invoiceNumber": payment.charges[0].invoice_number}
     return details
 
 
+def _method(method: Method) -> Document:
+    return {"paymentType": method.type, "paymentMethod": method.name}
+
+
+def _card(card: Card) -> Document:
+    return {"expiryDate": card.expiry, "maskedPan": card.masked_pan}
+
+
 def _charge_entry(charge: Charge) -> Document:
-    return {
-        "chargeId": charge.id,
-        "amount": charge.amount,
-        "surchargeAmount": charge.surcharge,
-        "created": timestamps.render(charge.created),
-        "orderItems": charge.items,
-    }
+    made = {"created": timestamps.render(charge.created), "orderItems": charge.items}
+    return booked("chargeId", charge) | made
 
 
 def _refund_entry(refund: Refund) -> Document:
-    return {
-        "refundId": refund.id,
-        "amount": refund.amount,
-        "surchargeAmount": refund.surcharge,
-        "state": refund.state,
-        "lastUpdated": timestamps.render(refund.updated),
-        "orderItems": refund.items,
-    }
+    reached = {"state": refund.state, "lastUpdated": timestamps.render(refund.updated), "orderItems": refund.items}
+    return booked("refundId", refund) | reached
 
 
 def _invoice_link(charge: Charge) -> Document:

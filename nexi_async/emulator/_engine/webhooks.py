@@ -4,8 +4,7 @@ from typing import Any
 
 from nexi_async.emulator._engine import validation
 from nexi_async.emulator._engine.context import Context
-from nexi_async.emulator._engine.fields import FieldErrors, add_error
-from nexi_async.emulator._engine.responses import invalid
+from nexi_async.emulator._engine.fields import FieldErrors
 from nexi_async.emulator._engine.state import WebhookSubscription, WebhookSubscriptions
 from nexi_async.emulator._engine.wire import JSON
 
@@ -18,8 +17,7 @@ def webhooks_of(context: Context, body: dict[str, Any]) -> WebhookSubscriptions:
     """
     errors = FieldErrors(context.settings)
     webhooks = read_webhooks(context, body, errors)
-    if errors:
-        raise invalid(errors.by_path)
+    errors.raise_any()
     return webhooks
 
 
@@ -29,10 +27,10 @@ def read_webhooks(context: Context, body: dict[str, Any], errors: FieldErrors) -
     for place, entry in enumerate(body.get("notifications", {}).get("webHooks", ())):
         path = f"notifications.webHooks[{place}]"
         if not validation.is_webhook_url(entry["url"], plain_http=context.settings.plain_http_webhooks):
-            add_error(errors, f"{path}.url", "Must be an https url")
+            errors.add(f"{path}.url", "Must be an https url")
         secret = entry.get("authorization", "")
         if context.settings.alphanumeric_authorization and secret and not _is_alphanumeric(secret):
-            add_error(errors, f"{path}.authorization", "Must be letters and digits only")
+            errors.add(f"{path}.authorization", "Must be letters and digits only")
         webhook = WebhookSubscription(
             entry["eventName"], entry["url"], secret or None, _webhook_headers(entry.get("headers"))
         )

@@ -1,0 +1,50 @@
+"""One emulator as its endpoints see it: all emulators share their routes, and a request carries its own emulator."""
+
+import secrets
+
+from attrs import field, frozen
+from starlette.requests import Request
+
+from nexi_async.emulator._access import Access, base_url
+from nexi_async.emulator._engine.engine import Engine
+from nexi_async.emulator._request_log import RequestLog
+
+SITE = "nexi_async.emulator"
+"""The key of the site in the scope of a request."""
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@frozen
+class Site:
+    """What the endpoints of one emulator work with.
+
+    Attributes:
+        engine: The emulated back end.
+        access: What a request must show, and where the emulator can be reached.
+        log: The log of API calls.
+        token: What the portal's forms send, which no other page knows.
+    """
+
+    engine: Engine
+    access: Access
+    log: RequestLog
+    token: str = field(factory=_new_token, repr=False)
+
+
+def site_of(request: Request) -> Site:
+    """The emulator that a request was sent to."""
+    site: Site = request.scope[SITE]
+    return site
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine of the emulator that a request was sent to."""
+    return site_of(request).engine
+
+
+def pages_url(request: Request) -> str:
+    """Where the pages of the emulator are, without a slash at the end."""
+    return base_url(request.scope, site_of(request).access.public_url)
