@@ -13,8 +13,8 @@ from typing import Self
 
 import attrs
 
-SOURCES = ("sdk", "webhooks", "emulator")
-"""The attributes of a `PaymentComparison`."""
+SOURCES = ("SDK", "webhooks", "emulator")
+"""The order of the balances of a `PaymentComparison`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,21 +48,13 @@ class PaymentBalance:
         cancelled: int,
         state: str | None = None,
     ) -> Self:
-        """The balance that these sums add up to.
+        """The balance by what was reserved at first and the sums of the operations.
 
-        Args:
-            currency: ISO 4217.
-            reserved: what was reserved at first; 0 for a payment that was charged at once.
-            charged: the sum of the charges.
-            refunded: the sum of the completed refunds.
-            cancelled: the sum of the cancellations.
-            state: the state that the source reports; by default it is derived from the sums.
+        The state follows from them, if the source does not report one.
         """
-        own_state = state or state_of(reserved=reserved, charged=charged, refunded=refunded, cancelled=cancelled)
-        is_touched = reserved or charged or refunded or cancelled
         return cls(
-            state=own_state,
-            currency=currency if is_touched else None,
+            state=state or state_of(reserved=reserved, charged=charged, refunded=refunded, cancelled=cancelled),
+            currency=currency if reserved or charged or refunded or cancelled else None,
             reserved=max(0, reserved - charged - cancelled),
             charged=charged,
             refunded=refunded,
@@ -97,14 +89,12 @@ class PaymentComparison:
 
     payment_id: str
     label: str
-    sdk: PaymentBalance
-    webhooks: PaymentBalance
-    emulator: PaymentBalance
+    balances: tuple[PaymentBalance, ...]
 
     @property
     def agrees(self) -> bool:
         """Whether all three are equal."""
-        return self.sdk == self.webhooks == self.emulator
+        return len(set(self.balances)) == 1
 
 
 @attrs.frozen
@@ -124,50 +114,38 @@ class Reconciliation:
     @property
     def agrees(self) -> bool:
         """Whether the three sources agree on every payment."""
-        return all(payment.agrees for payment in self.payments)
+        return not self.differences
 
     @property
     def differences(self) -> tuple[PaymentComparison, ...]:
         """The payments on which they differ."""
         return tuple(payment for payment in self.payments if not payment.agrees)
 
-    def totals(self) -> dict[tuple[str, str], dict[str, Total]]:
+    def totals(self) -> dict[tuple[str, str], list[Total]]:
         """The total of each source by currency and state, without payments that have no money."""
-        totals: defaultdict[tuple[str, str], dict[str, Total]] = defaultdict(lambda: dict.fromkeys(SOURCES, Total()))
+        totals: defaultdict[tuple[str, str], list[Total]] = defaultdict(lambda: [Total()] * len(SOURCES))
         for payment in self.payments:
-            for source in SOURCES:
-                balance: PaymentBalance = getattr(payment, source)
+            for source, balance in enumerate(payment.balances):
                 if balance.currency is not None:
                     group = totals[balance.currency, balance.state]
                     group[source] = Total(group[source].payments + 1, group[source].net + balance.net)
         return dict(sorted(totals.items()))
 
 
-def reconcile(
-    *,
-    sdk: Mapping[str, PaymentBalance],
-    webhooks: Mapping[str, PaymentBalance],
-    emulator: Mapping[str, PaymentBalance],
-    labels: Mapping[str, str],
-) -> Reconciliation:
+def reconcile(*sources: Mapping[str, PaymentBalance], labels: Mapping[str, str]) -> Reconciliation:
     """Compare the three sources by payment id.
 
     Args:
-        sdk: by the responses of the SDK.
-        webhooks: by the received events.
-        emulator: by the emulator's state.
+        sources: the balances by each of `SOURCES`.
         labels: what the shop calls its payments, in the order in which they are listed; others come last.
     """
-    ids = dict.fromkeys([*labels, *sdk, *webhooks, *emulator])
     return Reconciliation(
         tuple(
             PaymentComparison(
                 payment_id=payment_id,
                 label=labels.get(payment_id, "unknown order"),
-                sdk=sdk.get(payment_id, UNTOUCHED),
-                webhooks=webhooks.get(payment_id, UNTOUCHED),
-                emulator=emulator.get(payment_id, UNTOUCHED),
+                balances=tuple(source.get(payment_id, UNTOUCHED) for source in sources),
             )
-            for payment_id in ids
+            for payment_id in dict.fromkeys([*labels, *(each for source in sources for each in source)])
         )
     )

@@ -12,7 +12,6 @@ from rich.text import Text
 from nexi_async._demo.reconciliation import SOURCES, PaymentBalance, PaymentComparison, Reconciliation, Total
 from nexi_async.reference.currencies import format_amount
 
-_TITLES = {"sdk": "SDK", "webhooks": "webhooks", "emulator": "emulator"}
 _STYLES = {"unpaid": "dim", "cancelled": "dim", "reserved": "yellow", "charged": "green"}
 
 
@@ -36,13 +35,13 @@ def _payments(payments: list[PaymentComparison]) -> Table:
     table = _new_table("State and net amount of each payment")
     table.add_column("order", max_width=12, no_wrap=True)
     for source in SOURCES:
-        table.add_column(_TITLES[source], no_wrap=True)
+        table.add_column(source, no_wrap=True)
     table.add_column("net", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for payment in payments:
-        balances = [getattr(payment, source) for source in SOURCES]
-        net = format_amount(payment.sdk.net, payment.sdk.currency) if payment.sdk.currency else "–"
-        table.add_row(payment.label, *map(_state, balances), net, _mark(agrees=payment.agrees))
+        first = payment.balances[0]
+        net = format_amount(first.net, first.currency) if first.currency else "–"
+        table.add_row(payment.label, *map(_state, payment.balances), net, _mark(agrees=payment.agrees))
     return table
 
 
@@ -51,11 +50,11 @@ def _totals(reconciliation: Reconciliation) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for source in SOURCES:
-        table.add_column(_TITLES[source], justify="right", no_wrap=True)
+        table.add_column(source, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for (currency, state), totals in reconciliation.totals().items():
-        cells = [_total(totals[source], currency) for source in SOURCES]
-        table.add_row(currency, state, *cells, _mark(agrees=len(set(cells)) == 1))
+        cells = [_total(total, currency) for total in totals]
+        table.add_row(currency, state, *cells, _mark(agrees=len(set(totals)) == 1))
     return table
 
 
@@ -77,8 +76,8 @@ def _mark(*, agrees: bool) -> Text:
 
 def _difference(payment: PaymentComparison) -> Text:
     text = Text(f"{payment.label} (payment {payment.payment_id}) differs:\n", style="bold red")
-    for source in SOURCES:
-        text.append(f"  {_TITLES[source]:<14} {', '.join(_details(getattr(payment, source)))}\n", style="red")
+    for source, balance in zip(SOURCES, payment.balances, strict=True):
+        text.append(f"  {source:<14} {', '.join(_details(balance))}\n", style="red")
     return text
 
 

@@ -10,17 +10,15 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from nexi_async import AsyncCheckout
-from nexi_async._demo.billing import LABEL, Billing
-from nexi_async._demo.checkout_flow import CheckoutFlow
+from nexi_async._demo.billing import LABEL, bill
 from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.orders import CustomerOrder
 from nexi_async._demo.reconciliation import PaymentBalance, Reconciliation, reconcile
 from nexi_async._demo.servers import REFUND_SECONDS, Servers, running_servers
 from nexi_async._demo.services import ShopServices
-from nexi_async._demo.shop import Shop
+from nexi_async._demo.shop import sell
 from nexi_async._demo.sources import PaymentRecord, from_emulator, from_events, from_sdk
 from nexi_async._demo.timeline import Timeline
-from nexi_async.emulator import CheckoutEmulator
 from nexi_async.webhooks import ChargeFailedV2, Event, RefundFailed, ReservationFailed
 
 CUSTOMERS = 4
@@ -47,15 +45,19 @@ async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline
         timeline.log("", "emulator", f"listens at {servers.emulator_url}")
         timeline.log("", "shop", f"listens at {servers.site_url}")
         services = ShopServices(
-            checkout=checkout, site_url=servers.site_url, listener=listener, timeline=timeline, records=records
+            checkout=checkout,
+            emulator=servers.emulator,
+            site_url=servers.site_url,
+            listener=listener,
+            timeline=timeline,
+            records=records,
         )
-        checkout_flow = CheckoutFlow(services, servers.emulator)
-        await _sell(Shop(services, checkout_flow), orders, timeline)
-        await _complete_refunds(services, servers.emulator)
+        await _sell(services, orders)
+        await _complete_refunds(services)
         if subscriptions:
             with timeline.section("Subscriptions", subscriptions):
-                await Billing(services, checkout_flow, servers.emulator).run(subscriptions)
-        return await _reconcile(services, servers.emulator, _in_order_of(orders, records.values()))
+                await bill(services, subscriptions)
+        return await _reconcile(services, _in_order_of(orders, records.values()))
 
 
 def _event_logger(timeline: Timeline, records: dict[str, PaymentRecord]) -> Callable[[Event], None]:
@@ -85,20 +87,20 @@ def _client(servers: Servers) -> AsyncCheckout:
     )
 
 
-async def _sell(shop: Shop, orders: Sequence[CustomerOrder], timeline: Timeline) -> None:
-    async def sell(entry: tuple[int, CustomerOrder]) -> None:
+async def _sell(services: ShopServices, orders: Sequence[CustomerOrder]) -> None:
+    async def sell_one(entry: tuple[int, CustomerOrder]) -> None:
         place, order = entry
-        await shop.sell(order, place)
-        timeline.advance()
+        await sell(services, order, place)
+        services.timeline.advance()
 
-    with timeline.section("Orders", len(orders)):
-        await _for_each(enumerate(orders), sell, concurrency=CUSTOMERS)
+    with services.timeline.section("Orders", len(orders)):
+        await _for_each(enumerate(orders), sell_one, concurrency=CUSTOMERS)
 
 
-async def _complete_refunds(services: ShopServices, emulator: CheckoutEmulator) -> None:
+async def _complete_refunds(services: ShopServices) -> None:
     """Advance the clock past the pending time of refunds, and wait for the outcome of each."""
     services.timeline.log("refunds", "emulator", "advances its clock until the pending refunds are completed")
-    emulator.advance(REFUND_SECONDS)
+    services.emulator.advance(REFUND_SECONDS)
     for record in services.records.values():
         events = ("payment.refund.completed", "payment.refund.failed")
         await services.wait_for_events(record, *events, times=len(record.refunds))
@@ -110,9 +112,7 @@ def _in_order_of(orders: Iterable[CustomerOrder], records: Iterable[PaymentRecor
     return sorted(records, key=lambda record: places.get(record.label, len(places)))
 
 
-async def _reconcile(
-    services: ShopServices, emulator: CheckoutEmulator, records: Sequence[PaymentRecord]
-) -> Reconciliation:
+async def _reconcile(services: ShopServices, records: Sequence[PaymentRecord]) -> Reconciliation:
     """Retrieve every payment and compare the three sources."""
     by_sdk: dict[str, PaymentBalance] = {}
 
@@ -122,9 +122,9 @@ async def _reconcile(
 
     await _for_each(records, retrieve, concurrency=CONNECTIONS)
     return reconcile(
-        sdk=by_sdk,
-        webhooks={payment_id: from_events(events) for payment_id, events in services.listener.events.items()},
-        emulator={payment["paymentId"]: from_emulator(payment) for payment in emulator.state()["payments"]},
+        by_sdk,
+        {payment_id: from_events(events) for payment_id, events in services.listener.events.items()},
+        {payment["paymentId"]: from_emulator(payment) for payment in services.emulator.state()["payments"]},
         labels={record.payment_id: record.label for record in records},
     )
 

@@ -35,12 +35,12 @@ class Scenario:
 
     Attributes:
         action: what the shop does.
-        cards: the cards that the shopper tries, one after the other.
+        cards: the cards that the shopper tries, one after the other; none if they abandon the page.
         method: another way to pay, which charges at once; None for cards.
     """
 
     action: ShopAction
-    cards: tuple[str, ...]
+    cards: tuple[str, ...] = ()
     method: str | None = None
 
 
@@ -55,13 +55,16 @@ def scenario_for(place: int, currency: str) -> Scenario:
     """The scenario of the order at this place of the file, counted from 0."""
     action = _ACTIONS[place % len(_ACTIONS)]
     if action in _SWISH_ACTIONS and currency == "SEK":
-        return Scenario(action, cards=(), method="Swish")
-    card = _card(_BEHAVIOURS.get(action, Behaviour.SUCCEEDS), place)
+        return Scenario(action, method="Swish")
+    if action is ShopAction.ABANDONED:
+        return Scenario(action)
+    card = card_number(_BEHAVIOURS.get(action, Behaviour.SUCCEEDS), place)
     if place % _DECLINED_EVERY == _DECLINED_AT:
-        return Scenario(action, cards=(_card(Behaviour.RESERVATION_FAILS, place), card))
+        return Scenario(action, cards=(card_number(Behaviour.RESERVATION_FAILS, place), card))
     return Scenario(action, cards=(card,))
 
 
-def _card(behaviour: Behaviour, place: int) -> str:
+def card_number(behaviour: Behaviour, place: int = 0) -> str:
+    """A test card that behaves so; other places of the file have other cards."""
     numbers = [card.number for card in CARDS.values() if card.behaviour is behaviour]
     return numbers[place % len(numbers)]

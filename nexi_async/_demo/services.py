@@ -8,6 +8,7 @@ from nexi_async import AsyncCheckout
 from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.sources import PaymentRecord
 from nexi_async._demo.timeline import Timeline
+from nexi_async.emulator import CheckoutEmulator
 
 
 @attrs.frozen(kw_only=True)
@@ -16,6 +17,7 @@ class ShopServices:
 
     Attributes:
         checkout: the SDK.
+        emulator: plays the shoppers, signs up subscribers, and loses a response.
         site_url: the shop's own web site.
         listener: receives the webhooks.
         timeline: prints what happens.
@@ -23,12 +25,17 @@ class ShopServices:
     """
 
     checkout: AsyncCheckout
+    emulator: CheckoutEmulator
     site_url: str
     listener: WebhookListener
     timeline: Timeline
     records: dict[str, PaymentRecord] = attrs.field(factory=dict)
 
+    def log(self, label: str, text: str) -> None:
+        """Print what the shop does."""
+        self.timeline.log(label, "shop", text)
+
     async def wait_for_events(self, record: PaymentRecord, *events: str, times: int = 1) -> None:
         """Wait until this many of these events were received; after the timeout log that they are missing and go on."""
         if not await self.listener.wait_for(record.payment_id, *events, times=times):
-            self.timeline.log(record.label, "shop", f"has not received {' or '.join(events)}")
+            self.log(record.label, f"has not received {' or '.join(events)}")

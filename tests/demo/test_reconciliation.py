@@ -19,7 +19,7 @@ LABELS = {"p1": "A-1", "p2": "A-2"}
 def test_equal_sources_agree() -> None:
     """Equal columns agree, and no payment is a difference."""
     column = {"p1": CHARGED, "p2": REFUNDED}
-    result = reconcile(sdk=column, webhooks=column, emulator=column, labels=LABELS)
+    result = reconcile(column, column, column, labels=LABELS)
 
     assert result.agrees
     assert result.differences == ()
@@ -43,7 +43,7 @@ def test_any_deviation_of_one_source_is_a_difference(source: str, change: dict[s
     """Whichever source deviates, and in whatever, the difference is found at its payment."""
     columns = {name: {"p1": CHARGED, "p2": REFUNDED} for name in SOURCES}
     columns[source]["p1"] = attrs.evolve(CHARGED, **change)
-    result = reconcile(sdk=columns["sdk"], webhooks=columns["webhooks"], emulator=columns["emulator"], labels=LABELS)
+    result = reconcile(*columns.values(), labels=LABELS)
 
     assert not result.agrees
     assert [line.label for line in result.differences] == ["A-1"]
@@ -52,7 +52,7 @@ def test_any_deviation_of_one_source_is_a_difference(source: str, change: dict[s
 def test_a_charge_known_to_one_source_only_is_a_difference() -> None:
     """An unrecorded second charge is a payment of its own, and is found."""
     column = {"p1": CHARGED}
-    result = reconcile(sdk=column, webhooks=column, emulator=column | {"p9": CHARGED}, labels=LABELS)
+    result = reconcile(column, column, column | {"p9": CHARGED}, labels=LABELS)
 
     assert [(line.payment_id, line.label) for line in result.differences] == [("p9", "unknown order")]
 
@@ -60,7 +60,7 @@ def test_a_charge_known_to_one_source_only_is_a_difference() -> None:
 def test_a_payment_without_money_needs_no_source() -> None:
     """A payment terminated before any money moved equals one that a source does not know."""
     unpaid = PaymentBalance.of("SEK", reserved=0, charged=0, refunded=0, cancelled=0)
-    result = reconcile(sdk={"p1": unpaid}, webhooks={}, emulator={"p1": unpaid}, labels=LABELS)
+    result = reconcile({"p1": unpaid}, {}, {"p1": unpaid}, labels=LABELS)
 
     assert unpaid == UNTOUCHED
     assert result.agrees
@@ -98,8 +98,8 @@ def test_totals_lose_nothing(payments: list[tuple[str, int, int]]) -> None:
         )
         for place, (currency, charged, refunded) in enumerate(payments)
     }
-    totals = reconcile(sdk=column, webhooks={}, emulator=column, labels={}).totals()
+    totals = reconcile(column, {}, column, labels={}).totals()
 
-    assert sum(group["sdk"].net for group in totals.values()) == sum(entry.net for entry in column.values())
-    assert sum(group["emulator"].payments for group in totals.values()) == len(column)
-    assert all(group["webhooks"] == Total() for group in totals.values())
+    assert sum(sdk.net for sdk, _, _ in totals.values()) == sum(entry.net for entry in column.values())
+    assert sum(emulator.payments for _, _, emulator in totals.values()) == len(column)
+    assert all(webhooks == Total() for _, webhooks, _ in totals.values())

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from nexi_async import OrderItem
-from nexi_async._demo.checkout_flow import CheckoutFlow
 from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.orders import read_orders, sample_orders
 from nexi_async._demo.services import ShopServices
-from nexi_async._demo.shop import Shop, split
+from nexi_async._demo.shop import sell, split
 from nexi_async._demo.timeline import Timeline
 from nexi_async.emulator import CheckoutEmulator
 from tests.scripted import ScriptedAPI, answer, client
@@ -51,11 +50,12 @@ async def test_an_error_is_logged_and_the_shop_goes_on() -> None:
     async with client(ScriptedAPI(answer(500))) as checkout:
         services = ShopServices(
             checkout=checkout,
+            emulator=CheckoutEmulator(),
             site_url="https://shop.test",
             listener=WebhookListener(lambda _: None),
             timeline=Timeline(Console(file=paper, width=80)),
         )
-        await Shop(services, CheckoutFlow(services, CheckoutEmulator())).sell(order, 0)
+        await sell(services, order, 0)
 
     assert "gives up: POST /v1/payments answered 500" in paper.getvalue()
     assert "outcome unknown" in paper.getvalue()

@@ -53,9 +53,7 @@ def test_tables_fit_80_columns() -> None:
     """The longest states and large amounts are shown whole."""
     console, paper = plain()
     column = {f"p{place}": REFUNDED for place in range(8)}
-    print_report(
-        reconcile(sdk=column, webhooks=column, emulator=column, labels={"p1": "A-100001"}), console, listed={"A-100001"}
-    )
+    print_report(reconcile(column, column, column, labels={"p1": "A-100001"}), console, listed={"A-100001"})
     text = paper.getvalue()
 
     assert max(map(len, text.splitlines())) <= 80
@@ -71,9 +69,7 @@ def test_a_difference_is_shown_in_full() -> None:
     console, paper = plain()
     column = {"p1": REFUNDED}
     off = {"p1": attrs.evolve(REFUNDED, refunded=2)}
-    print_report(
-        reconcile(sdk=column, webhooks=off, emulator=column, labels={"p1": "subscription"}), console, listed=set()
-    )
+    print_report(reconcile(column, off, column, labels={"p1": "subscription"}), console, listed=set())
     text = paper.getvalue()
 
     assert "✗" in text
