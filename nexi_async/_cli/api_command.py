@@ -7,54 +7,21 @@ import inspect
 import shlex
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial, wraps
-from typing import Annotated, Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 import anyio
 import attrs
 import typer
 
 from nexi_async._cli.exit_status import ExitStatus, status_of
-from nexi_async._cli.output import Output
-from nexi_async._cli.profiles import profile_names
+from nexi_async._cli.options import BaseURLOption, EnvironmentOption, JSONOption, ProfileOption, SecretKeyFileOption
+from nexi_async._cli.output import Output, document_of, facts_table
 from nexi_async._cli.settings import Settings, resolve_settings
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import APIError, NexiError, Outcome, Unauthorized
+from nexi_async._idempotency import check_key, new_key
 
 P = ParamSpec("P")
-
-SETTINGS_PANEL = "Settings"
-
-ProfileOption = Annotated[
-    str | None,
-    typer.Option(
-        "--profile",
-        metavar="NAME",
-        autocompletion=profile_names,
-        rich_help_panel=SETTINGS_PANEL,
-        help="A profile of the configuration file, used instead of the environment variables. "
-        "NEXI_PROFILE names one that they complete.",
-    ),
-]
-EnvironmentOption = Annotated[
-    str | None,
-    typer.Option(
-        "--environment",
-        metavar="test|live",
-        autocompletion=lambda: ["test", "live"],
-        rich_help_panel=SETTINGS_PANEL,
-        help="Where the command goes; else NEXI_ENVIRONMENT or the profile says so, else it is test.",
-    ),
-]
-BaseURLOption = Annotated[
-    str | None,
-    typer.Option(
-        "--base-url",
-        metavar="URL",
-        rich_help_panel=SETTINGS_PANEL,
-        help="Another address of the API, e.g. the emulator's; else NEXI_BASE_URL or the profile's.",
-    ),
-]
-JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, with the names that the API uses.")]
 
 
 @attrs.define
@@ -95,6 +62,10 @@ class API:
             self.output.note(f"Idempotency key: {idempotency_key}")
         self._settling = settling
 
+    def show(self, model: object, *facts: tuple[str, object]) -> None:
+        """Print what the API responded: as JSON without personal data, or the facts of it for people."""
+        self.output.show(document_of(model, personal_data=False), facts_table(facts))
+
     @property
     def moves_money(self) -> bool:
         """Whether money may have moved already."""
@@ -106,6 +77,15 @@ class API:
         return self._settling or ""
 
 
+def key_of(given: str | None) -> str:
+    """The idempotency key that an option gives, or a new one.
+
+    Raises:
+        InvalidRequest: the API takes no such key.
+    """
+    return new_key() if given is None else check_key(given)
+
+
 Command = Callable[Concatenate[API, P], Awaitable[None]]
 
 
@@ -114,21 +94,16 @@ def api_command(function: Command[P]) -> Callable[..., None]:
 
     @wraps(function)
     def command(context: typer.Context, **arguments: Any) -> None:
-        profile, environment, base_url = (arguments.pop(name) for name in ("profile", "environment", "base_url"))
         output = Output(arguments.pop("as_json"))
+        chosen = {parameter.name: arguments.pop(parameter.name) for parameter in _SETTINGS}
         with reporting_failures(output):
-            settings = resolve_settings(profile=profile, environment=environment, base_url=base_url)
+            settings = resolve_settings(**chosen)
             checkout = settings.client(context.obj or {})
         api = API(checkout, settings, output, _invocation(context), context.obj or {})
         with reporting_failures(output, api):
             anyio.run(_run, api, partial(function, api, **arguments))
 
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    parameters = [_CONTEXT, *own, *_SHARED]
-    seen_by_typer = cast("Any", command)
-    seen_by_typer.__signature__ = inspect.Signature(parameters)
-    seen_by_typer.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
+    return _extended(command, function, _CONTEXT, _option("as_json", JSONOption, default=False), *_SETTINGS)
 
 
 async def _run(api: API, call: Callable[[], Awaitable[None]]) -> None:
@@ -153,16 +128,38 @@ def _words(option: str | None, value: Any) -> list[str]:
     return values if option is None else [word for each in values for word in (option, each)]
 
 
-def _option(name: str, annotation: Any, default: object) -> inspect.Parameter:
+def with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """A command from a function whose first argument resolves the settings; adds the options that choose them."""
+
+    @wraps(function)
+    def command(**arguments: Any) -> None:
+        chosen = {parameter.name: arguments.pop(parameter.name) for parameter in (_SECRET_KEY_FILE, *_SETTINGS)}
+        function(partial(resolve_settings, **chosen), **arguments)
+
+    return _extended(command, function, _SECRET_KEY_FILE, *_SETTINGS)
+
+
+def _extended(
+    command: Callable[..., None], function: Callable[..., object], *parameters: inspect.Parameter
+) -> Callable[..., None]:
+    """The command with the parameters of the function, but for the first, and these: Typer reads its signature."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    seen_by_typer = cast("Any", command)
+    seen_by_typer.__signature__ = inspect.Signature([*own, *parameters])
+    seen_by_typer.__annotations__ = {each.name: each.annotation for each in (*own, *parameters)}
+    return command
+
+
+def _option(name: str, annotation: Any, default: object = None) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-_CONTEXT = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-_SHARED = (
-    _option("as_json", JSONOption, default=False),
-    _option("profile", ProfileOption, default=None),
-    _option("environment", EnvironmentOption, default=None),
-    _option("base_url", BaseURLOption, default=None),
+_CONTEXT = _option("context", typer.Context)
+_SECRET_KEY_FILE = _option("secret_key_file", SecretKeyFileOption)
+_SETTINGS = (
+    _option("profile", ProfileOption),
+    _option("environment", EnvironmentOption),
+    _option("base_url", BaseURLOption),
 )
 
 

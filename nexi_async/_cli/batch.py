@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,16 @@ import anyio
 import typer
 
 from nexi_async._cli import batch_work
-from nexi_async._cli.api_command import JSONOption
+from nexi_async._cli.api_command import with_settings
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._cli.options import JSONOption
 from nexi_async._cli.output import Output
-from nexi_async._cli.secrets import secret_key, without_password
+from nexi_async._cli.secrets import without_password
+from nexi_async._cli.settings import Settings
 from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._errors import StorageUnavailable
-from nexi_async.batch import KEY_LIFETIME
 
-UNAVAILABLE = 4
-
-batch = typer.Typer(no_args_is_help=True, help="Charge many subscriptions, once each, whatever crashes in between.")
+batch = typer.Typer(no_args_is_help=True)
 
 RunName = Annotated[str, typer.Option("--run", metavar="NAME", help="The run's name, e.g. 2026-10.")]
 LedgerURL = Annotated[
@@ -35,15 +35,6 @@ LedgerURL = Annotated[
         help="sqlite:///file.db, or postgresql://user:password@host/name for several machines.",
     ),
 ]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--secret-key-file",
-        metavar="FILE",
-        envvar="NEXI_SECRET_KEY_FILE",
-        help="Holds the secret key; else it is read from NEXI_SECRET_KEY, or prompted for.",
-    ),
-]
 KeyLifetime = Annotated[
     float,
     typer.Option(
@@ -53,8 +44,6 @@ KeyLifetime = Annotated[
         "not sent again: see `batch review`.",
     ),
 ]
-Address = Annotated[str | None, typer.Option(envvar="NEXI_BASE_URL", help="Another address, e.g. the emulator's.")]
-EnvironmentOption = Annotated[str | None, typer.Option(envvar="NEXI_ENVIRONMENT", help="test or live.")]
 
 
 @contextlib.contextmanager
@@ -65,7 +54,7 @@ def _with_outages() -> Iterator[None]:
             yield
         except StorageUnavailable as error:
             typer.echo(f"{error}, for too long. Start the command again later to continue.", err=True)
-            raise typer.Exit(UNAVAILABLE) from None
+            raise typer.Exit(ExitStatus.UNAVAILABLE) from None
 
 
 @batch.command()
@@ -94,17 +83,16 @@ def plan(
 
 
 @batch.command("run")
+@with_settings
 def charge(
+    settings: Callable[[], Settings],
     run: RunName,
     ledger: LedgerURL,
     *,
     concurrency: Annotated[int, typer.Option(min=1, help="How many charges are under way at once, at most.")] = 200,
     rate: Annotated[float | None, typer.Option(help="How many charges begin in a second, at most.")] = None,
     strategy: Annotated[str, typer.Option(help="individual, or bulk: up to 500 jobs a call.")] = "individual",
-    secret_key_file: KeyFile = None,
     key_lifetime: KeyLifetime = 24.0,
-    base_url: Address = None,
-    environment: EnvironmentOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Charge every job of the run that is still open; start it again after an interruption.
@@ -116,9 +104,14 @@ def charge(
     the key can't be used, 3 if it was stopped before its end, 4 if the database was unavailable for two minutes.
     """
     with _with_outages():
-        access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
-        work = partial(batch_work.charge, concurrency=concurrency, rate=rate, strategy=strategy)
-        raise typer.Exit(anyio.run(work, run, ledger, access, Output(as_json)))
+        work = partial(
+            batch_work.charge,
+            concurrency=concurrency,
+            rate=rate,
+            strategy=strategy,
+            key_lifetime=timedelta(hours=key_lifetime),
+        )
+        raise typer.Exit(anyio.run(work, run, ledger, settings(), Output(as_json)))
 
 
 @batch.command()
@@ -153,16 +146,15 @@ def report(
 
 
 @batch.command()
+@with_settings
 def review(
+    settings: Callable[[], Settings],
     run: RunName,
     ledger: LedgerURL,
     *,
     look_up: Annotated[
         bool, typer.Option("--look-up", help="Look in the payouts for charges that fit; needs the secret key.")
     ] = False,
-    secret_key_file: KeyFile = None,
-    base_url: Address = None,
-    environment: EnvironmentOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """List charges that may have happened and can't be looked up by their key any more, with their data.
@@ -177,16 +169,14 @@ def review(
     Exit status: 0 if there is nothing, 1 if there is, 2 if the ledger, the run or the key can't be used.
     """
     with _with_outages():
-        access = _access(secret_key_file, base_url, environment) if look_up else None
-        raise typer.Exit(anyio.run(batch_work.review, run, ledger, access, Output(as_json)))
-
-
-def _access(file: Path | None, base_url: str | None, environment: str | None) -> batch_work.Access:
-    return batch_work.Access(secret_key(file), base_url, environment, KEY_LIFETIME)
+        chosen = settings() if look_up else None
+        raise typer.Exit(anyio.run(batch_work.review, run, ledger, chosen, Output(as_json)))
 
 
 @batch.command()
+@with_settings
 def resolve(
+    settings: Callable[[], Settings],
     reference: Annotated[str, typer.Argument(help="The job's reference.", show_default=False)],
     run: RunName,
     ledger: LedgerURL,
@@ -199,9 +189,6 @@ def resolve(
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Accept the ids without retrieving the payment from the API.")
     ] = False,
-    secret_key_file: KeyFile = None,
-    base_url: Address = None,
-    environment: EnvironmentOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Resolve a job in review: give --payment and --charge, or --not-charged.
@@ -217,8 +204,8 @@ def resolve(
     found = None if payment is None or charge is None else (payment, charge)
     with _with_outages():
         is_checked = found is not None and not unchecked
-        access = _access(secret_key_file, base_url, environment) if is_checked else None
-        anyio.run(batch_work.resolve, run, ledger, reference, found, access, Output(as_json))
+        chosen = settings() if is_checked else None
+        anyio.run(batch_work.resolve, run, ledger, reference, found, chosen, Output(as_json))
 
 
 @batch.command()
@@ -240,7 +227,9 @@ def dunning(
 
 
 @batch.command()
+@with_settings
 def worker(
+    settings: Callable[[], Settings],
     run: RunName,
     ledger: LedgerURL,
     *,
@@ -248,10 +237,7 @@ def worker(
     rate: Annotated[
         float | None, typer.Option(help="How many charges all machines together begin in a second, at most.")
     ] = None,
-    secret_key_file: KeyFile = None,
     key_lifetime: KeyLifetime = 24.0,
-    base_url: Address = None,
-    environment: EnvironmentOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Charge a run together with other machines: start one on each, with the same options and a ledger on PostgreSQL.
@@ -264,6 +250,7 @@ def worker(
     with _with_outages():
         from nexi_async._cli import batch_worker
 
-        access = batch_work.Access(secret_key(secret_key_file), base_url, environment, timedelta(hours=key_lifetime))
-        work = partial(batch_worker.work, concurrency=concurrency, rate=rate)
-        raise typer.Exit(anyio.run(work, run, ledger, access, Output(as_json)))
+        work = partial(
+            batch_worker.work, concurrency=concurrency, rate=rate, key_lifetime=timedelta(hours=key_lifetime)
+        )
+        raise typer.Exit(anyio.run(work, run, ledger, settings(), Output(as_json)))

@@ -7,21 +7,21 @@ import time
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import cast
 
 import anyio
-import attrs
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from nexi_async._cli.batch_documents import review_document, summary_document, timestamp
 from nexi_async._cli.batch_progress import showing_progress
+from nexi_async._cli.exit_status import ExitStatus
 from nexi_async._cli.output import Output
 from nexi_async._cli.private_file import replacing
-from nexi_async._client import AsyncCheckout
-from nexi_async._environment import EnvironmentName
+from nexi_async._cli.settings import Settings
 from nexi_async._errors import NexiError
 from nexi_async.batch import (
     KEY_LIFETIME,
@@ -35,36 +35,12 @@ from nexi_async.batch import (
     Strategy,
     Summary,
 )
-from nexi_async.batch._csv_report import CSVReport
+from nexi_async.batch._csv_report import write_csv
 from nexi_async.batch._html_report import MAX_LISTED, html_report, is_listed
 from nexi_async.batch._job_files import read_jobs
 from nexi_async.batch._payment_search import PaymentSearch, check_payment
 from nexi_async.batch._times import format_time
 from nexi_async.reference.currencies import format_amount
-
-Status: TypeAlias = int
-DONE: Status = 0
-NOT_ALL: Status = 1
-STOPPED: Status = 3
-
-
-@attrs.frozen
-class Access:
-    """How to reach the API; what is None is taken from the environment."""
-
-    secret_key: str | None = attrs.field(repr=False)
-    base_url: str | None
-    environment: str | None
-    key_lifetime: timedelta
-
-    def client(self, connections: int) -> AsyncCheckout:
-        """A client with so many connections."""
-        return AsyncCheckout(
-            self.secret_key,
-            environment=cast("EnvironmentName | None", self.environment),
-            base_url=self.base_url,
-            max_connections=connections,
-        )
 
 
 def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractAsyncContextManager[Ledger]:
@@ -73,13 +49,13 @@ def opened_ledger(url: str, key_lifetime: timedelta = KEY_LIFETIME) -> AbstractA
     return Ledger.open(url, key_lifetime=key_lifetime, outage=outage)
 
 
-async def plan(file: Path, run: str, url: str, output: Output, *, strict: bool) -> Status:
+async def plan(file: Path, run: str, url: str, output: Output, *, strict: bool) -> ExitStatus:
     """Plan the jobs of a file."""
     async with opened_ledger(url) as ledger:
         planned = await ledger.plan_lines(run, read_jobs(file), strict=strict, on_bad=_print_bad_line)
     text = f"{planned.jobs:,} jobs planned, {planned.already:,} were already, {planned.bad:,} lines are bad."
     output.show({"planned": planned.jobs, "already": planned.already, "bad": planned.bad}, text)
-    return NOT_ALL if planned.bad else DONE
+    return ExitStatus.FAILED if planned.bad else ExitStatus.OK
 
 
 def _print_bad_line(line: JobLine) -> None:
@@ -88,12 +64,22 @@ def _print_bad_line(line: JobLine) -> None:
 
 
 async def charge(
-    run: str, url: str, access: Access, output: Output, *, concurrency: int, rate: float | None, strategy: str
-) -> Status:
+    run: str,
+    url: str,
+    settings: Settings,
+    output: Output,
+    *,
+    concurrency: int,
+    rate: float | None,
+    strategy: str,
+    key_lifetime: timedelta,
+) -> ExitStatus:
     """Charge a run, until its end or a signal."""
-    console = Console(stderr=output.as_json)
-    async with access.client(concurrency) as checkout, opened_ledger(url, access.key_lifetime) as ledger:
-        with showing_progress(console) as show:
+    async with (
+        settings.client({"max_connections": concurrency}) as checkout,
+        opened_ledger(url, key_lifetime) as ledger,
+    ):
+        with showing_progress(Console(stderr=output.as_json)) as show:
             charger = BatchCharger(
                 checkout,
                 ledger,
@@ -103,23 +89,24 @@ async def charge(
                 strategy=cast("Strategy", strategy),
                 on_progress=show,
             )
-
-            async def work() -> None:
-                async with charger as results:
-                    async for _ in results:
-                        pass
-
-            is_at_end = await until_signalled(work, charger.stop)
+            is_at_end = await until_signalled(partial(_charge_all, charger), charger.stop)
         return await report_end(ledger, run, charger.stop_reason, output) if is_at_end else report_interrupted()
 
 
-def report_interrupted() -> Status:
+async def _charge_all(charger: BatchCharger) -> None:
+    """Charge to the end; the ledger has the results."""
+    async with charger as results:
+        async for _ in results:
+            pass
+
+
+def report_interrupted() -> ExitStatus:
     """Report that charges were cancelled, and how to continue."""
     typer.echo("Interrupted; start the command again to continue.", err=True)
-    return STOPPED
+    return ExitStatus.STOPPED
 
 
-async def report_end(ledger: Ledger, run: str, stop_reason: str | None, output: Output) -> Status:
+async def report_end(ledger: Ledger, run: str, stop_reason: str | None, output: Output) -> ExitStatus:
     """Show the figures of the run, and why it stopped."""
     summary = await ledger.summary(run)
     _show(summary, output)
@@ -127,7 +114,7 @@ async def report_end(ledger: Ledger, run: str, stop_reason: str | None, output: 
         typer.echo(f"{in_review:,} may have been charged: see `nexi-async batch review --run {run}`.", err=True)
     if stop_reason is not None:
         typer.echo(f"Stopped before the end: {stop_reason}. Start the command again to continue.", err=True)
-        return STOPPED
+        return ExitStatus.STOPPED
     left = summary.count(JobState.PLANNED, JobState.SENDING, JobState.UNKNOWN) - summary.waiting
     if left:
         typer.echo(f"{left:,} jobs could not be charged now; start the command again later to continue.", err=True)
@@ -164,7 +151,7 @@ async def _on_signals(
         typer.echo("Finishing the charges under way; repeat the signal to cancel them.", err=True)
 
 
-async def status(run: str, url: str, output: Output) -> Status:
+async def status(run: str, url: str, output: Output) -> ExitStatus:
     """Show the figures of a run."""
     async with opened_ledger(url) as ledger:
         summary = await ledger.summary(run)
@@ -172,8 +159,8 @@ async def status(run: str, url: str, output: Output) -> Status:
     return _status_of(summary)
 
 
-def _status_of(summary: Summary) -> Status:
-    return DONE if summary.count(JobState.CHARGED) == summary.count() else NOT_ALL
+def _status_of(summary: Summary) -> ExitStatus:
+    return ExitStatus.OK if summary.count(JobState.CHARGED) == summary.count() else ExitStatus.FAILED
 
 
 def _show(summary: Summary, output: Output) -> None:
@@ -199,9 +186,7 @@ async def report(run: str, url: str, csv: Path | None, html: Path | None) -> Non
 async def _write_csv(ledger: Ledger, run: str, path: Path) -> None:
     await ledger.summary(run)  # an unknown run leaves no file
     with replacing(path) as file:
-        written = CSVReport(file)
-        async for result in ledger.results(run):
-            written.write([result])
+        await write_csv(file, ledger.results(run))
 
 
 async def _write_html(ledger: Ledger, run: str, path: Path) -> None:
@@ -217,23 +202,23 @@ async def _write_html(ledger: Ledger, run: str, path: Path) -> None:
         file.write(page)
 
 
-async def review(run: str, url: str, access: Access | None, output: Output) -> Status:
+async def review(run: str, url: str, settings: Settings | None, output: Output) -> ExitStatus:
     """List the jobs in review, with the charges that match if there is access to the API."""
     count = 0
     async with opened_ledger(url) as ledger:
-        search = None if access is None else await _search_payouts(ledger, run, access)
+        search = None if settings is None else await _search_payouts(ledger, run, settings)
         async for item in ledger.in_review(run):
             count += 1
             _show_item(item, search, output)
     typer.echo(f"{count:,} jobs are in review.", err=output.as_json)
     if search is not None and not search.is_whole:
         typer.echo("The payouts have too many charges; not all of them were read.", err=True)
-    return NOT_ALL if count else DONE
+    return ExitStatus.FAILED if count else ExitStatus.OK
 
 
-async def _search_payouts(ledger: Ledger, run: str, access: Access) -> PaymentSearch:
+async def _search_payouts(ledger: Ledger, run: str, settings: Settings) -> PaymentSearch:
     items = [item async for item in ledger.in_review(run)]
-    async with access.client(1) as checkout:
+    async with settings.client({}) as checkout:
         return await PaymentSearch.run(checkout, items, today=datetime.now(UTC).date())
 
 
@@ -265,7 +250,7 @@ def _print_found(search: PaymentSearch, item: ReviewItem) -> None:
 
 
 async def resolve(
-    run: str, url: str, reference: str, charged: tuple[str, str] | None, access: Access | None, output: Output
+    run: str, url: str, reference: str, charged: tuple[str, str] | None, settings: Settings | None, output: Output
 ) -> None:
     """Resolve a job in review; the payment is checked if there is access to the API."""
     async with opened_ledger(url) as ledger:
@@ -273,16 +258,16 @@ async def resolve(
             await ledger.resolve_not_charged(run, reference)
         else:
             payment_id, charge_id = charged
-            if access is not None:
-                await _check(ledger, run, reference, charged, access)
+            if settings is not None:
+                await _check(ledger, run, reference, charged, settings)
             await ledger.resolve_charged(run, reference, payment_id=payment_id, charge_id=charge_id)
     state, text = ("planned", "planned again, with a new key") if charged is None else ("charged", "charged")
     output.show({"reference": reference, "state": state}, f"{reference} is {text}.")
 
 
-async def _check(ledger: Ledger, run: str, reference: str, charged: tuple[str, str], access: Access) -> None:
+async def _check(ledger: Ledger, run: str, reference: str, charged: tuple[str, str], settings: Settings) -> None:
     item = await ledger.review_item(run, reference)
-    async with access.client(1) as checkout:
+    async with settings.client({}) as checkout:
         payment = await checkout.payments.retrieve(charged[0])
     check_payment(item, payment, charged[1])
 
@@ -297,7 +282,7 @@ async def dunning(run: str, url: str, attempt: int, output: Output) -> None:
         "firstDue": timestamp(planned.first_due),
         "lastDue": timestamp(planned.last_due),
     }
-    text = f"{planned.planned:,} jobs are planned again, {planned.given_up:,} are not worth another attempt."
+    text = f"{planned.planned:,} jobs are planned again, {planned.given_up:,} will not be retried."
     output.show(document, text)
     if planned.first_due is not None and planned.last_due is not None and not output.as_json:
         output.line(f"They are due from {format_time(planned.first_due)} to {format_time(planned.last_due)}.")

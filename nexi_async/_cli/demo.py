@@ -12,13 +12,12 @@ import anyio
 import typer
 from rich.console import Console
 
-from nexi_async._demo.orders import CustomerOrder, InvalidOrders, read_orders, sample_orders
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._demo.orders import CustomerOrder, read_orders, sample_orders
 from nexi_async._demo.report import print_report
 from nexi_async._demo.run import run_demo
 from nexi_async._demo.timeline import Timeline
-
-DIFFERENT = 1
-UNUSABLE = 2
+from nexi_async._errors import InvalidRequest
 
 
 def demo(
@@ -51,7 +50,7 @@ def demo(
     with _logging_errors_only():
         reconciliation = anyio.run(run_demo, chosen, subscriptions, Timeline(console))
     print_report(reconciliation, console, listed={order.reference for order in chosen})
-    raise typer.Exit(0 if reconciliation.agrees else DIFFERENT)
+    raise typer.Exit(ExitStatus.OK if reconciliation.agrees else ExitStatus.FAILED)
 
 
 @contextmanager
@@ -72,8 +71,8 @@ def _read(path: Path | None) -> list[CustomerOrder]:
         return read_orders(sample_orders() if path is None else path.read_bytes())
     except OSError as error:
         typer.echo(f"{path} can't be read: {error.strerror}", err=True)
-    except InvalidOrders as invalid:
+    except InvalidRequest as invalid:
         typer.echo(f"{path} can't be used, nothing was sent:", err=True)
-        for line in invalid.lines:
-            typer.echo(f"  {line}", err=True)
-    raise typer.Exit(UNUSABLE)
+        for fault in invalid.faults:
+            typer.echo(f"  {fault}", err=True)
+    raise typer.Exit(ExitStatus.USAGE)

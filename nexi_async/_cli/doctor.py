@@ -9,7 +9,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,20 +18,22 @@ import httpx
 import typer
 
 from nexi_async import _environment as environments
-from nexi_async._cli.api_command import BaseURLOption, EnvironmentOption, JSONOption, ProfileOption, reporting_failures
+from nexi_async._cli.api_command import reporting_failures
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._cli.options import BaseURLOption, EnvironmentOption, JSONOption, ProfileOption
 from nexi_async._cli.output import Output, rows_table
 from nexi_async._cli.profiles import config_file
 from nexi_async._cli.settings import Settings, resolve_settings, webhook_authorization
 from nexi_async._environment import is_this_machine
+from nexi_async._transport.api_errors import http_date
 from nexi_async._transport.tls import new_context
 
 State = Literal["ok", "warning", "failed"]
 TIMEOUT = 10.0
-MOST_SKEW = 30.0
+MAX_SKEW_SECONDS = 30.0
 """Seconds that this machine's clock may differ: whether a key is still remembered is reckoned by it."""
 _KEY = re.compile(r"(?P<environment>test|live)-(?P<kind>secret|checkout)-key-.+")
 _AUTHORIZATION = re.compile(r"[A-Za-z0-9]{8,64}")
-FAILED = 1
 
 
 @attrs.frozen
@@ -49,16 +50,16 @@ def doctor(
     *,
     webhook_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="The address that payments name for webhooks; looked at from here."),
+        typer.Option(metavar="URL", help="The webhook address of your payments; it is called from this machine."),
     ] = None,
     as_json: JSONOption = False,
     profile: ProfileOption = None,
     environment: EnvironmentOption = None,
     base_url: BaseURLOption = None,
 ) -> None:
-    """Check the key, the environment, the way to the API, TLS, the clock, and what webhooks need.
+    """Check the key, the environment, the connection to the API, TLS, the clock and the webhook settings.
 
-    Nothing is changed: one list of payment methods is asked for, and the webhook address gets one GET.
+    Nothing is changed: the list of payment methods is retrieved once, and one GET is sent to the webhook address.
 
     Exit status: 0 if no check failed, 1 if some did, 2 if the configuration can't be read.
 
@@ -69,13 +70,13 @@ def doctor(
         settings = resolve_settings(profile=profile, environment=environment, base_url=base_url, ask=False)
         authorization = webhook_authorization(profile)
         if settings.secret_key is not None:
-            settings.client({})  # refuses an address where the key would travel in the open
+            settings.client({})  # refuses an address to which the key would be sent unencrypted
     transport = (context.obj or {}).get("transport")
     checks = [*_configuration(settings), *anyio.run(_of_network, settings, webhook_url, transport)]
     checks += _webhooks(settings, authorization)
     table = rows_table(("", "check", "result"), ((_MARKS[each.state], each.name, each.detail) for each in checks))
     output.show({"checks": [attrs.asdict(each) for each in checks]}, table)
-    raise typer.Exit(FAILED if any(each.state == "failed" for each in checks) else 0)
+    raise typer.Exit(ExitStatus.FAILED if any(each.state == "failed" for each in checks) else ExitStatus.OK)
 
 
 _MARKS: Mapping[State, str] = {"ok": "✓", "warning": "!", "failed": "✗"}
@@ -98,7 +99,7 @@ def _key(settings: Settings) -> Check:
     if found is None:
         return Check("secret key", "ok", f"{source}; not of the form that the portal shows, so its kind is not known")
     if found["kind"] == "checkout":
-        return Check("secret key", "failed", f"{source}: it is the checkout key, which belongs into web pages")
+        return Check("secret key", "failed", f"{source}: it is the checkout key, which is for web pages")
     if found["environment"] != settings.environment:
         text = f"{source}: it is a {found['environment']} key, but the environment is {settings.environment}"
         return Check("secret key", "failed", text)
@@ -128,7 +129,9 @@ async def _reach(client: httpx.AsyncClient, settings: Settings) -> AsyncIterator
         return
     milliseconds = (time.perf_counter() - began) * 1000
     yield Check("API", "ok", f"answered {response.status_code} after {milliseconds:.0f} ms")
-    yield Check("TLS", "ok" if tls else "warning", tls or "none: plain http, which the SDK takes on this machine only")
+    yield Check(
+        "TLS", "ok" if tls else "warning", tls or "none: plain http, which the SDK accepts on this machine only"
+    )
     yield _acceptance(response.status_code)
     yield _clock(response.headers.get("date"), datetime.now(UTC))
 
@@ -151,12 +154,11 @@ def _acceptance(status: int) -> Check:
 
 
 def _clock(header: str | None, now: datetime) -> Check:
-    try:
-        theirs = parsedate_to_datetime(header or "")
-    except ValueError:
-        return Check("clock", "warning", "the API did not say what time it is")
+    theirs = http_date(header or "")
+    if theirs is None:
+        return Check("clock", "warning", "the response of the API has no date")
     skew = (now - theirs).total_seconds()
-    if abs(skew) > MOST_SKEW:
+    if abs(skew) > MAX_SKEW_SECONDS:
         text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the API's: synchronise it"
         return Check("clock", "failed", text)
     return Check("clock", "ok", "within a second of the API's" if abs(skew) < 2 else f"{skew:+.0f} s from the API's")
@@ -176,7 +178,7 @@ def _webhooks(settings: Settings, authorization: str | None) -> Iterator[Check]:
         yield Check("webhook senders", "ok", 'the emulator: give the receiver networks=["127.0.0.1"]')
     else:
         networks = ", ".join(map(str, environments.find(settings.environment).webhook_networks))
-        yield Check("webhook senders", "ok", f"{networks}: let them through to the receiver")
+        yield Check("webhook senders", "ok", f"{networks}: allow them to reach the receiver")
 
 
 async def _reach_webhook(client: httpx.AsyncClient, url: str) -> AsyncIterator[Check]:
@@ -193,7 +195,7 @@ async def _reach_webhook(client: httpx.AsyncClient, url: str) -> AsyncIterator[C
         return
     yield Check("webhook TLS", "ok", f"the certificate is trusted; {tls or 'version not known'}")
     if response.status_code == 405:
-        yield Check("webhook address", "ok", "a receiver is there: it takes POST alone")
+        yield Check("webhook address", "ok", "a receiver answers: it accepts only POST")
     else:
         text = f"answers {response.status_code} to GET, a receiver of this SDK 405: is the path right?"
         yield Check("webhook address", "warning", text)

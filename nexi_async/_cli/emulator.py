@@ -11,35 +11,36 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from nexi_async._cli.api_command import JSONOption
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._cli.options import JSONOption
 from nexi_async._cli.output import Output
 from nexi_async.emulator import CheckoutEmulator
 from nexi_async.emulator._server import Listening, serve
 
-UNUSABLE = 2
-
 
 def emulator(
     *,
-    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; a loopback address, unless --beyond-loopback is given.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = 8400,
     tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate made for this run.")] = False,
     seed: Annotated[int | None, typer.Option(help="Make ids and probabilities the same in every run.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Take requests by the letter of the official reference.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Accept only what the official reference allows.")] = False,
     beyond_loopback: Annotated[
         bool,
-        typer.Option("--beyond-loopback", help="Allow a --host that other machines reach."),
+        typer.Option("--beyond-loopback", help="Allow a --host that other machines can reach."),
     ] = False,
     public_url: Annotated[
-        str | None, typer.Option(help="Where shoppers reach its pages, if not where it listens.")
+        str | None,
+        typer.Option(help="The address of its pages for shoppers, if it differs from the one it listens on."),
     ] = None,
     persist: Annotated[
-        Path | None, typer.Option(help="Keep the state in this file over restarts; nothing that was answered is lost.")
+        Path | None,
+        typer.Option(help="Keep the state in this file over restarts; each change is saved before it is answered."),
     ] = None,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="A further name or address to be called by; repeat it for more.")
+        list[str] | None, typer.Option(help="A further host name that requests may name; may be repeated.")
     ] = None,
     as_json: JSONOption = False,
 ) -> None:
@@ -53,12 +54,12 @@ def emulator(
         app = CheckoutEmulator(seed=seed, strict=strict, public_url=public_url, hosts=allow_host or (), persist=persist)
     except ValueError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(UNUSABLE) from None
+        raise typer.Exit(ExitStatus.USAGE) from None
     serving = functools.partial(serve, app, host=host, port=port, tls=tls, beyond_loopback=beyond_loopback)
     problem = anyio.run(_serve_until_stopped, app, serving, Output(as_json))
     if problem is not None:
         typer.echo(f"The emulator can't listen at {host}, port {port}: {problem}", err=True)
-        raise typer.Exit(UNUSABLE)
+        raise typer.Exit(ExitStatus.USAGE)
 
 
 async def _serve_until_stopped(
@@ -80,13 +81,16 @@ async def _serve_until_stopped(
 
 
 def _announce(app: CheckoutEmulator, listening: Listening, output: Output) -> None:
-    facts = {"Emulator at": listening.url, "Secret key": app.secret_key, "Checkout key": app.checkout_key}
+    facts = [
+        ("Emulator at", "url", listening.url),
+        ("Secret key", "secretKey", app.secret_key),
+        ("Checkout key", "checkoutKey", app.checkout_key),
+    ]
     if listening.ca_file is not None:
-        facts["Trust"] = str(listening.ca_file)
+        facts.append(("Trust", "caFile", str(listening.ca_file)))
     if output.as_json:
-        names = {"Emulator at": "url", "Secret key": "secretKey", "Checkout key": "checkoutKey", "Trust": "caFile"}
-        output.json({names[name]: value for name, value in facts.items()})
+        output.json({member: value for _, member, value in facts})
         return
-    for name, value in facts.items():
+    for name, _, value in facts:
         output.line(f"{name:<12}  {value}")
     output.line("Ctrl-C stops it.")

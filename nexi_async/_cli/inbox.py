@@ -10,7 +10,8 @@ import typer
 from rich.console import Group
 from rich.json import JSON
 
-from nexi_async._cli.api_command import JSONOption
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._cli.options import JSONOption
 from nexi_async._cli.output import Output, facts_table
 from nexi_async._cli.secrets import without_password
 from nexi_async._cli.usage_errors import reporting_errors
@@ -19,12 +20,9 @@ from nexi_async._errors import ConfigurationError
 from nexi_async.webhooks import SQLInbox, StoredEvent
 
 DAY = 86_400.0
-NOT_FOUND = 1
 LINE = "{:>8}  {:<19}  {:<7}  {:>8}  {:<31}  {:<32}  {}"
 
-inbox = typer.Typer(
-    no_args_is_help=True, help="Inspect the inbox of a webhook receiver and its events, also while it runs."
-)
+inbox = typer.Typer(no_args_is_help=True)
 
 InboxURL = Annotated[
     str,
@@ -52,10 +50,10 @@ def show_list(
     *,
     state: Annotated[State | None, typer.Option(help="Only events of this state.")] = None,
     payment: Annotated[str | None, typer.Option(metavar="ID", help="Only events about this payment.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many events are listed at most.")] = 50,
     as_json: JSONOption = False,
 ) -> None:
-    """List events, newest first; as JSON, one a line.
+    """List events, newest first; with --json one JSON document a line.
 
     Example: `nexi-async inbox list --inbox sqlite:///inbox.db --state dead`
     """
@@ -77,7 +75,7 @@ def show(
     *,
     as_json: JSONOption = False,
 ) -> None:
-    """Show one event and the delivery in it, with all that it says of the shopper.
+    """Show one event with the body of its delivery, the shopper's data included.
 
     Exit status: 1 if there is no such event.
 
@@ -86,24 +84,31 @@ def show(
     event = _ask(inbox, "event", number)
     if event is None:
         typer.echo(f"There is no event {number}.", err=True)
-        raise typer.Exit(NOT_FOUND)
+        raise typer.Exit(ExitStatus.FAILED)
     ends = "next attempt" if event.state == "waiting" else "ended"
-    facts = {"number": event.number, "event": event.event, "id": event.id, "payment": event.payment_id or "-"}
-    facts |= {"state": event.state, "attempts": event.attempts, "received": event.received_at, ends: event.due_at}
-    facts |= {"error": event.error} if event.error else {}
-    body = read_json(event.body)
-    table = Group(facts_table(facts.items()), JSON(event.body.decode()))
-    Output(as_json).show(_document(event) | {"body": body}, table)
+    facts = (
+        ("number", event.number),
+        ("event", event.event),
+        ("id", event.id),
+        ("payment", event.payment_id or "-"),
+        ("state", event.state),
+        ("attempts", event.attempts),
+        ("received", event.received_at),
+        (ends, event.due_at),
+        ("error", event.error),
+    )
+    table = Group(facts_table(facts), JSON(event.body.decode()))
+    Output(as_json).show(_document(event) | {"body": read_json(event.body)}, table)
 
 
 @inbox.command()
 def replay(
     inbox: InboxURL,
-    numbers: Annotated[list[int] | None, typer.Argument(help="Events to requeue; all dead ones when left out.")] = None,
+    numbers: Annotated[list[int] | None, typer.Argument(help="Numbers of events; all dead ones when left out.")] = None,
     *,
     as_json: JSONOption = False,
 ) -> None:
-    """Requeue events, as if they had just come in: dead ones, or those of these numbers, handled ones too.
+    """Requeue events as if they were new: all dead-lettered ones, or those of these numbers, handled ones too.
 
     Example: `nexi-async inbox replay 17 18 --inbox sqlite:///inbox.db`
     """

@@ -16,15 +16,10 @@ from nexi_async._cli.exit_status import ExitStatus
 from nexi_async._codec import Malformed, read_json
 from nexi_async._transport.tls import new_context
 
-logs = typer.Typer(no_args_is_help=True, help="The API calls that the emulator gets.")
+logs = typer.Typer(no_args_is_help=True)
 
 SILENCE = 60.0
-"""Seconds without a line after which the emulator is taken for gone; it sends a comment more often."""
-
-
-@logs.callback()
-def _logs() -> None:
-    """Make `tail` a command of its own, although there is no other."""
+"""Seconds without a line after which the connection counts as lost; the emulator sends a comment more often."""
 
 
 @logs.command("tail")
@@ -33,15 +28,21 @@ async def tail(
     api: API,
     *,
     method: Annotated[str, typer.Option("--method", help="Only calls of this method, e.g. POST.")] = "",
-    path: Annotated[str, typer.Option(metavar="TEXT", help="Only calls whose path has this in it.")] = "",
-    status: Annotated[str, typer.Option(metavar="DIGIT", help="Only 2 (succeeded), 4, 5, or 0 (broken off).")] = "",
+    path: Annotated[str, typer.Option(metavar="TEXT", help="Only calls whose path contains this.")] = "",
+    status: Annotated[
+        str,
+        typer.Option(
+            metavar="DIGIT",
+            help="Only calls by the first digit of their status: 2, 4 or 5; 0 for those without a response.",
+        ),
+    ] = "",
     payment: Annotated[str, typer.Option(metavar="PAYMENT_ID", help="Only calls about this payment.")] = "",
 ) -> None:
     """Print the emulator's API calls as they come in, until Ctrl-C.
 
-    As JSON each is a document of its own, with the bodies of request and response; keys and card numbers are masked.
+    With --json each call is a JSON document, with the bodies of request and response; keys and card numbers are masked.
 
-    Exit status: 0 if it was stopped, 4 if there is no emulator, or it has ended.
+    Exit status: 0 if it was stopped, 4 if there is no emulator, or it stopped.
 
     Example: `nexi-async logs tail --status 4`
     """

@@ -9,12 +9,7 @@ import typer
 from nexi_async._cli.api_command import API, api_command
 from nexi_async._cli.output import document_of, rows_table
 
-methods = typer.Typer(no_args_is_help=True, help="The payment methods that are set up for the merchant.")
-
-
-@methods.callback()
-def _methods() -> None:
-    """Make `list` a command of its own, although there is no other."""
+methods = typer.Typer(no_args_is_help=True)
 
 
 @methods.command("list")

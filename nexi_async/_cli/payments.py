@@ -1,4 +1,4 @@
-"""`nexi-async payments`: create one, look at it, charge, refund, cancel and terminate it."""
+"""`nexi-async payments`: create, show, charge, refund, cancel and terminate a payment."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import typer
 from rich.console import Group
 
 from nexi_async._cli.amounts import AmountArgument, TaxRateOption, amount_of, check_currency, line_of, rate_of
-from nexi_async._cli.api_command import API, api_command
+from nexi_async._cli.api_command import API, api_command, key_of
 from nexi_async._cli.confirmation import confirm_live
+from nexi_async._cli.options import IdempotencyKeyOption, MyReferenceOption, PersonalDataOption, YesOption
 from nexi_async._cli.output import document_of, facts_table, rows_table
 from nexi_async._cli.settings import webhook_authorization
 from nexi_async._errors import InvalidRequest
-from nexi_async._idempotency import check_key, new_key
 from nexi_async._models.checkout import Checkout
 from nexi_async._models.create_payment import SubscriptionSetup, UnscheduledSubscriptionSetup
 from nexi_async._models.notifications import Notifications
@@ -25,22 +25,9 @@ from nexi_async._money import Money
 from nexi_async.reference.currencies import format_amount
 from nexi_async.reference.event_names import EVENT_NAMES
 
-payments = typer.Typer(no_args_is_help=True, help="Create payments, look at them, charge, refund and cancel them.")
+payments = typer.Typer(no_args_is_help=True)
 
 PaymentID = Annotated[str, typer.Argument(metavar="PAYMENT_ID", show_default=False, help="The payment.")]
-IdempotencyKeyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--idempotency-key",
-        metavar="KEY",
-        help="Makes a second run safe: with the same key it is done once. One is made and shown when left out.",
-    ),
-]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before money moves in live.")]
-PersonalDataOption = Annotated[
-    bool, typer.Option("--personal-data", help="Show the shopper's name and addresses and the card's expiry date too.")
-]
-MyReferenceOption = Annotated[str | None, typer.Option(metavar="TEXT", help="Your own text, at most 36 characters.")]
 PartNameOption = Annotated[str, typer.Option("--name", metavar="TEXT", help="What a part of the payment is for.")]
 
 
@@ -59,7 +46,9 @@ async def create(
     *,
     return_url: Annotated[str, typer.Option(metavar="URL", help="Where the shopper goes after paying.")],
     terms_url: Annotated[str, typer.Option(metavar="URL", help="The shop's terms.")],
-    cancel_url: Annotated[str | None, typer.Option(metavar="URL", help="Where they go after giving up.")] = None,
+    cancel_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the shopper goes after cancelling.")
+    ] = None,
     name: Annotated[str, typer.Option(metavar="TEXT", help="What is bought.")] = "Order",
     tax_rate: Annotated[str, typer.Option("--tax-rate", metavar="PERCENT", help="VAT that the amount includes.")] = "0",
     reference: Annotated[str | None, typer.Option(metavar="TEXT", help="The order's number.")] = None,
@@ -72,7 +61,7 @@ async def create(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Where all events go, with the Authorization of NEXI_WEBHOOK_AUTHORIZATION or a profile.",
+            help="The address for all webhooks; their Authorization is NEXI_WEBHOOK_AUTHORIZATION or the profile's.",
         ),
     ] = None,
 ) -> None:
@@ -84,29 +73,32 @@ async def create(
     Example: `nexi-async payments create 125.00 SEK --name "Wool blanket" --tax-rate 25 --reference A-17
     --return-url https://shop.example/thanks --terms-url https://shop.example/terms`
     """
-    line = line_of(amount_of(amount), name=name, reference=reference or "order", tax_rate=rate_of(tax_rate))
+    money = amount_of(amount)
+    line = line_of(money, name=name, reference=reference or "order", tax_rate=rate_of(tax_rate))
     created = await api.checkout.payments.create(
-        order=Order.of(items=[line], currency=amount_of(amount).currency, reference=reference),
+        order=Order.of(items=[line], currency=money.currency, reference=reference),
         checkout=Checkout.hosted(
             return_url=return_url, terms_url=terms_url, cancel_url=cancel_url, charge=True if charge else None
         ),
         notifications=None if webhook_url is None else _notifications(api, webhook_url),
         subscription=SubscriptionSetup(interval=0) if sign_up is SignUp.scheduled else None,
-        unscheduled_subscription=(UnscheduledSubscriptionSetup(create=True) if sign_up is SignUp.unscheduled else None),
+        unscheduled_subscription=UnscheduledSubscriptionSetup(create=True) if sign_up is SignUp.unscheduled else None,
         my_reference=my_reference,
     )
-    facts = (
+    api.show(
+        created,
         ("payment", created.payment_id),
         ("pay at", created.hosted_payment_page_url),
         ("expires", created.expires_at),
     )
-    api.output.show(document_of(created, personal_data=False), facts_table(facts))
 
 
 def _notifications(api: API, url: str) -> Notifications:
     authorization = webhook_authorization(api.settings.profile)
     if authorization is None:
-        raise InvalidRequest([("--webhook-url", "needs NEXI_WEBHOOK_AUTHORIZATION, or the member of a profile")])
+        raise InvalidRequest(
+            [("--webhook-url", "needs NEXI_WEBHOOK_AUTHORIZATION, or webhook_authorization in a profile")]
+        )
     return Notifications.to(url, authorization=authorization, events=EVENT_NAMES)
 
 
@@ -195,10 +187,8 @@ async def charge(
 
     Example: `nexi-async payments charge 02d5b2a1e2c14d3b9c0f6f3b8a7d9e10 125.00 SEK`
     """
-    money, key = amount_of(amount), _key(idempotency_key)
-    payment = await _checked(api, payment_id, money)
-    items = _part(money, payment.order_details.amount, name, tax_rate)
-    confirm_live(f"charge {money} of payment {payment_id}", api.settings, api.output, yes=yes)
+    key = key_of(idempotency_key)
+    _, money, items = await _confirmed(api, "charge", payment_id, amount, name, tax_rate, yes=yes)
     api.begin(f"To find out, run the same again; it charges once: {api.same_with_key(key)}", idempotency_key=key)
     receipt = await api.checkout.payments.charge(
         payment_id,
@@ -208,8 +198,7 @@ async def charge(
         my_reference=my_reference,
         idempotency_key=key,
     )
-    facts = (("charge", receipt.charge_id), ("charged", money), ("idempotency key", key))
-    api.output.show(document_of(receipt, personal_data=False), facts_table(facts))
+    api.show(receipt, ("charge", receipt.charge_id), ("charged", money), ("idempotency key", key))
 
 
 @payments.command("refund")
@@ -234,16 +223,13 @@ async def refund(
 
     Example: `nexi-async payments refund 02d5b2a1e2c14d3b9c0f6f3b8a7d9e10 25.00 SEK --tax-rate 25`
     """
-    money, key = amount_of(amount), _key(idempotency_key)
-    payment = await _checked(api, payment_id, money)
-    items = _part(money, payment.summary.charged_amount, name, tax_rate)
-    confirm_live(f"refund {money} of payment {payment_id}", api.settings, api.output, yes=yes)
+    key = key_of(idempotency_key)
+    _, money, items = await _confirmed(api, "refund", payment_id, amount, name, tax_rate, yes=yes)
     api.begin(f"To find out, run the same again; it refunds once: {api.same_with_key(key)}", idempotency_key=key)
     receipt = await api.checkout.payments.refund(
         payment_id, amount=money.amount, order_items=items, my_reference=my_reference, idempotency_key=key
     )
-    facts = (("refund", receipt.refund_id), ("accepted", money), ("idempotency key", key))
-    api.output.show(document_of(receipt, personal_data=False), facts_table(facts))
+    api.show(receipt, ("refund", receipt.refund_id), ("accepted", money), ("idempotency key", key))
 
 
 @payments.command("cancel")
@@ -265,10 +251,7 @@ async def cancel(
 
     Example: `nexi-async payments cancel 02d5b2a1e2c14d3b9c0f6f3b8a7d9e10 125.00 SEK`
     """
-    money = amount_of(amount)
-    payment = await _checked(api, payment_id, money)
-    items = _part(money, payment.order_details.amount, name, tax_rate)
-    confirm_live(f"cancel {money} of payment {payment_id}", api.settings, api.output, yes=yes)
+    payment, money, items = await _confirmed(api, "cancel", payment_id, amount, name, tax_rate, yes=yes)
     look = api.command_line("payments", "get", payment_id)
     api.begin(
         f"To find out, compare what is cancelled with {_money(payment, payment.summary.cancelled_amount)}: {look}"
@@ -294,15 +277,17 @@ async def terminate(api: API, payment_id: PaymentID, *, yes: YesOption = False) 
     api.output.show(document, facts_table((("payment", payment_id), ("status", "terminated"))))
 
 
-def _key(given: str | None) -> str:
-    return new_key() if given is None else check_key(given)
-
-
-async def _checked(api: API, payment_id: str, money: Money) -> Payment:
-    """The payment as it is, if the amount can be one of it."""
+async def _confirmed(
+    api: API, action: str, payment_id: str, amount: list[str], name: str, tax_rate: str | None, *, yes: bool
+) -> tuple[Payment, Money, list[OrderItem] | None]:
+    """The payment as it is, an amount that can be of it, and the order line of a part; confirmed if it is in live."""
+    money = amount_of(amount)
     payment = await api.checkout.payments.retrieve(payment_id)
     check_currency(money, payment.order_details.currency)
-    return payment
+    whole = payment.summary.charged_amount if action == "refund" else payment.order_details.amount
+    items = _part(money, whole, name, tax_rate)
+    confirm_live(f"{action} {money} of payment {payment_id}", api.settings, api.output, yes=yes)
+    return payment, money, items
 
 
 def _part(money: Money, whole: int, name: str, tax_rate: str | None) -> list[OrderItem] | None:
@@ -315,5 +300,7 @@ def _part(money: Money, whole: int, name: str, tax_rate: str | None) -> list[Ord
         return None
     if tax_rate is None:
         total = format_amount(whole, money.currency)
-        raise InvalidRequest([("--tax-rate", f"is needed: {money} is not the whole of {total}, and a part has a VAT")])
+        raise InvalidRequest(
+            [("--tax-rate", f"is needed: {money} is not the whole of {total}, and a part needs its VAT rate")]
+        )
     return [line_of(money, name=name, reference="part", tax_rate=rate_of(tax_rate))]

@@ -24,7 +24,7 @@ import platformdirs
 from nexi_async._errors import ConfigurationError, Fault
 
 DEFAULT = "default"
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +72,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             _require_private(os.fstat(file.fileno()), path)
-            content = file.read(_MOST_BYTES)
+            content = file.read(_MAX_BYTES)
     except FileNotFoundError:
         return {}
     except OSError as error:

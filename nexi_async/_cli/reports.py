@@ -10,13 +10,14 @@ from rich.console import Group
 from rich.json import JSON
 
 from nexi_async._cli.api_command import API, api_command
+from nexi_async._cli.options import PersonalDataOption
 from nexi_async._cli.output import document_of, facts_table, rows_table
-from nexi_async._cli.payments import PersonalDataOption
 from nexi_async._codec import as_json
 from nexi_async._errors import InvalidRequest
+from nexi_async._models.payout import Payout
 from nexi_async.reference.currencies import format_amount
 
-reports = typer.Typer(no_args_is_help=True, help="Balances, and what Nexi has paid out.")
+reports = typer.Typer(no_args_is_help=True)
 
 MONTH = timedelta(days=30)
 
@@ -60,17 +61,7 @@ async def payouts(
     first = _day(from_date, "--from") or last - MONTH
     code = None if currency is None else currency.upper()
     found = [each async for each in api.checkout.reports.payouts(from_date=first, to_date=last, currency=code)]
-    rows = (
-        (
-            each.id,
-            each.date,
-            format_amount(each.amount, each.currency),
-            format_amount(each.charged_amount, each.currency),
-            format_amount(each.refunded_amount, each.currency),
-            format_amount(each.fees, each.currency),
-        )
-        for each in found
-    )
+    rows = ((each.id, each.date, *_amounts(each).values()) for each in found)
     table = rows_table(("payout", "date", "amount", "charged", "refunded", "fees"), rows)
     api.output.show([document_of(each, personal_data=personal_data) for each in found], table)
 
@@ -92,14 +83,7 @@ async def payout(
     document = document_of(found, personal_data=personal_data) | {
         "paymentActions": [document_of(action, personal_data=personal_data) for action in actions]
     }
-    amounts = (
-        ("amount", found.amount),
-        ("charged", found.charged_amount),
-        ("refunded", found.refunded_amount),
-        ("fees", found.fees),
-    )
-    facts = [("payout", found.id), ("date", found.date), ("reference", found.reference)]
-    facts += [(name, format_amount(amount, found.currency)) for name, amount in amounts]
+    facts = (("payout", found.id), ("date", found.date), ("reference", found.reference), *_amounts(found).items())
     rows = (
         (
             action.payment_action,
@@ -112,6 +96,17 @@ async def payout(
     )
     table = rows_table(("action", "amount", "payment", "id", "reference"), rows)
     api.output.show(document, Group(facts_table(facts), table))
+
+
+def _amounts(payout: Payout) -> dict[str, str]:
+    """What a payout adds up to, as it is printed."""
+    amounts = {
+        "amount": payout.amount,
+        "charged": payout.charged_amount,
+        "refunded": payout.refunded_amount,
+        "fees": payout.fees,
+    }
+    return {name: format_amount(amount, payout.currency) for name, amount in amounts.items()}
 
 
 def _day(text: str | None, option: str) -> date | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,17 +13,6 @@ IN_THE_OPEN = (
     "The password in {option} can be read by every user of this machine: put the URL into {variable}, or leave the "
     "password to PGPASSWORD or ~/.pgpass."
 )
-
-
-def secret_key(file: Path | None) -> str | None:
-    """The key from a file or, at a terminal, from a prompt; None if the environment has it.
-
-    Raises:
-        ConfigurationError: the file can't be read.
-    """
-    if file is not None:
-        return read_key_file(file, setting="--secret-key-file")
-    return None if "NEXI_SECRET_KEY" in os.environ else prompt_for_key()
 
 
 def read_key_file(file: Path, *, setting: str) -> str:

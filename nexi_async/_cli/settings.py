@@ -73,7 +73,12 @@ NO_KEY = "is missing: set NEXI_SECRET_KEY, or secret_key in a profile; the porta
 
 
 def resolve_settings(
-    *, profile: str | None = None, environment: str | None = None, base_url: str | None = None, ask: bool = True
+    *,
+    profile: str | None = None,
+    environment: str | None = None,
+    base_url: str | None = None,
+    secret_key_file: Path | None = None,
+    ask: bool = True,
 ) -> Settings:
     """The settings from the options of a command, the environment and the profile.
 
@@ -81,6 +86,7 @@ def resolve_settings(
         profile: the name that an option gave.
         environment: as given by an option.
         base_url: as given by an option.
+        secret_key_file: as given by an option.
         ask: prompt for a missing key, at a terminal.
 
     Raises:
@@ -90,7 +96,7 @@ def resolve_settings(
     found = read_profile(profile or os.environ.get("NEXI_PROFILE") or None)
     is_named = profile is not None
     chosen = environments.find(environment or _pick("NEXI_ENVIRONMENT", found.environment, is_named) or "test")
-    key, source = _secret_key(found, is_named=is_named)
+    key, source = _secret_key(found, secret_key_file, is_named=is_named)
     if key is None and ask:
         key, source = prompt_for_key(), "prompt"
     given = (("--profile", profile), ("--environment", environment), ("--base-url", base_url))
@@ -123,8 +129,10 @@ def _pick(variable: str, of_profile: str | None, profile_is_named: bool) -> str 
     return of_profile if profile_is_named else os.environ.get(variable) or of_profile
 
 
-def _secret_key(profile: Profile, *, is_named: bool) -> tuple[str | None, str]:
+def _secret_key(profile: Profile, file: Path | None, *, is_named: bool) -> tuple[str | None, str]:
     """The key and where it was found."""
+    if file is not None:
+        return read_key_file(file, setting="--secret-key-file"), "--secret-key-file"
     of_environment = (None, "") if is_named else _key_of_environment()
     return of_environment if of_environment[0] is not None else _key_of_profile(profile)
 

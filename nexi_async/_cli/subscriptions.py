@@ -1,4 +1,4 @@
-"""`nexi-async subscriptions`: look at one, charge it, and find out what became of a charge."""
+"""`nexi-async subscriptions`: show one, charge it, and look up the status of a charge."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Annotated
 import typer
 
 from nexi_async._cli.amounts import AmountArgument, amount_of, line_of, rate_of
-from nexi_async._cli.api_command import API, api_command
+from nexi_async._cli.api_command import API, api_command, key_of
 from nexi_async._cli.confirmation import confirm_live
+from nexi_async._cli.options import IdempotencyKeyOption, MyReferenceOption, PersonalDataOption, YesOption
 from nexi_async._cli.output import document_of, facts_table
-from nexi_async._cli.payments import IdempotencyKeyOption, PersonalDataOption, YesOption
-from nexi_async._idempotency import check_key, new_key
 from nexi_async._models.order import Order
 from nexi_async._models.subscription import Subscription, UnscheduledSubscription
 from nexi_async._resources.subscriptions import Subscriptions
 
-subscriptions = typer.Typer(no_args_is_help=True, help="Look at subscriptions, charge them, and settle their charges.")
+subscriptions = typer.Typer(no_args_is_help=True)
 
-SubscriptionID = Annotated[str, typer.Argument(metavar="SUBSCRIPTION_ID", show_default=False)]
+SubscriptionID = Annotated[
+    str, typer.Argument(metavar="SUBSCRIPTION_ID", show_default=False, help="The subscription's id.")
+]
 UnscheduledOption = Annotated[bool, typer.Option("--unscheduled", help="It is an unscheduled subscription.")]
 
 
@@ -53,14 +54,12 @@ async def charge(
     subscription_id: SubscriptionID,
     amount: AmountArgument,
     *,
-    name: Annotated[str, typer.Option(metavar="TEXT", help="What is charged for.")] = "Subscription",
+    name: Annotated[str, typer.Option(metavar="TEXT", help="What the charge is for.")] = "Subscription",
     tax_rate: Annotated[
         str, typer.Option("--tax-rate", metavar="PERCENT", help="VAT that the amount includes, e.g. 25 or 12.5.")
     ] = "0",
     reference: Annotated[str | None, typer.Option(metavar="TEXT", help="The order's number.")] = None,
-    my_reference: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Your own text, at most 36 characters.")
-    ] = None,
+    my_reference: MyReferenceOption = None,
     unscheduled: UnscheduledOption = False,
     idempotency_key: IdempotencyKeyOption = None,
     yes: YesOption = False,
@@ -75,23 +74,23 @@ async def charge(
     Example: `nexi-async subscriptions charge d079718b3ae542ec9bd8c39c4bd4d3a1 99.00 SEK --tax-rate 25`
     """
     money = amount_of(amount)
-    key = new_key() if idempotency_key is None else check_key(idempotency_key)
+    key = key_of(idempotency_key)
     line = line_of(money, name=name, reference=reference or "subscription", tax_rate=rate_of(tax_rate))
     order = Order.of(items=[line], currency=money.currency, reference=reference)
     confirm_live(f"charge {money} to subscription {subscription_id}", api.settings, api.output, yes=yes)
     flag = ("--unscheduled",) if unscheduled else ()
     look = api.command_line("subscriptions", "status", subscription_id, key, *flag)
-    api.begin(f"To find out: {look}\nTo charge once all the same: {api.same_with_key(key)}", idempotency_key=key)
+    api.begin(f"To find out: {look}\nTo charge, once at most: {api.same_with_key(key)}", idempotency_key=key)
     receipt = await _group(api, unscheduled=unscheduled).charge(
         subscription_id, order=order, my_reference=my_reference, idempotency_key=key
     )
-    facts = (
+    api.show(
+        receipt,
         ("payment", receipt.payment_id),
         ("charge", receipt.charge_id),
         ("charged", money),
         ("idempotency key", key),
     )
-    api.output.show(document_of(receipt, personal_data=False), facts_table(facts))
 
 
 @subscriptions.command("status")
@@ -103,20 +102,20 @@ async def status(
     *,
     unscheduled: UnscheduledOption = False,
 ) -> None:
-    """Show what became of a charge, by the idempotency key that it was sent with.
+    """Show the status of a charge, by the idempotency key that it was sent with.
 
-    Exit status: 0 if the API knows the charge; see "completed". 1 if it does not: within a day that means that nothing
-    was charged, later it may have forgotten the key.
+    Exit status: 0 if the API knows the charge; see "completed". 1 if it does not: within a day of sending it, nothing
+    was charged; later the API may have forgotten the key.
 
     Example: `nexi-async subscriptions status d079718b3ae542ec9bd8c39c4bd4d3a1 october-4711`
     """
     found = await _group(api, unscheduled=unscheduled).charge_status(subscription_id, idempotency_key=idempotency_key)
-    facts = (
+    api.show(
+        found,
         ("payment", found.payment_id),
         ("charge", found.charge_id),
-        ("completed", "yes" if found.completed else "no: it is being worked on, or was declined"),
+        ("completed", "yes" if found.completed else "no: it is in progress, or was declined"),
     )
-    api.output.show(document_of(found, personal_data=False), facts_table(facts))
 
 
 def _group(api: API, *, unscheduled: bool) -> Subscriptions[Subscription] | Subscriptions[UnscheduledSubscription]:

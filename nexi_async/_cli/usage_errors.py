@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 import typer
 
+from nexi_async._cli.exit_status import ExitStatus
 from nexi_async._errors import NexiError
-from nexi_async.webhooks import InvalidEvent
-
-UNUSABLE = 2
 
 _OF_OTHERS = ("sqlalchemy", "httpx")
 """Libraries whose errors mean that a database or a server can't be used."""
@@ -21,7 +19,7 @@ def reporting_errors() -> Iterator[None]:
     """Report what can't be used, each fault on its line, and exit with status 2."""
     try:
         yield
-    except (NexiError, InvalidEvent) as error:
+    except NexiError as error:
         _exit(*getattr(error, "faults", [error]))
     except ModuleNotFoundError as missing:
         if missing.name is not None:  # else it was raised on purpose, with the command that installs it
@@ -38,4 +36,4 @@ def reporting_errors() -> Iterator[None]:
 def _exit(*lines: object) -> None:
     for line in lines:
         typer.echo(str(line), err=True)
-    raise typer.Exit(UNUSABLE)
+    raise typer.Exit(ExitStatus.USAGE)

@@ -18,9 +18,6 @@ from nexi_async._cli.output import Output
 from nexi_async.reference.currencies import format_amount
 from nexi_async.webhooks import Event, WebhookReceiver, deliveries
 
-FORWARD_TIMEOUT = 10.0
-"""Seconds that the receiver which events are forwarded to may take, as Nexi gives it."""
-
 _CAUSES = {
     401: "your receiver was started with another authorization: give it the value above, or put its own into "
     "NEXI_WEBHOOK_AUTHORIZATION or the profile's webhook_authorization and start `listen` again",
@@ -53,7 +50,8 @@ class EventPrinter:
         try:
             response = await deliveries.send(url, event.raw, authorization=self.authorization)
         except (httpx.HTTPError, TimeoutError) as error:
-            self.output.note(f"  {event.name} to {url}: {str(error) or f'no answer within {FORWARD_TIMEOUT:g} s'}")
+            reason = str(error) or f"no answer within {deliveries.RESPONSE_TIMEOUT:g} s"
+            self.output.note(f"  {event.name} to {url}: {reason}")
             raise ForwardingFailed from None
         self.output.note(f"  {event.name} to {url}: {response.status} {response.text[:100]}".rstrip())
         if response.status != 200:

@@ -11,6 +11,8 @@ import typer
 
 from nexi_async._cli.api_command import API
 from nexi_async._cli.confirmation import interruptible
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._cli.options import EventArgument
 from nexi_async._cli.output import facts_table
 from nexi_async._cli.settings import webhook_authorization
 from nexi_async._environment import is_this_machine
@@ -20,14 +22,13 @@ from nexi_async._models.notifications import Notifications
 from nexi_async._models.order import Order, OrderItem
 from nexi_async._transport.request import Response
 from nexi_async.reference.currencies import CurrencyCode
-from nexi_async.reference.event_names import EVENT_NAMES, EventName, fault_of_event_name
+from nexi_async.reference.event_names import EventName, fault_of_event_name
 from nexi_async.reference.sandbox import CARDS, Behaviour
 
 AMOUNT = 12500
 CURRENCY: CurrencyCode = "SEK"
-LONGEST_WAIT = 10.0
+MAX_WAIT_SECONDS = 10.0
 """Seconds to wait until the emulator has delivered the event."""
-SUCCESS, FAILURE = 0, 1
 
 
 @attrs.frozen(kw_only=True)
@@ -64,26 +65,42 @@ SCENARIOS: dict[str, Scenario] = {
 
 async def trigger(
     api: API,
-    event: Annotated[
-        str,
-        typer.Argument(
-            help="The event's name, e.g. payment.charge.created.v2.",
-            show_default=False,
-            autocompletion=lambda: list(EVENT_NAMES),
-        ),
-    ],
+    event: EventArgument,
     *,
     to: Annotated[str, typer.Option("--to", metavar="URL", help="The receiver's address.")] = "http://127.0.0.1:8500",
 ) -> None:
-    """Make a payment and take it through what makes the API send EVENT to a receiver.
+    """Create a payment and perform the operations that make the API send EVENT to a receiver.
 
-    On the emulator the shopper's part is done too, and the receiver's answer is shown. In the test environment, which
-    sends to https addresses only, you pay in the browser: the page's address and the card to use are shown. Never in
-    live. The Authorization is that of NEXI_WEBHOOK_AUTHORIZATION or of the profile, the same as of `webhooks listen`.
+    Against the emulator the payment is paid automatically, and the receiver's response is shown. In the test
+    environment, which delivers to https addresses only, you pay in a browser: the page's address and the card to use
+    are shown. Refused in live. The Authorization is that of NEXI_WEBHOOK_AUTHORIZATION or of the profile, the same as
+    of `webhooks listen`.
 
-    Exit status: 0 if the receiver took the event (on the emulator) or everything was done (in test), 1 if not.
+    Exit status: 0 if the receiver accepted the event (emulator) or every operation was done (test), 1 if not.
 
     Example: `nexi-async webhooks trigger payment.refund.completed --to http://127.0.0.1:8500`
+    """
+    authorization = _authorization(api, event)
+    emulator = is_this_machine(api.settings.host)
+    payment_id, page = await _create(
+        api, Notifications.to(to, authorization=authorization, events=[cast("EventName", event)])
+    )
+    card = next(card.number for card in CARDS.values() if card.behaviour is SCENARIOS[event].behaviour)
+    if emulator:
+        await _control(api, "POST", f"payments/{payment_id}/pay", {"card": card})
+    else:
+        await _let_pay(api, card, page)
+    await _act(api, payment_id, event, emulator=emulator)
+    result = await _delivered(api, payment_id) if emulator else None
+    _show(api, event, payment_id, to, result)
+    raise typer.Exit(ExitStatus.OK if result in (None, "200") else ExitStatus.FAILED)
+
+
+def _authorization(api: API, event: str) -> str:
+    """The value that the receiver takes, if the event can be triggered here.
+
+    Raises:
+        ConfigurationError: there is no such event or no value, or money would move.
     """
     fault = fault_of_event_name(event)
     if fault is not None:
@@ -93,21 +110,7 @@ async def trigger(
     authorization = webhook_authorization(api.settings.profile)
     if authorization is None:
         raise ConfigurationError([("NEXI_WEBHOOK_AUTHORIZATION", "must have the value that the receiver takes")])
-    emulator = is_this_machine(api.settings.host)
-    card = next(card.number for card in CARDS.values() if card.behaviour is SCENARIOS[event].behaviour)
-    payment_id, page = await _create(
-        api, Notifications.to(to, authorization=authorization, events=[cast("EventName", event)])
-    )
-    if emulator:
-        await _control(api, "POST", f"payments/{payment_id}/pay", {"card": card})
-    else:
-        await _let_pay(api, card, page)
-    await _act(api, payment_id, event, emulator=emulator)
-    result = await _delivered(api, payment_id) if emulator else None
-    document = {"event": event, "paymentId": payment_id, "url": to, "delivery": result}
-    facts = (("event", event), ("payment", payment_id), ("receiver", to), ("delivery", result))
-    api.output.show({name: value for name, value in document.items() if value is not None}, facts_table(facts))
-    raise typer.Exit(SUCCESS if result in (None, "200") else FAILURE)
+    return authorization
 
 
 async def _create(api: API, notifications: Notifications) -> tuple[str, str | None]:
@@ -147,9 +150,9 @@ async def _act(api: API, payment_id: str, event: str, *, emulator: bool) -> None
 
 async def _delivered(api: API, payment_id: str) -> str:
     """The receiver's answer to the first delivery, as the emulator has noted it."""
-    with anyio.move_on_after(LONGEST_WAIT):
+    with anyio.move_on_after(MAX_WAIT_SECONDS):
         while True:
-            state = (await _control(api, "GET", "books")).json()
+            state = (await _control(api, "GET", "state")).json()
             attempts = [
                 attempt["result"]
                 for delivery in state["deliveries"]
@@ -159,7 +162,14 @@ async def _delivered(api: API, payment_id: str) -> str:
             if attempts:
                 return str(attempts[0])
             await anyio.sleep(0.05)
-    return f"none within {LONGEST_WAIT:g} s"
+    return f"none within {MAX_WAIT_SECONDS:g} s"
+
+
+def _show(api: API, event: str, payment_id: str, url: str, result: str | None) -> None:
+    document = {"event": event, "paymentId": payment_id, "url": url}
+    document |= {} if result is None else {"delivery": result}
+    facts = (("event", event), ("payment", payment_id), ("receiver", url), ("delivery", result))
+    api.output.show(document, facts_table(facts))
 
 
 async def _control(api: API, method: str, path: str, body: dict[str, Any] | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""`nexi-async webhooks`: listen for deliveries, make the API send some, or send samples."""
+"""`nexi-async webhooks`: listen for deliveries, have the API send them, or send samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from nexi_async._cli.api_command import JSONOption, ProfileOption, api_command
+from nexi_async._cli.api_command import api_command
+from nexi_async._cli.exit_status import ExitStatus
+from nexi_async._cli.options import EventArgument, JSONOption, ProfileOption
 from nexi_async._cli.output import Output, cell
 from nexi_async._cli.settings import webhook_authorization
 from nexi_async._cli.usage_errors import reporting_errors
@@ -17,11 +19,9 @@ from nexi_async._cli.webhook_trigger import trigger
 from nexi_async._codec import Malformed, read_json
 from nexi_async._errors import InvalidRequest
 from nexi_async.reference.event_names import EVENT_NAMES, nearest_event_name
-from nexi_async.webhooks import SQLInbox, WebhookReceiver, deliveries, new_authorization
+from nexi_async.webhooks import InvalidEvent, SQLInbox, WebhookReceiver, deliveries, new_authorization
 
-NOT_TAKEN = 1
-
-webhooks = typer.Typer(no_args_is_help=True, help="Listen for webhooks, make the API send some, or send samples.")
+webhooks = typer.Typer(no_args_is_help=True)
 webhooks.command("trigger")(api_command(trigger))
 
 
@@ -29,29 +29,33 @@ webhooks.command("trigger")(api_command(trigger))
 def listen(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8500,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = 8500,
     forward_to: Annotated[
-        str | None, typer.Option(metavar="URL", help="Your own receiver: it gets every event, and its answer counts.")
+        str | None,
+        typer.Option(metavar="URL", help="Your own receiver: every event is forwarded to it."),
     ] = None,
     network: Annotated[
-        list[str] | None, typer.Option(help="Where deliveries may come from; may be repeated, or be 'any'.")
+        list[str] | None, typer.Option(help="A network that deliveries may come from, or 'any'; may be repeated.")
     ] = None,
     inbox: Annotated[
-        str | None, typer.Option(metavar="URL", help="Store them first, e.g. sqlite:///inbox.db.", envvar="NEXI_INBOX")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Store events in this inbox first, e.g. sqlite:///inbox.db.", envvar="NEXI_INBOX"
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", "--print-json", help="Print the bodies as they came, one a line.")
+        bool, typer.Option("--json", "--print-json", help="Print the bodies as received, one a line.")
     ] = False,
     profile: ProfileOption = None,
 ) -> None:
     """Receive webhooks at any path and print their events, until Ctrl-C.
 
-    Deliveries are taken from this machine unless --network says otherwise, and only with the Authorization that
-    NEXI_WEBHOOK_AUTHORIZATION or the profile's webhook_authorization holds; without either a value is made up and
-    shown. What is refused, and why, is printed on standard error.
+    Deliveries are accepted from this machine, or from the networks of --network, and only with the Authorization value
+    of NEXI_WEBHOOK_AUTHORIZATION or of the profile's webhook_authorization; without either a new value is made and
+    shown. Refused deliveries are printed on standard error with the reason.
 
-    With --forward-to each event goes on to your own receiver, with the same Authorization. An answer other than 200
-    is passed on, so that the event is sent again.
+    With --forward-to each event is forwarded to your own receiver, with the same Authorization. If that receiver does
+    not answer with 200, the sender gets 500, so that the event is delivered again.
 
     Example: `nexi-async webhooks listen --forward-to http://127.0.0.1:8000/nexi/webhooks`
     """
@@ -79,14 +83,7 @@ def _networks(given: list[str] | None) -> Any:
 
 @webhooks.command()
 def send(
-    event: Annotated[
-        str,
-        typer.Argument(
-            help="The event's name, e.g. payment.created.",
-            show_default=False,
-            autocompletion=lambda: list(EVENT_NAMES),
-        ),
-    ],
+    event: EventArgument,
     to: Annotated[str, typer.Option("--to", metavar="URL", help="The receiver's address.", show_default=False)],
     *,
     change: Annotated[
@@ -101,7 +98,7 @@ def send(
     """Send one sample delivery of EVENT to a receiver.
 
     Its Authorization is that of NEXI_WEBHOOK_AUTHORIZATION or of the profile; without either it is prompted for. The
-    value of --set is JSON if it can be read as such, else text: --set my_reference=A-17, or
+    value of --set is JSON if it can be parsed as JSON, else text: --set my_reference=A-17, or
     --set 'amount={"amount": 500, "currency": "SEK"}'.
 
     Exit status: 0 if the receiver answers 200, 1 if it answers anything else, 2 if nothing could be sent.
@@ -112,13 +109,13 @@ def send(
     if event not in EVENT_NAMES:
         nearest = nearest_event_name(event)
         meant = f"; did you mean {nearest}?" if nearest else ""
-        output.note(f"{event} is not one of the 15 known events, it goes as an unknown one{meant}")
+        output.note(f"{event} is not one of the 15 known events; it is sent as an unknown one{meant}")
     changes = dict(map(_change, change or ()))
     with reporting_errors():
         body = _sample(event, changes)
         answer = anyio.run(_send, to, body, webhook_authorization(profile) or _prompt_for_authorization())
     output.show(answer._asdict(), cell(f"{answer.status} {answer.text}"))
-    raise typer.Exit(0 if answer.status == 200 else NOT_TAKEN)
+    raise typer.Exit(ExitStatus.OK if answer.status == 200 else ExitStatus.FAILED)
 
 
 def _prompt_for_authorization() -> str:
@@ -144,6 +141,8 @@ def _sample(event: str, changes: dict[str, Any]) -> bytes:
         return deliveries.sample(event, **changes)
     except TypeError as unknown:
         raise InvalidRequest([("--set", str(unknown))]) from None
+    except InvalidEvent as invalid:
+        raise InvalidRequest(invalid.faults) from None
 
 
 async def _send(url: str, body: bytes, authorization: str) -> deliveries.DeliveryResponse:

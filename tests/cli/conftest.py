@@ -77,7 +77,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line, with the environment variables of somebody who tries the emulator."""
     for name in ("NEXI_PROFILE", "NEXI_ENVIRONMENT", "NEXI_SECRET_KEY_FILE", "NEXI_WEBHOOK_AUTHORIZATION"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(webhook_trigger, "LONGEST_WAIT", 0.0)  # this emulator delivers nothing by itself
+    monkeypatch.setattr(webhook_trigger, "MAX_WAIT_SECONDS", 0.0)  # this emulator delivers nothing by itself
     emulator = CheckoutEmulator(seed=1, time_scale=0)
     environment = {
         "NEXI_SECRET_KEY": emulator.secret_key,

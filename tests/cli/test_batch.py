@@ -12,14 +12,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from nexi_async._cli import batch_work
 from nexi_async._cli.app import app
 from nexi_async._cli.batch_progress import showing_progress
 from nexi_async.batch import JobState, Progress
@@ -115,7 +113,7 @@ def test_declined_jobs_are_status_1_and_planned_again(at: Path, emulator: Emulat
     assert charged.exit_code == 1
     assert "1020 PaymentMethodChargeFailed" in charged.stdout
     dunned = run("dunning", "--run", "r", "--attempt", "2")
-    assert "2 jobs are planned again, 0 are not worth another attempt." in dunned.stdout
+    assert "2 jobs are planned again, 0 will not be retried." in dunned.stdout
     later = run("status", "--run", "r")
     assert (later.exit_code, "2 are planned for later, the first for" in later.stdout) == (1, True)
 
@@ -152,6 +150,33 @@ def test_a_wrong_key_is_status_2_and_the_right_one_goes_on(at: Path, emulator: E
     assert wrong.exit_code == 2
     assert "401" in wrong.stderr
     assert run("run", "--run", "r").exit_code == 0
+
+
+def test_a_profile_is_used_as_by_the_other_commands(
+    at: Path, emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key and address, and nothing of the environment; a key file comes before its key."""
+    run("plan", jobs(at, emulator, 2), "--run", "r")
+    config = at / "config.toml"
+    config.write_text(f'[profiles.shop]\nbase_url = "{emulator.url}"\nsecret_key = "emulator-secret-key"\n')
+    config.chmod(0o600)
+    (at / "key").write_text("wrong\n")
+    monkeypatch.setenv("NEXI_CONFIG", str(config))
+    monkeypatch.setenv("NEXI_SECRET_KEY", "of-another-shop")
+    monkeypatch.setenv("NEXI_BASE_URL", "http://127.0.0.1:1")
+
+    assert run("run", "--run", "r", "--profile", "shop", "--secret-key-file", at / "key").exit_code == 2
+    charged = run("run", "--run", "r", "--profile", "shop")
+    assert charged.exit_code == 0, charged.output
+    assert run("run", "--run", "r", "--profile", "nobody").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["run", "review", "resolve", "worker"])
+def test_every_command_that_calls_the_api_takes_a_profile(command: str) -> None:
+    """With the options that all commands have for where they go."""
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["batch", command, "--help"]).stdout
+    for option in ("--profile", "--environment", "--base-url", "--secret-key-file"):
+        assert option in shown
 
 
 def test_sigterm_finishes_charges_under_way_and_the_run_can_be_continued(at: Path, emulator: EmulatorProcess) -> None:
@@ -199,11 +224,6 @@ def test_a_worker_without_procrastinate_names_the_command_that_installs_it() -> 
 
     assert result.returncode == 2
     assert result.stderr == "several machines need procrastinate: pip install 'nexi-async[distributed]'\n"
-
-
-def test_the_key_is_in_no_repr() -> None:
-    """Not even in a traceback with its variables."""
-    assert "s3cret" not in repr(batch_work.Access("s3cret", None, None, timedelta(hours=24)))
 
 
 # --- the bar -------------------------------------------------------------------------------------------------------

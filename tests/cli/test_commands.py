@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,23 @@ import anyio
 import pytest
 from typer.testing import CliRunner
 
-from nexi_async._cli.app import app
+from nexi_async._cli import app as module
+from nexi_async._cli.app import app, load
 from nexi_async.webhooks import SQLInbox, deliveries, parse_event
-from tests.cli.conftest import BUILT, CommandLine
+from tests.cli.conftest import CommandLine
 
 
-def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
-    """The commands below a group, with their words."""
-    for name, command in group.commands.items():
+def leaves(commands: Mapping[str, Any], *path: str) -> Iterator[tuple[str, Any]]:
+    """The commands that are no groups, with their words."""
+    for name, command in commands.items():
         if hasattr(command, "commands"):
-            yield from leaves(command, *path, name)
+            yield from leaves(command.commands, *path, name)
         else:
             yield " ".join((*path, name)), command
 
 
-COMMANDS = dict(leaves(BUILT))
+TOP = {name: load(name) for name in module.COMMANDS}
+COMMANDS = dict(leaves(TOP))
 FOR_PEOPLE = {"demo", "batch report"}
 """A show for people, and one that writes files and prints nothing; `batch report --csv` is for programs."""
 ELSEWHERE = {"emulator", "webhooks listen", "logs tail", "batch run", "batch worker", "batch resolve"}
@@ -77,7 +79,7 @@ def jobs(line: CommandLine) -> str:
 
 
 def triggered(line: CommandLine) -> list[str]:
-    """An event that nobody receives, which is told too."""
+    """An event that no server receives, which is reported too."""
     line.environment["NEXI_WEBHOOK_AUTHORIZATION"] = SECRET
     return ["payment.created"]
 
@@ -114,6 +116,12 @@ STATUSES = {"webhooks send": 2, "webhooks trigger": 1, "batch status": 1}
 """Where there is no receiver, or nothing is charged yet."""
 EMPTY = {"webhooks send", "batch review"}
 """Which have nothing to print here: no answer, no job in review."""
+
+
+@pytest.mark.parametrize("name", TOP)
+def test_a_command_is_listed_with_the_first_line_of_its_help(name: str) -> None:
+    """The list is printed without the modules that have the help itself."""
+    assert TOP[name].help.splitlines()[0].rstrip("\f") == module.COMMANDS[name]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

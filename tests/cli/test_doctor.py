@@ -74,7 +74,7 @@ def test_the_clock_is_compared(ahead: int, state: str, text: str) -> None:
 
 
 def test_an_api_that_states_no_time_is_no_failure(line: CommandLine) -> None:
-    """It can't be told."""
+    """It is not known."""
     line.transport = answering(503)
     found = checks(line)
     assert found["clock"][0] == found["key accepted"][0] == "warning"
@@ -106,7 +106,7 @@ def test_live_and_proxies_are_named(line: CommandLine, monkeypatch: pytest.Monke
     line.transport = answering()
     found = checks(line, "--environment", "live")
     assert found["environment"] == ("ok", "LIVE at https://api.dibspayment.eu")
-    assert found["webhook senders"] == ("ok", "20.103.218.104/30: let them through to the receiver")
+    assert found["webhook senders"] == ("ok", "20.103.218.104/30: allow them to reach the receiver")
     assert "trust_env" in found["proxy"][1]
 
 

@@ -65,14 +65,14 @@ def test_with_tls_it_names_whom_to_trust() -> None:
     """The file that it prints is all that a client needs to trust it."""
     with running("--tls", "--seed", "7") as (program, said):
         trust = ssl.create_default_context(cafile=said["Trust"])
-        books = httpx.get(f"{said['Emulator at']}/emulator/books", verify=trust, trust_env=False)
+        state = httpx.get(f"{said['Emulator at']}/emulator/state", verify=trust, trust_env=False)
         assert said["Emulator at"].startswith("https://127.0.0.1:")
-        assert books.json()["payments"] == []
+        assert state.json()["payments"] == []
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=20)
 
 
-def test_other_machines_are_kept_out_unless_told_twice() -> None:
+def test_other_machines_are_refused_without_two_options() -> None:
     """An address that others can reach is refused, and the way to insist is named."""
     result = run("emulator", "--host", "0.0.0.0", "--port", "0")
 
@@ -90,7 +90,7 @@ def test_a_taken_port_is_said() -> None:
     assert result.stderr.startswith(f"The emulator can't listen at 127.0.0.1, port {port}: Address already in use")
 
 
-def test_it_is_told_how_it_is_called() -> None:
+def test_its_names_are_options() -> None:
     """Its pages are at the public address, and a further name is served; any other is not."""
     with running("--public-url", "https://pay.example/nexi", "--allow-host", "emulator") as (_, said):
         url = f"{said['Emulator at']}/emulator/settings"
@@ -133,7 +133,7 @@ def test_a_killed_emulator_goes_on(tmp_path: Path) -> None:
             assert charge(said, agreement, body, "key-2") != first
             httpx.post(f"{said['Emulator at']}/emulator/clock", json={"advance": 60})
             wait_until(lambda: first["chargeId"] in received)
-            charged = httpx.get(f"{said['Emulator at']}/emulator/books").json()["payments"]
+            charged = httpx.get(f"{said['Emulator at']}/emulator/state").json()["payments"]
             assert [payment["summary"]["chargedAmount"] for payment in charged] == [12500, 12500]
             program.send_signal(signal.SIGTERM)
             program.communicate(timeout=20)

@@ -161,7 +161,7 @@ def test_a_wrong_key_is_named_without_being_shown(line: CommandLine) -> None:
 
 
 def test_no_key_at_all_says_where_to_put_it(line: CommandLine) -> None:
-    """Nothing is asked for where nobody can answer."""
+    """There is no question without a terminal."""
     line.environment["NEXI_SECRET_KEY"] = ""
     result = line.run("payments", "get", "0" * 32)
     assert (result.exit_code, result.stdout) == (2, "")

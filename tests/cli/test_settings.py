@@ -93,6 +93,17 @@ def test_a_key_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         resolve_settings(ask=False)
 
 
+@pytest.mark.usefixtures("config")
+def test_a_key_file_that_an_option_names_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a profile's key and the environment's; it is in no repr."""
+    monkeypatch.setenv("NEXI_SECRET_KEY", "of-environment")
+    found = resolve_settings(profile="shop", secret_key_file=tmp_path / "key", ask=False)
+    assert (found.secret_key, found.environment) == ("of-file", "live")
+    assert "of-file" not in repr(found)
+    with pytest.raises(ConfigurationError, match="--secret-key-file: can't be read: FileNotFoundError"):
+        resolve_settings(secret_key_file=tmp_path / "missing", ask=False)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 def test_a_file_that_others_can_read_is_refused(config: Path) -> None:
     """It may hold keys."""
@@ -247,6 +258,6 @@ def test_leaving_the_prompt_sends_nothing(
     assert [request.method for request in sent] == ["GET"]
 
 
-def test_outside_of_live_nobody_is_asked() -> None:
+def test_outside_of_live_there_is_no_question() -> None:
     """Play money needs no confirmation."""
     confirmation.confirm_live("charge", settings("http://127.0.0.1:8400"), Output(as_json=False), yes=False)

@@ -47,7 +47,7 @@ def test_an_unknown_outcome_has_status_3_and_two_ways_out(line: CommandLine) -> 
     result = line.run("subscriptions", "charge", found, "99 SEK", *KEYED)
     assert result.exit_code == 3
     assert f"To find out: nexi-async subscriptions status {found} {KEY}" in result.stderr
-    assert f"charge once all the same: nexi-async subscriptions charge {found} '99 SEK'" in result.stderr
+    assert f"To charge, once at most: nexi-async subscriptions charge {found} '99 SEK'" in result.stderr
     assert line.run("subscriptions", "status", found, KEY).exit_code == 0
 
 

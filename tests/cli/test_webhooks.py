@@ -83,7 +83,7 @@ def test_bodies_can_be_read_by_other_programs(tmp_path: Path) -> None:
 
 
 def test_a_made_up_secret_is_shown() -> None:
-    """Who gives none is told which to use."""
+    """A command without one names those to use."""
     command = [*COMMAND, "webhooks", "listen", "--port", "0", "--host", "::1"]
     environment = {name: value for name, value in os.environ.items() if name != "NEXI_WEBHOOK_AUTHORIZATION"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment) as program:
@@ -94,7 +94,7 @@ def test_a_made_up_secret_is_shown() -> None:
     assert len(secret) == 32
 
 
-def test_a_refusal_is_told() -> None:
+def test_a_refusal_is_reported() -> None:
     """The answer is shown, and the status says that it was not 200; the listener says whom it refused, each time."""
     with listening("--network", "192.0.2.1") as (program, url):
         refused = [send(url) for _ in range(2)]
@@ -105,7 +105,7 @@ def test_a_refusal_is_told() -> None:
     assert complaints.count("add --network 127.0.0.1 if it is yours or Nexi's") == 2
 
 
-def test_a_wrong_authorization_is_told() -> None:
+def test_a_wrong_authorization_is_reported() -> None:
     """On both sides, without the value."""
     with listening() as (program, url):
         refused = run("webhooks", "send", "payment.created", "--to", url, NEXI_WEBHOOK_AUTHORIZATION="wrong-value")
@@ -119,10 +119,10 @@ def test_a_wrong_authorization_is_told() -> None:
     assert SECRET not in complaints
 
 
-def test_a_misspelt_event_is_sent_and_told() -> None:
+def test_a_misspelt_event_is_sent_with_a_note() -> None:
     """It may be what is to be tried; but the name that was probably meant is shown."""
-    refused = run("webhooks", "send", "payment.chekout.completed", "--to", "http://127.0.0.1:1")
-    assert "it goes as an unknown one; did you mean payment.checkout.completed?" in refused.stderr
+    refused = CliRunner().invoke(app, ["webhooks", "send", "payment.chekout.completed", "--to", "http://127.0.0.1:1"])
+    assert "it is sent as an unknown one; did you mean payment.checkout.completed?" in refused.stderr
 
 
 def test_a_tunnel_is_this_machine() -> None:
@@ -145,23 +145,23 @@ def test_a_tunnel_is_this_machine() -> None:
         (("inbox", "list", "--inbox", "inbox.db"), "url: is not a URL"),
     ],
 )
-def test_what_can_not_be_used_is_told(arguments: tuple[str, ...], text: str) -> None:
+def test_what_can_not_be_used_is_reported(arguments: tuple[str, ...], text: str) -> None:
     """One line on standard error and status 2, not a traceback."""
-    result = run(*arguments)
-    assert (result.returncode, result.stdout) == (2, "")
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
     assert text in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_value_that_is_too_short_is_refused() -> None:
     """Whoever knows the address could guess it."""
-    result = run("webhooks", "listen", NEXI_WEBHOOK_AUTHORIZATION="short")
-    assert result.returncode == 2
+    result = CliRunner(env={"NEXI_WEBHOOK_AUTHORIZATION": "short"}).invoke(app, ["webhooks", "listen"])
+    assert result.exit_code == 2
     assert "authorization[0]: must be 8 or more" in result.stderr
 
 
-def test_a_missing_driver_is_told() -> None:
-    """Which package to install is the whole message; trouble that is nobody's fault but ours is not hidden."""
+def test_a_missing_driver_is_reported() -> None:
+    """The message is the package to install; an error of this package's own is not hidden."""
     with pytest.raises(typer.Exit) as left, reporting_errors():
         raise ModuleNotFoundError("PostgreSQL needs psycopg: pip install 'nexi-async[postgres]'")
     assert left.value.exit_code == 2
@@ -249,7 +249,7 @@ def test_events_are_purged(url: str) -> None:
 
 @pytest.mark.parametrize("command", [("list",), ("show", "1"), ("replay",), ("purge",)])
 def test_looking_makes_no_inbox(command: tuple[str, ...], tmp_path: Path) -> None:
-    """A misspelt name is told, and no empty file is left behind."""
+    """A misspelt name is reported, and no empty file is left behind."""
     result = look(*command, "--inbox", f"sqlite:///{tmp_path / 'nope.db'}")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "there is no inbox" in result.stderr
