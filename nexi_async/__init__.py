@@ -170,84 +170,94 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "RefundState",
 ]
 
+_MODELS = (
+    "order",
+    "consumer",
+    "checkout",
+    "notifications",
+    "create_payment",
+    "charge",
+    "refund",
+    "payment",
+    "subscription",
+    "bulk",
+    "card_payment",
+    "payment_method",
+    "payout",
+    "text",
+)
+"""Where the models are."""
+
 if typing.TYPE_CHECKING:
-    from nexi_async._models import (
-        AdditionalPaymentMethodData,
-        Address,
-        AddressDetails,
-        Appearance,
+    from nexi_async._models.bulk import (
         BulkCharge,
         BulkReceipt,
         BulkVerification,
-        CardDetails,
-        CardPaymentReceipt,
-        CardToCharge,
-        Charge,
-        ChargeReceipt,
-        ChargeStatus,
-        Checkout,
-        CheckoutDetails,
-        Company,
-        CompanyDetails,
-        ConfiguredPaymentMethod,
-        Consumer,
-        ConsumerDetails,
-        ConsumerType,
-        ContactDetails,
-        Country,
-        CreatedPayment,
-        DisplayOptions,
-        ImportFault,
-        Invoice,
-        InvoiceDetails,
-        InvoiceLink,
-        MethodOrderReference,
-        NotCharged,
-        Notifications,
-        NotKnown,
-        Order,
-        OrderDetails,
-        OrderItem,
-        Payment,
-        PaymentCharge,
-        PaymentDetails,
-        PaymentInfo,
-        PaymentMethodConfiguration,
-        PaymentMethodFee,
-        PaymentRefund,
-        PaymentStatus,
-        Payout,
-        PayoutAction,
-        PersonDetails,
-        PhoneDetails,
-        PhoneNumber,
-        PrivatePerson,
-        Refund,
-        RefundReceipt,
-        Shipment,
-        Shipping,
-        Subscription,
-        SubscriptionChargeReceipt,
-        SubscriptionLink,
-        SubscriptionSetup,
         SubscriptionToCharge,
         SubscriptionToVerify,
-        Summary,
-        TaxDetail,
+    )
+    from nexi_async._models.card_payment import CardPaymentReceipt, CardToCharge, PaymentInfo
+    from nexi_async._models.charge import Charge, ChargeReceipt, Invoice, InvoiceLink, PaymentCharge, Shipment
+    from nexi_async._models.checkout import (
+        Appearance,
+        Checkout,
+        ConsumerType,
+        Country,
+        DisplayOptions,
+        Shipping,
         TextOptions,
-        UnscheduledSubscription,
-        UnscheduledSubscriptionLink,
+    )
+    from nexi_async._models.consumer import Address, Company, Consumer, PhoneNumber, PrivatePerson
+    from nexi_async._models.create_payment import (
+        AdditionalPaymentMethodData,
+        CreatedPayment,
+        MethodOrderReference,
+        PaymentMethodConfiguration,
+        PaymentMethodFee,
+        SubscriptionSetup,
         UnscheduledSubscriptionSetup,
-        WebHook,
+    )
+    from nexi_async._models.notifications import Notifications, WebHook
+    from nexi_async._models.order import Order, OrderItem
+    from nexi_async._models.payment import (
+        AddressDetails,
+        CardDetails,
+        CheckoutDetails,
+        CompanyDetails,
+        ConsumerDetails,
+        ContactDetails,
+        InvoiceDetails,
+        OrderDetails,
+        Payment,
+        PaymentDetails,
+        PaymentStatus,
+        PersonDetails,
+        PhoneDetails,
+        SubscriptionLink,
+        Summary,
+        UnscheduledSubscriptionLink,
+    )
+    from nexi_async._models.payment_method import ConfiguredPaymentMethod
+    from nexi_async._models.payout import Payout, PayoutAction, TaxDetail
+    from nexi_async._models.refund import PaymentRefund, Refund, RefundReceipt
+    from nexi_async._models.subscription import (
+        ChargeStatus,
+        ImportFault,
+        NotCharged,
+        NotKnown,
+        Subscription,
+        SubscriptionChargeReceipt,
+        UnscheduledSubscription,
     )
     from nexi_async._models.text import clean_text
 else:
 
     def __getattr__(name: str) -> object:
-        """Load the models when the first of them is asked for; they are the larger part of what there is to load."""
+        """Load a model when it is asked for; all models together are the larger part of what there is to load."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(importlib.import_module("nexi_async._models"), name)
+        modules = (importlib.import_module(f"nexi_async._models.{module}") for module in _MODELS)
+        found = globals()[name] = next(getattr(module, name) for module in modules if hasattr(module, name))
         return found
 
 

@@ -1,4 +1,4 @@
-"""`AsyncCheckout`: settings in, resource groups out."""
+"""`AsyncCheckout`: the client, its settings and its groups of calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 import ssl
 import sys
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -44,19 +43,20 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~/-]*)?"
 )
-"""Scheme, host, port and path; a user, a query or a fragment would not survive the path that is put after it."""
+"""Scheme, host, port and path; no user, query or fragment, since the path of a call is appended to it."""
 
 _PATH = re.compile(r"/[!\"$-~]*")
-"""Printable ASCII without a fragment, which would not travel."""
+"""Printable ASCII without a fragment, which HTTP does not send."""
 
-_MOVES_MONEY = re.compile(r"/v1/([^/]+/[^/]+/(charges|refunds)|cardpayments)")
-"""Charges, refunds and card payments; bulk charges have a name of the caller's instead of a key."""
+_MOVES_MONEY = re.compile(r"/v1/([^/?]+/[^/?]+/(charges|refunds)|cardpayments)/?(\?.*)?", re.IGNORECASE)
+"""Charges, refunds and card payments, in any spelling that the API understands; bulk charges have a name of the
+caller's instead of a key."""
 
 
 class AsyncCheckout:
     """The client of the Nexi Checkout API; use it as `async with AsyncCheckout(...) as checkout:`.
 
-    One client serves any number of tasks of one event loop through one pool of connections.
+    One client serves any number of tasks of one event loop through one pool of connections: open one for each process.
     """
 
     def __init__(
@@ -80,28 +80,31 @@ class AsyncCheckout:
         """Check the settings; nothing is sent and no connection is made.
 
         Args:
-            secret_key: the secret API key of the environment, as the portal shows it; `NEXI_SECRET_KEY` when left out.
+            secret_key: the secret API key of the environment, from the Checkout Portal; `NEXI_SECRET_KEY` when left
+                out.
             environment: "test" or "live"; `NEXI_ENVIRONMENT`, else "test", when left out.
             base_url: another address, e.g. the emulator's; `NEXI_BASE_URL`, else the environment's, when left out.
-            timeout: seconds that one attempt may take, connection and answer together.
-            retry: how often and how long a call is tried; see `RetryPolicy`.
+            timeout: seconds that one attempt may take, connection and response together.
+            retry: the limits of a call over all attempts; see `RetryPolicy`.
             max_connections: how many connections are open at most.
-            ssl_context: used as it is; by default TLS 1.2 or newer with the trust store of certifi.
+            ssl_context: used unchanged; by default TLS 1.2 or newer with the trust store of certifi.
             proxy: the address of an HTTP proxy.
-            trust_env: use the proxy that HTTPS_PROXY, ALL_PROXY and NO_PROXY name; by default money takes no detour.
-            transport: what sends the requests instead, e.g. `httpx.ASGITransport`; closed together with the client.
-            platform_tag: names the shop platform to Nexi, e.g. "Acme 2.1".
+            trust_env: use the proxy of the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY; by default they are ignored.
+            transport: sends the requests instead, e.g. `httpx.ASGITransport`; closed together with the client.
+            platform_tag: the name of the shop platform, sent to Nexi as `CommercePlatformTag`, e.g. "Acme 2.1".
             merchant_number: for partners, the merchant to act for in all calls that take one; digits.
             hooks: functions called around each attempt; see `Hooks`, and `nexi_async.telemetry` for OpenTelemetry.
-            require_idempotency_keys: refuse charges, refunds and card payments to which the caller gives no key of its
-                own, since a key that is made for each call can't tell a second click from a second purchase; see
+            require_idempotency_keys: refuse charges, refunds and card payments, also those of `request`, without a key
+                of the caller: a key that is made for each call does not protect against a second click. See
                 `derive_key`.
 
         Raises:
-            InvalidRequest: a setting is missing or can't be right; the key itself is never repeated.
+            InvalidRequest: a setting is missing or invalid; its text never contains the key.
         """
         self._environment = environments.find(environment or os.environ.get("NEXI_ENVIRONMENT") or "test")
-        _check_limits(timeout, max_connections)
+        _check_timeout(timeout)
+        if max_connections < 1:
+            raise InvalidRequest([("max_connections", "must be at least 1")])
         address = _base_url(base_url or os.environ.get("NEXI_BASE_URL"), self._environment)
         origin = Origin.of(address)
         if proxy is None and trust_env:
@@ -129,7 +132,7 @@ class AsyncCheckout:
 
     @functools.cached_property
     def payments(self) -> Payments:
-        """Create, retrieve, change, charge, refund, cancel."""
+        """Create, retrieve, update, charge, refund, cancel and terminate payments."""
         from nexi_async._resources.payments import Payments
 
         return Payments(self._session)
@@ -143,42 +146,42 @@ class AsyncCheckout:
 
     @functools.cached_property
     def refunds(self) -> Refunds:
-        """Retrieve refunds, cancel pending ones."""
+        """Retrieve refunds, and cancel pending ones."""
         from nexi_async._resources.refunds import Refunds
 
         return Refunds(self._session)
 
     @functools.cached_property
     def payment_methods(self) -> PaymentMethods:
-        """What the merchant has set up."""
+        """List the payment methods that the merchant has set up."""
         from nexi_async._resources.payment_methods import PaymentMethods
 
         return PaymentMethods(self._session)
 
     @functools.cached_property
     def card_payments(self) -> CardPayments:
-        """Cards from server to server."""
+        """Card payments from server to server."""
         from nexi_async._resources.card_payments import CardPayments
 
         return CardPayments(self._session)
 
     @functools.cached_property
     def reports(self) -> Reports:
-        """Payouts and what they are made of."""
+        """Read balances, payouts, and the charges and refunds of a payout."""
         from nexi_async._resources.reports import Reports
 
         return Reports(self._session)
 
     @functools.cached_property
     def subscriptions(self) -> Subscriptions[Subscription]:
-        """Charges on a schedule."""
+        """Subscriptions that are charged at intervals."""
         from nexi_async._resources.subscriptions import SCHEDULED, Subscriptions
 
         return Subscriptions(self._session, SCHEDULED)
 
     @functools.cached_property
     def unscheduled_subscriptions(self) -> Subscriptions[UnscheduledSubscription]:
-        """Charges at any time."""
+        """Subscriptions that are charged when needed."""
         from nexi_async._resources.subscriptions import UNSCHEDULED, Subscriptions
 
         return Subscriptions(self._session, UNSCHEDULED)
@@ -191,13 +194,13 @@ class AsyncCheckout:
         secret_key: str | None = None,
         merchant_number: str | None = None,
     ) -> AsyncCheckout:
-        """A cheap copy with other settings that shares the connections, and lives as long as this client.
+        """A copy with other settings that shares the connections; it can be used as long as this client is open.
 
-        A platform serves many merchants this way: a wait that the API asks of one key holds up no other. What is left
-        out stays as it is.
+        A copy is cheap: make one for each request, e.g. for each merchant of a platform. A `Retry-After` delays only
+        calls with the same secret key. A setting that is left out is that of this client.
 
         Raises:
-            InvalidRequest: a setting can't be right.
+            InvalidRequest: a setting is invalid.
         """
         session = self._session
         changes: dict[str, Any] = {}
@@ -227,21 +230,25 @@ class AsyncCheckout:
         query: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Response:
-        """Send any request of the API, also one that this SDK does not know.
+        """Send any request to the API, also one that this SDK does not cover.
+
+        GET and PUT, and a POST with an `idempotency_key`, are repeated on failure; other requests only if the API
+        surely did nothing.
 
         Args:
             method: GET, POST, PUT ...
-            path: from the slash on, e.g. "/v1/payments"; ids in it must be quoted by the caller.
+            path: absolute, e.g. "/v1/payments"; the caller quotes the ids in it.
             json: the body as plain JSON values; none when left out.
-            query: parameters for the address.
-            idempotency_key: sent along, and lets a POST be repeated on failure. GET and PUT always are, other methods
-                only if the request surely was not received.
+            query: parameters of the query, added to those of `path`.
+            idempotency_key: sent as `Idempotency-Key`. Charges, refunds and card payments need one if the client has
+                `require_idempotency_keys`.
 
         Returns:
             The status, headers and body of a 2xx response; `.json()` reads the body.
 
         Raises:
-            NexiError: any other answer, or none; see its outcome.
+            InvalidRequest: the path or the key is invalid, or the key is missing; nothing was sent.
+            NexiError: any other response, or none; see its outcome.
         """
         if not _PATH.fullmatch(path):
             raise InvalidRequest([("path", "must begin with / and be quoted, e.g. /v1/payments")])
@@ -263,9 +270,7 @@ class AsyncCheckout:
         await self._lifetime.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._lifetime.close()
 
     def __repr__(self) -> str:
@@ -280,33 +285,29 @@ def _merchant_number(given: str | None) -> str | None:
 
 def _check_timeout(timeout: float) -> None:
     if not 0 < timeout < math.inf:
-        raise InvalidRequest([("timeout", "must be more than 0 seconds, and end")])
-
-
-def _check_limits(timeout: float, max_connections: int) -> None:
-    _check_timeout(timeout)
-    if max_connections < 1:
-        raise InvalidRequest([("max_connections", "must be at least 1")])
+        raise InvalidRequest([("timeout", "must be a finite number of seconds, more than 0")])
 
 
 def _secret_key(given: str | None) -> str:
     key = (os.environ.get("NEXI_SECRET_KEY", "") if given is None else given).strip()
     if not key:
-        raise InvalidRequest([("secret_key", "is missing: pass it or set NEXI_SECRET_KEY; the portal shows it")])
+        raise InvalidRequest(
+            [("secret_key", "is missing: pass it or set NEXI_SECRET_KEY; it is in the Checkout Portal")]
+        )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise InvalidRequest([("secret_key", "has white space, control or non-ASCII characters inside: copy it again")])
     return key
 
 
 def _base_url(given: str | None, environment: Environment) -> str:
-    """The address without its last slash; plain http only to this machine, since the key travels along."""
+    """The address without its last slash; plain http only to this machine, since the key is sent with each call."""
     if not given:
         return environment.base_url
     found = _ADDRESS.fullmatch(given)
     if found is None or int(found["port"] or 0) > 65_535:
         raise InvalidRequest([("base_url", "is not an address such as https://127.0.0.1:8400")])
     if found["scheme"] == "http" and not is_this_machine(found["host"].strip("[]")):
-        raise InvalidRequest([("base_url", "must be https: the secret key would travel in the open")])
+        raise InvalidRequest([("base_url", "must be https: the secret key would be sent unencrypted")])
     return given.rstrip("/")
 
 

@@ -1,6 +1,6 @@
 """The shopper's side of a checkout: the embedded page, the hosted page's language, and the way back to the shop.
 
-Nothing here proves a payment: what a browser brings back is a hint at which payment to retrieve.
+Nothing here proves a payment: the address that a browser returns to only names the payment to retrieve.
 """
 
 import json
@@ -18,7 +18,7 @@ from nexi_async.reference import languages
 __all__ = ["CONTAINER", "THEME_KEYS", "ShopperReturn", "read_return_url", "script_url", "snippet", "with_language"]
 
 CONTAINER = "dibs-checkout-content"
-"""The id of the element that the checkout fills, unless told otherwise."""
+"""The id of the element that the checkout fills, unless another one is named."""
 
 # fmt: off
 THEME_KEYS = (
@@ -37,7 +37,7 @@ _BROKEN_URL = "is not an address: it has blanks, control characters or a broken 
 
 @attrs.frozen
 class ShopperReturn:
-    """What the address says that the shopper came back to."""
+    """The content of the address to which the shopper returned."""
 
     payment_id: str | None
     """The payment to retrieve; None if the address names none, as after a cancelled checkout."""
@@ -123,14 +123,14 @@ def snippet(
 
 
 def with_language(hosted_url: str, tag: str) -> str:
-    """The hosted page's address, with the language that the page is to speak.
+    """The hosted page's address, with the language that the page is to have.
 
     Args:
         hosted_url: the address that creating the payment returned; all else in it stays as it is.
         tag: a tag of `reference.languages`, in any case.
 
     Raises:
-        InvalidRequest: this is no http(s) address, or the page does not speak the language.
+        InvalidRequest: this is no http(s) address, or the page does not have the language.
     """
     parts = _checked_http_url("hosted_url", hosted_url)
     language = languages.look_up(tag)
@@ -141,7 +141,7 @@ def with_language(hosted_url: str, tag: str) -> str:
 
 
 def read_return_url(url: str) -> ShopperReturn:
-    """What a shopper's return to the shop says; anyone can forge it, so retrieve the payment before you ship.
+    """Read the address to which the shopper returned; anyone can forge it, so retrieve the payment before you ship.
 
     Args:
         url: the address that the shopper's browser asked for: whole, or from the path on. Names in its query are
@@ -222,7 +222,7 @@ def _receipt_faults(receipt_url: str | None) -> Iterator[Fault]:
 
 
 def _unsupported_language(option: str, tag: str) -> Fault:
-    return Fault(option, f"{tag!r} is not spoken by the checkout; choose from {', '.join(languages.LANGUAGES)}")
+    return Fault(option, f"{tag!r} is not a language of the checkout; choose from {', '.join(languages.LANGUAGES)}")
 
 
 def _checked_http_url(option: str, text: str) -> SplitResult:

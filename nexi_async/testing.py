@@ -1,4 +1,4 @@
-"""Fixtures for pytest, there as soon as this package is installed: Nexi Checkout in the test's own process.
+"""Fixtures for pytest, available once this package is installed: Nexi Checkout in the process of the test.
 
     async def test_a_sale(nexi_emulator, nexi_receiver):
         transport = httpx.ASGITransport(nexi_emulator)
@@ -10,7 +10,7 @@
 They are the same with anyio's plugin on asyncio and trio, with pytest-asyncio in both of its modes, with pytest-xdist,
 and in synchronous tests, which call `nexi_emulator.deliver_all(client.portal)` instead of waiting.
 
-To have the webhooks delivered to an app of one's own, define the fixture `nexi_webhook_app` so that it returns it.
+To have the webhooks delivered to your own app, define a fixture `nexi_webhook_app` that returns it.
 """
 
 # pytest loads this before coverage is measured: imports at the top would be missing from the coverage of users.
@@ -59,7 +59,7 @@ def nexi_webhook_senders() -> Sequence[str]:
 
 @pytest.fixture
 def nexi_seed(request: pytest.FixtureRequest) -> int:
-    """What the emulator's ids and odds follow from: the same in every session, another one in every test.
+    """The seed of the emulator's ids and probabilities: the same in every session, different in every test.
 
     So no receiver that lives longer than a test takes an event for one of an earlier test. A test that is run again in
     one session gets another seed, too.

@@ -117,7 +117,7 @@ def test_key_that_cannot_be_one_is_not_repeated(given: str) -> None:
 
 
 async def test_wrong_key() -> None:
-    """The API's 401 is told as such, once."""
+    """The API's 401 raises `Unauthorized`, after one attempt."""
     api = ScriptedAPI(answer(401))
     async with client(api) as checkout:
         with pytest.raises(Unauthorized) as caught:
@@ -269,7 +269,7 @@ def test_senseless_timeout(timeout: float) -> None:
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_senseless_number_of_connections(count: int) -> None:
-    """A client without connections could call nobody."""
+    """A client without connections could send nothing."""
     assert paths(refused(max_connections=count)) == ["max_connections"]
 
 
@@ -280,7 +280,7 @@ def test_senseless_merchant_number(number: str) -> None:
 
 
 async def test_retry_policy_is_kept() -> None:
-    """The client tries as often as it is told."""
+    """The client makes as many attempts as its policy allows."""
     api = ScriptedAPI(*[answer(500)] * 9)
     async with client(api, retry=RetryPolicy(attempts=2, first_delay=0.0)) as checkout:
         with pytest.raises(ServerError) as caught:
@@ -374,8 +374,8 @@ async def test_copies_keep_what_is_not_changed() -> None:
     assert api.requests[1].extensions["timeout"]["read"] == 1.0
 
 
-async def test_copies_retry_as_they_are_told() -> None:
-    """A copy for the impatient gives up at once."""
+async def test_copies_retry_by_their_own_policy() -> None:
+    """A copy with one attempt does not retry."""
     api = ScriptedAPI(answer(500), FOUND)
     async with client(api) as checkout:
         with pytest.raises(ServerError):
@@ -420,12 +420,13 @@ MOVES_MONEY: dict[str, Callable[[AsyncCheckout, str | None], Awaitable[object]]]
     "raw charge": lambda api, key: api.request("post", "/v1/payments/p1/charges", idempotency_key=key),
     "raw refund": lambda api, key: api.request("POST", "/v1/charges/c1/refunds", idempotency_key=key),
     "raw card payment": lambda api, key: api.request("POST", "/v1/cardpayments", idempotency_key=key),
+    "raw, otherwise spelt": lambda api, key: api.request("POST", "/V1/Payments/p1/Charges/?a=b", idempotency_key=key),
 }
 
 
 @pytest.mark.parametrize("call", MOVES_MONEY.values(), ids=MOVES_MONEY)
 async def test_keys_that_are_required(call: Callable[[AsyncCheckout, str | None], Awaitable[object]]) -> None:
-    """A client that was told to sends no money anywhere without a key of the caller's own, and says which to use."""
+    """A client that requires keys refuses calls that move money without one of the caller's, and says which to use."""
     api = ScriptedAPI(answer(201, {"chargeId": "c1", "paymentId": "p1", "refundId": "r1"}))
     async with checkout(transport=api, require_idempotency_keys=True) as original:
         strict = original.with_options(secret_key="of-another")
@@ -471,6 +472,14 @@ async def test_raw_call() -> None:
     assert api.requests[0].headers["authorization"] == KEY
 
 
+async def test_raw_call_with_parameters_in_both_places() -> None:
+    """Those in the path and those given apart are all sent."""
+    api = ScriptedAPI(answer(200, []))
+    async with client(api) as checkout:
+        await checkout.request("GET", "/v1/paymentmethods?Currency=SEK", query={"Enabled": "true"})
+    assert api.calls == ["GET /v1/paymentmethods?Currency=SEK&Enabled=true"]
+
+
 async def test_raw_call_without_a_body() -> None:
     """Nothing is sent where nothing is given, and nothing read where nothing came."""
     api = ScriptedAPI(answer(204))
@@ -485,6 +494,15 @@ async def test_raw_post_without_a_key_is_not_repeated() -> None:
     async with client(api) as checkout:
         with pytest.raises(Exception, match="lost its connection"):
             await checkout.request("POST", "/v1/new", json={})
+    assert len(api.requests) == 1
+
+
+async def test_raw_call_by_another_method_is_not_repeated() -> None:
+    """The API knows keys of POST only, so that a key makes no other method safe to repeat."""
+    api = ScriptedAPI(httpx.ReadError("x"), answer(200))
+    async with client(api) as checkout:
+        with pytest.raises(Exception, match="lost its connection"):
+            await checkout.request("DELETE", "/v1/new", idempotency_key="k1")
     assert len(api.requests) == 1
 
 

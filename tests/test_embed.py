@@ -220,14 +220,14 @@ def test_a_container_is_an_element_id(container: str) -> None:
     assert "a letter, then" in faults_of(container=container)["container"]
 
 
-def test_an_unknown_language_is_told_with_the_known_ones() -> None:
+def test_an_unknown_language_is_reported_with_the_known_ones() -> None:
     """The error quotes the tag and lists what the checkout speaks."""
     told = faults_of(language="is-IS")["language"]
     assert "'is-IS'" in told
     assert all(tag in told for tag in LANGUAGES)
 
 
-def test_an_unknown_theme_key_is_told_with_the_known_ones() -> None:
+def test_an_unknown_theme_key_is_reported_with_the_known_ones() -> None:
     """A misspelt key is named, and the error lists what a theme may set."""
     told = faults_of(theme={"textColour": "#333", "linkColor": "red"})
     assert list(told) == ["theme.textColour"]
@@ -240,7 +240,7 @@ def test_a_theme_value_is_text_or_a_whole_number(value: object) -> None:
     assert type(value).__name__ in faults_of(theme={"textColor": value})["theme.textColor"]
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     """One error names each option that can't be right."""
     told = faults_of(payment_id="", container="", language="xx", theme={"x": 1}, receipt_url="data:,", nonce=" ")
     assert set(told) == {"payment_id", "container", "language", "theme.x", "receipt_url", "nonce"}
@@ -249,7 +249,7 @@ def test_all_faults_are_told_at_once() -> None:
 # --- the hosted page ---
 
 
-def test_a_hosted_page_is_told_its_language() -> None:
+def test_a_hosted_page_gets_its_language() -> None:
     """The language is added and the rest of the address is left as it came."""
     assert embed.with_language(HOSTED, "sv-SE") == f"{HOSTED}&language=sv-SE"
 
@@ -303,7 +303,7 @@ def test_the_payment_is_found_in_any_spelling(page: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["paymentFailed=true", "PaymentFailed=True", "paymentfailed=1", "paymentFailed"])
-def test_a_failed_payment_is_told(query: str) -> None:
+def test_a_failed_payment_is_recognised(query: str) -> None:
     """A failure is seen however it is spelt."""
     assert embed.read_return_url(f"https://shop.example/?paymentid={PAYMENT_ID}&{query}").has_failed
 

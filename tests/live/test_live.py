@@ -58,7 +58,7 @@ async def test_six_that_differ_are_reported(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("setting", PROBES)
-async def test_each_one_is_told_from_the_others(setting: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_each_one_is_distinguished_from_the_others(setting: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A single switch is reported alone, so no probe depends on another's setting."""
     assert await differences(capsys, **{setting: FLIPPED[setting]}) == [setting]
 

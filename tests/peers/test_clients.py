@@ -1,4 +1,4 @@
-"""What other clients send in production is taken by default, and by the letter of the reference where they keep it."""
+"""What other clients send in production is accepted by default; strict settings refuse what the reference forbids."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def wire(emulator: CheckoutEmulator) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def strict_wire() -> AsyncIterator[Wire]:
-    """A bare HTTP client of an emulator that keeps to the letter."""
+    """A bare HTTP client of an emulator with strict settings."""
     wire = a_wire(CheckoutEmulator(seed=1, time_scale=0, strict=True))
     async with wire.client:
         yield wire
@@ -66,7 +66,7 @@ async def test_payments_of_other_clients_are_created(wire: Wire, request_: Reque
 
 
 @pytest.mark.parametrize("request_", CREATES, ids=source_of)
-async def test_the_letter_refuses_what_the_reference_refuses(strict_wire: Wire, request_: Request) -> None:
+async def test_strict_settings_refuse_what_the_reference_refuses(strict_wire: Wire, request_: Request) -> None:
     """Only what no lenience is needed for passes."""
     answer = await strict_wire.post("/v1/payments", request_.body)
     assert answer.status_code == (400 if request_.needs else 201)
@@ -125,7 +125,7 @@ async def test_a_subscription_is_named_once(wire: Wire, entry: dict[str, str]) -
     assert (await wire.post("/v1/subscriptions/charges", body)).status_code == 400
 
 
-async def test_empty_references_are_refused_by_the_letter(strict_wire: Wire) -> None:
+async def test_empty_references_are_refused_by_strict_settings(strict_wire: Wire) -> None:
     """The reference asks for 1 to 64 characters."""
     body = {"subscriptions": [{"subscriptionId": STRANGE_ID, "externalReference": ""}]}
     assert (await strict_wire.post("/v1/subscriptions/verifications", body)).status_code == 400
@@ -185,7 +185,7 @@ async def test_a_shopper_that_breaks_the_rules_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"checkout_merchantHandlesConsumerData": True}, {"settings": False}])
-async def test_the_shopper_leaves_nothing_where_nobody_asks(
+async def test_the_shopper_leaves_no_data_where_none_is_asked_for(
     wire: Wire, emulator: CheckoutEmulator, changes: dict[str, Any]
 ) -> None:
     """The merchant handles consumer data, or the setting is off: recorded bodies then have an address of IP alone."""
@@ -245,7 +245,7 @@ async def test_the_paths_of_errors_are_a_setting(
     assert list(answer.json()["errors"]) == [path]
 
 
-async def test_the_letter_wins_over_settings() -> None:
+async def test_strict_wins_over_settings() -> None:
     """`strict` is what it says, also after a reset."""
     emulator = CheckoutEmulator(settings=Settings(numbers_as_text=True, refund_seconds=7), strict=True)
     emulator.reset()
@@ -305,7 +305,7 @@ def test_the_sdk_sends_what_official_clients_send(members: dict[str, str]) -> No
         ({"country": "ARE", "address_line1": "A", "city": "B"}, "postalCode"),
     ],
 )
-def test_the_sdk_refuses_what_nobody_takes(members: dict[str, str], path: str) -> None:
+def test_the_sdk_refuses_what_no_client_sends(members: dict[str, str], path: str) -> None:
     """Half an address is a mistake, and is named."""
     with pytest.raises(InvalidRequest) as caught:
         rules.check(Address(**members))

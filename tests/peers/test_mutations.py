@@ -13,7 +13,7 @@ import pytest
 
 from nexi_async import Outcome, UnexpectedResponse
 from nexi_async._codec import strict, structure
-from nexi_async._models.rules import wire_name
+from nexi_async._wire_names import wire_name
 from nexi_async.webhooks import EventName, InvalidEvent, UnreadableEvent, WebhookReceiver, parse_event
 from nexi_async.webhooks._events import EVENT_CLASSES
 from tests.peers.bodies import ANSWERS, DELIVERIES, ApiAnswer, Delivery
@@ -82,7 +82,7 @@ def differs(before: Any, after: Any, place: Place) -> list[Place]:
 @pytest.mark.parametrize("delivery", DELIVERIES, ids=named)
 @pytest.mark.slow
 def test_events_are_best_effort(delivery: Delivery, shape: str) -> None:
-    """Whatever becomes of a member, the event arrives, is told by its name and id, and the rest of it is right."""
+    """Whatever a member is changed to, the event arrives with its name and id, and the rest of it is right."""
     original = parse_event(body_of(delivery, shape))
     for place, document in mutations(json.loads(body_of(delivery, shape))):
         body = json.dumps(document).encode()
