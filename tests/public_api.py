@@ -51,9 +51,8 @@ def _of_module(package: griffe.Object | griffe.Alias, name: str) -> Iterator[str
 
 
 def _of_group(module: griffe.Object | griffe.Alias, group: str) -> Iterator[str]:
-    for exported in module.exports or ():
-        found = module[str(exported)]
-        if found.is_class and str(exported).lower() == group.replace("_", ""):
+    for name, found in module.classes.items():
+        if name.lower() == group.replace("_", ""):
             yield from _lines(f"nexi_async.AsyncCheckout.{group}", found)
 
 

@@ -1,4 +1,4 @@
-"""The house: which room may import which, what may be imported where, and that nothing goes round in a circle."""
+"""The layers: which package may import which, what may be imported where, and that no imports form a cycle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "nexi_async"
 
-FLOORS = (
+LAYERS = (
     ("reference",),
     ("_errors",),
     ("_environment", "_idempotency", "_money", "_wire_names"),
@@ -26,10 +26,10 @@ FLOORS = (
     ("_demo",),
     ("_cli",),
 )
-"""The rooms, from the lowest floor up; a room imports from lower floors only, or from itself."""
+"""The packages and modules, from the lowest layer up; each imports from lower layers only, or from itself."""
 
 PUBLIC = {"batch", "emulator", "embed", "reference", "telemetry", "testing", "webhooks"}
-"""Rooms whose `__all__` is public, beside the package's own."""
+"""Packages whose `__all__` is public, beside the package's own."""
 
 ONLY_IN = {
     "asyncio": (
@@ -79,11 +79,15 @@ class Module:
         return ".".join(part for part in parts if part != "__init__")
 
     @property
-    def room(self) -> str:
-        return _room(self.name)
+    def package(self) -> str:
+        return _package_of(self.name)
+
+    @property
+    def is_private(self) -> bool:
+        return any(part.startswith("_") for part in self.name.split("."))
 
 
-def _room(name: str) -> str:
+def _package_of(name: str) -> str:
     """The first name below the package; empty for the package itself."""
     return name.split(".")[1] if "." in name else ""
 
@@ -104,32 +108,36 @@ def _imported(statements: list[ast.stmt]) -> Iterator[str]:
             yield from _imported(statement.body)
 
 
-MODULES = {module.name: module for module in map(_read, sorted(PACKAGE.rglob("*.py"))) if module.room != "docs"}
-FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+MODULES = {module.name: module for module in map(_read, sorted(PACKAGE.rglob("*.py"))) if module.package != "docs"}
+LAYER_OF = {package: number for number, packages in enumerate(LAYERS) for package in packages}
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=list(MODULES))
 
 
-def test_every_room_has_a_floor() -> None:
-    """A new room is given its place before anything is built in it."""
-    assert {module.room for module in MODULES.values()} - {""} == set(FLOOR_OF)
+def test_every_package_has_a_layer() -> None:
+    """A new package is assigned to a layer."""
+    assert {module.package for module in MODULES.values()} - {""} == set(LAYER_OF)
 
 
 @each_module
-def test_a_room_imports_from_lower_floors_only(module: Module) -> None:
+def test_a_package_imports_from_lower_layers_only(module: Module) -> None:
     """Data and imports go one way; the package itself gathers what is public."""
-    own = FLOOR_OF.get(module.room, len(FLOORS))
-    others = {_room(name) for name in module.imports if name in MODULES and _room(name) != module.room}
-    assert {other for other in others if not other or FLOOR_OF[other] >= own} <= (
-        {""} if module.room == "_demo" else set()
+    own = LAYER_OF.get(module.package, len(LAYERS))
+    others = {_package_of(name) for name in module.imports if name in MODULES and _package_of(name) != module.package}
+    assert {other for other in others if not other or LAYER_OF[other] >= own} <= (
+        {""} if module.package == "_demo" else set()
     )
 
 
 @each_module
-def test_only_public_rooms_have_names_without_an_underscore(module: Module) -> None:
+def test_only_public_packages_have_names_without_an_underscore(module: Module) -> None:
     """Everything that is not behind a public `__all__` says so by its name."""
-    parts = module.name.split(".")[1:]
-    is_private = any(part.startswith("_") for part in parts)
-    assert is_private or not parts or parts[0] in PUBLIC
+    assert module.is_private or module.package in {"", *PUBLIC}
+
+
+@each_module
+def test_only_public_modules_have_a_list_of_names(module: Module) -> None:
+    """`__all__` says what is public; in a private module an underscore says what stays in it."""
+    assert not module.is_private or "__all__" not in module.path.read_text()
 
 
 @each_module
@@ -140,11 +148,11 @@ def test_a_package_is_imported_only_where_its_concern_lives(module: Module) -> N
     assert {name for name in outside if not place.startswith(ONLY_IN[name])} == set()
 
 
-def test_the_emulator_knows_the_wire_and_never_the_sdk() -> None:
+def test_the_emulator_imports_nothing_of_the_sdk() -> None:
     """A wrong field name in the SDK must fail against the emulator instead of being wrong on both sides."""
     for module in MODULES.values():
-        if module.room == "emulator":
-            assert {_room(name) for name in module.imports if name.startswith("nexi_async.")} <= {"emulator"}, (
+        if module.package == "emulator":
+            assert {_package_of(name) for name in module.imports if name.startswith("nexi_async.")} <= {"emulator"}, (
                 module.name
             )
 

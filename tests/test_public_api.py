@@ -30,7 +30,7 @@ def test_the_public_api_is_frozen() -> None:
 
 
 def test_a_change_is_described_by_what_it_does_to_users() -> None:
-    """Names that are gone, altered and new are told apart."""
+    """Removed, altered and new names are distinguished."""
     frozen = ["class m.A()", "m.f(x: int) -> None", "m.g() -> None"]
     text = difference(frozen, ["class m.A()", "m.f(x: int, y: int) -> None", "m.h() -> None"])
     assert text.splitlines()[:7] == [

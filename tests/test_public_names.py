@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import subprocess
 import sys
 from types import ModuleType
@@ -119,11 +120,13 @@ except ModuleNotFoundError as error:
 @pytest.mark.slow
 def test_importing_takes_no_longer_than_a_peer() -> None:
     """In the same environment `import nexi_async` costs no more processor time than `import stripe`."""
-    times: dict[str, list[float]] = {"nexi_async": [], "stripe": []}
-    for _ in range(5):
-        for module, found in times.items():
-            found.append(float(run(f"import {module}, time; print(time.process_time())")))
-    assert min(times["nexi_async"]) <= 1.1 * min(times["stripe"])
+    least = {"nexi_async": math.inf, "stripe": math.inf}
+    for round_number in range(1, 21):  # other programs only add to the time, so both converge to their own
+        for module in least:
+            least[module] = min(least[module], float(run(f"import {module}, time; print(time.process_time())")))
+        if round_number >= 5 and least["nexi_async"] <= 1.1 * least["stripe"]:
+            break
+    assert least["nexi_async"] <= 1.1 * least["stripe"]
 
 
 def test_client_works_without_any_extra() -> None:
