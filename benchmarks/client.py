@@ -117,15 +117,17 @@ def _print(connections: int, rows: list[dict[str, Any]]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     options = argparse.ArgumentParser("python -m benchmarks client", description=__doc__)
-    options.add_argument("--connections", default="10,50,500,1000", help="how many at a time, a list")
-    options.add_argument("--calls", type=int, default=5_000, help="calls a turn")
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--slow-rounds", type=int, default=2, help="of the rounds, those in which the slow take part")
-    options.add_argument("--latency", default="0ms", help="what the server waits before it answers, e.g. 100ms")
-    options.add_argument("--only", default=",".join(ALL), help="contenders, a list")
+    options.add_argument("--connections", default="10,50,500,1000", help="numbers of connections, separated by commas")
+    options.add_argument("--calls", type=int, default=5_000, help="calls of each contender in a round")
+    options.add_argument("--rounds", type=int, default=5, help="rounds")
+    options.add_argument("--slow-rounds", type=int, default=2, help="rounds in which slow contenders take part")
+    options.add_argument("--latency", default="0ms", help="delay of the server's responses, e.g. 100ms")
+    options.add_argument("--only", default=",".join(ALL), help="contenders, separated by commas")
     options.add_argument("--json", type=Path, help="write the figures to this file")
     given = options.parse_args(arguments)
     names = [name.strip() for name in given.only.split(",")]
+    if not set(names) <= set(ALL):
+        options.error(f"--only: choose from {', '.join(ALL)}")
     latency = float(given.latency.removesuffix("ms")) / 1000
     results: dict[str, Any] = {"python": sys.version.split()[0], "latency_ms": latency * 1000, "connections": {}}
     with stub.running(latency=latency) as (url, ca_file):

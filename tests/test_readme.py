@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -15,18 +14,11 @@ import httpx
 import pytest
 
 from tests.docs.blocks import DOCS, README, SCRIPTS, printed
+from tests.ports import free_port, wait_until_listening
 
 SHOP = (DOCS / "examples" / "fastapi_shop" / "shop.py").read_text()
 INBOX_SHOP = (DOCS / "examples" / "fastapi_inbox" / "inbox_shop.py").read_text()
-PATIENCE = 20.0
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+TIMEOUT = 20.0
 
 
 def on_ports(code: str, shop: int, emulator: int) -> str:
@@ -47,19 +39,7 @@ def running(*command: str, cwd: Path, port: int, env: Mapping[str, str] | None =
             yield
         finally:
             server.terminate()
-            server.wait(timeout=PATIENCE)
-
-
-def wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
-    """Wait for the port to open, or say that the server died."""
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends:
-        assert server.poll() is None, "the server died"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("the server did not listen in time")
+            server.wait(timeout=TIMEOUT)
 
 
 @contextmanager
@@ -79,7 +59,7 @@ def running_shop(folder: Path, code: str) -> Iterator[httpx.Client]:
             "WEBHOOK_NETWORKS": "127.0.0.1",
         }
         servers.enter_context(running(*uvicorn, cwd=folder, port=shop_port, env=env))
-        yield servers.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{shop_port}", timeout=PATIENCE))
+        yield servers.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{shop_port}", timeout=TIMEOUT))
 
 
 def ordered(shop: httpx.Client) -> tuple[str, str]:
@@ -91,12 +71,12 @@ def ordered(shop: httpx.Client) -> tuple[str, str]:
 def pay(page: str, card: str = "4268270087374847") -> int:
     """Pay on the hosted page; its answer."""
     form = {"action": "pay", "method": "card", "card": card}
-    return httpx.post(page, data=form, timeout=PATIENCE, trust_env=False).status_code
+    return httpx.post(page, data=form, timeout=TIMEOUT, trust_env=False).status_code
 
 
 def ship(shop: httpx.Client, payment_id: str) -> httpx.Response:
     """Ask to ship until the webhook has told the shop that the order is paid."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while (answer := shop.post(f"/orders/{payment_id}/ship")).status_code == 409 and time.monotonic() < ends:
         time.sleep(0.1)
     return answer.raise_for_status()
@@ -104,7 +84,7 @@ def ship(shop: httpx.Client, payment_id: str) -> httpx.Response:
 
 def said_by_shop(folder: Path, text: str) -> str:
     """What uvicorn and the shop have said, once the text is in it or time is up."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while text not in (said := (folder / "uvicorn.log").read_text()) and time.monotonic() < ends:
         time.sleep(0.05)
     return said

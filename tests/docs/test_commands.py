@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer.main
-from typer.core import TyperGroup
 
-from nexi_async._cli.app import app
+from nexi_async._cli.app import COMMANDS, load
 from tests.docs.blocks import DOCS, PAGES, README, TOP
 
 TEXTS = [
@@ -37,8 +35,9 @@ LINES = [(path.name, line.strip()) for path in TEXTS for line in command_lines(p
 def test_commands_and_options_are_there(page: str, line: str) -> None:
     """The first words are commands, and whatever begins with dashes is an option of the last of them."""
     words = shlex.split(line)
-    command = typer.main.get_command(app)
-    while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
+    assert words[0] in COMMANDS, f"{page}: there is no command {words[0]!r}"
+    command = load(words.pop(0))
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"{page}: there is no command {words[0]!r}"
         command = command.commands[words.pop(0)]
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}

@@ -18,7 +18,8 @@ import yaml
 
 from nexi_async import AsyncCheckout, Checkout, Order, OrderItem
 from tests.docs.blocks import DOCS, PAGES, SCRIPTS
-from tests.test_readme import PATIENCE, free_port, on_ports, wait_until_listening
+from tests.ports import free_port, wait_until_listening
+from tests.test_readme import TIMEOUT, on_ports
 
 EXAMPLES = DOCS / "examples"
 SECRET = "q7Lw2ZtB9fKx4RdNh3VsYc8MpEa6JgUt"
@@ -39,7 +40,7 @@ def started(*command: str | Path, cwd: Path, port: int, env: Mapping[str, str] |
             yield log
         finally:
             program.terminate()
-            program.wait(timeout=PATIENCE)
+            program.wait(timeout=TIMEOUT)
 
 
 @contextmanager
@@ -50,14 +51,20 @@ def emulator(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+def client_of(port: int) -> httpx.Client:
+    """A client of a shop on this machine."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=TIMEOUT)
+
+
 def pay(address: str, payment_id: str) -> None:
     """Pay as the shopper."""
-    httpx.post(f"{address}/emulator/payments/{payment_id}/pay", json={}, trust_env=False).raise_for_status()
+    url = f"{address}/emulator/payments/{payment_id}/pay"
+    httpx.post(url, json={}, trust_env=False, timeout=TIMEOUT).raise_for_status()
 
 
 def until(is_true: Callable[[], bool]) -> bool:
     """Whether something becomes true in time."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while not (found := is_true()) and time.monotonic() < ends:
         time.sleep(0.05)
     return found
@@ -81,7 +88,7 @@ def test_a_shop_learns_that_it_is_paid(example: str, tmp_path: Path) -> None:
         (tmp_path / Path(example).name).write_text(code.replace("127.0.0.1:8000", f"127.0.0.1:{port}"))
         program, *arguments = (each.replace("8000", str(port)) for each in SHOPS[example])
         programs.enter_context(started(SCRIPTS / program, *arguments, cwd=tmp_path, port=port))
-        shop = programs.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
+        shop = programs.enter_context(client_of(port))
         payment_id = shop.post("/orders").raise_for_status().json()["payment_id"]
         assert shop.get(f"/orders/{payment_id}").json() == {"paid": False}
         pay(address, payment_id)
@@ -108,7 +115,7 @@ def test_nginx_and_two_workers(tmp_path: Path, postgres_url: str) -> None:
             worker = (SCRIPTS / "uvicorn", "inbox_shop:app", "--port", str(port), "--no-proxy-headers")
             programs.enter_context(started(*worker, cwd=tmp_path, port=port, env=env))
         programs.enter_context(nginx(tmp_path, front, ports))
-        shop = programs.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{front}", trust_env=False))
+        shop = programs.enter_context(client_of(front))
         payments = [
             shop.post("/orders", params={"article": "mug", "price": 10_000}).raise_for_status().json()["payment_id"]
             for _ in range(6)

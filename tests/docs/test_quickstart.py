@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.docs.blocks import PAGES, SCRIPTS, Block, blocks
-from tests.test_readme import PATIENCE, free_port, on_ports, pay, running
+from tests.ports import free_port
+from tests.test_readme import TIMEOUT, on_ports, pay, running
 
 PAGE = PAGES / "quickstart.md"
 
@@ -49,7 +50,7 @@ def test_the_reader_ends_with_a_charged_subscription(tmp_path: Path) -> None:
         command = on_ports(command, shop_port, emulator_port).replace("PAYMENT_ID", payment_id)
         command = re.sub(r"^curl ", "curl --silent --fail ", command)
         return subprocess.run(
-            ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=True
+            ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=True
         ).stdout
 
     with ExitStack() as servers:
@@ -81,14 +82,14 @@ def test_the_reader_ends_with_a_charged_subscription(tmp_path: Path) -> None:
         page = re.search(r"http\S+", wait_for(tmp_path / "subscribe.log", "press Enter"))
         assert page is not None
         assert pay(page[0]) == 303
-        program.communicate("\n", timeout=PATIENCE)
+        program.communicate("\n", timeout=TIMEOUT)
         assert program.returncode == 0
         assert "Charged the next month:" in (tmp_path / "subscribe.log").read_text()
 
 
 def wait_for(log: Path, text: str) -> str:
     """The log, once it has the text."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while text not in (found := log.read_text()) and time.monotonic() < ends:
         time.sleep(0.05)
     assert text in found

@@ -17,19 +17,13 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from nexi_async import reference
+from tests import public_api
 from tests.docs.blocks import DOCS, SCRIPTS, TOP
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 MODULES = (
-    "nexi_async",
-    "nexi_async.batch",
-    "nexi_async.embed",
-    "nexi_async.emulator",
-    "nexi_async.telemetry",
-    "nexi_async.testing",
-    "nexi_async.webhooks",
-    "nexi_async.webhooks.deliveries",
+    *public_api.MODULES,
     *(f"nexi_async.reference.{module.name}" for module in pkgutil.iter_modules(reference.__path__)),
 )
 
