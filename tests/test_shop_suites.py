@@ -1,6 +1,6 @@
 """The documentation's shop in the suites that users have: anyio, pytest-asyncio in both modes, Starlette's TestClient.
 
-Each suite is a project of its own, with the shop and the tests as they are printed, run by two processes.
+Each suite is a project of its own, with the shop and the tests as they are printed; two are run by two processes.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ async def test_no_event_is_taken_for_one_of_another_test(client, nexi_emulator, 
     assert shop.paid[order["payment_id"]] == 12_500
 
 
-async def test_what_the_shop_does_not_take_is_told(client, nexi_emulator, monkeypatch):
+async def test_what_the_shop_does_not_accept_is_reported(client, nexi_emulator, monkeypatch):
     monkeypatch.setattr(shop, "SECRET", "anotherSecretThanTheReceiverHas1")
     order = (await client.post("/orders", params={"article": "mug", "price": 10_000})).json()
     nexi_emulator.pay(order["payment_id"])
     with pytest.raises(TimeoutError, match="checkout.completed of payment .* answered 401"):
-        await nexi_emulator.wait_delivered(0.1)
+        await nexi_emulator.wait_delivered(0.5)
 """
 """Tests of one process share the shop and its receiver, which keeps in mind what it has handled."""
 
-SYNCHRONOUS = MORE.replace("async ", "").replace("await nexi_emulator.wait_delivered(0.1)", "DELIVER")
+SYNCHRONOUS = MORE.replace("async ", "").replace("await nexi_emulator.wait_delivered(0.5)", "DELIVER")
 SYNCHRONOUS = SYNCHRONOUS.replace("await nexi_emulator.wait_delivered()", "DELIVER").replace("await ", "")
 SYNCHRONOUS = SYNCHRONOUS.replace("DELIVER", "nexi_emulator.deliver_all(client.portal)")
 
@@ -56,20 +56,21 @@ WITH_ASYNCIO = BARE + "asyncio_default_fixture_loop_scope = function\n"
 
 ASYNCHRONOUS = printed(PAGES / "testing.md", "test_shop.py") + MORE
 SUITES = {
-    "anyio": (WITHOUT_ASYNCIO + "anyio_mode = auto", ASYNCHRONOUS, 12),  # on asyncio and on trio
-    "pytest-asyncio, auto": (WITH_ASYNCIO + "asyncio_mode = auto", ASYNCHRONOUS, 6),
-    "pytest-asyncio, strict": (WITH_ASYNCIO + "asyncio_mode = strict", strict(ASYNCHRONOUS), 6),
-    "TestClient": (WITHOUT_ASYNCIO, printed(PAGES / "testing.md", "test_shop_synchronously.py") + SYNCHRONOUS, 6),
+    "anyio": (WITHOUT_ASYNCIO + "anyio_mode = auto", ASYNCHRONOUS, 12, 2),  # on asyncio and on trio
+    "pytest-asyncio, auto": (WITH_ASYNCIO + "asyncio_mode = auto", ASYNCHRONOUS, 6, 0),
+    "pytest-asyncio, strict": (WITH_ASYNCIO + "asyncio_mode = strict", strict(ASYNCHRONOUS), 6, 0),
+    "TestClient": (WITHOUT_ASYNCIO, printed(PAGES / "testing.md", "test_shop_synchronously.py") + SYNCHRONOUS, 6, 2),
 }
+"""The configuration, the tests, how many pass, and by how many processes they are run besides the first."""
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_shop_is_tested(suite: str, tmp_path: Path) -> None:
-    """Every test passes, without a warning, in two processes."""
-    configuration, tests, count = SUITES[suite]
+    """Every test passes, without a warning."""
+    configuration, tests, count, workers = SUITES[suite]
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "test_shop.py").write_text(tests)
-    done = run_pytest(tmp_path, "-n", "2", configuration=configuration)
+    done = run_pytest(tmp_path, "-n", str(workers), configuration=configuration)
     assert re.search(rf"^{count} passed in", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +22,14 @@ class Count:
 
 @contextmanager
 def counted() -> Iterator[Count]:
-    """Count the calls of this thread until the end of the block."""
+    """Count the calls of this thread until the end of the block, not those of finalisers that the collector makes."""
     count = Count()
     before = sys.getprofile()
+    gc.collect()
+    gc.disable()
     sys.setprofile(count.note)
     try:
         yield count
     finally:
         sys.setprofile(before)
+        gc.enable()
