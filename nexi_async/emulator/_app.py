@@ -15,7 +15,7 @@ from nexi_async.emulator import _checkout_pages as checkout_pages
 from nexi_async.emulator import _control as control
 from nexi_async.emulator import _portal as portal
 from nexi_async.emulator._access import is_json, may_be_called
-from nexi_async.emulator._broken_responses import CutResponse, LostResponse
+from nexi_async.emulator._broken_responses import BrokenResponse
 from nexi_async.emulator._engine import openapi
 from nexi_async.emulator._engine.context import APIRequest
 from nexi_async.emulator._engine.endpoints import ENDPOINTS, Endpoint
@@ -38,7 +38,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 async def serve(site: Site, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a request of an emulator."""
     is_known = scope["type"] != "http" or may_be_called(scope, site.access.hosts)
     app = _router() if is_known else _UNKNOWN_HOST
     await app({**scope, "path": _plain_path(scope), SITE: site}, receive, send)
@@ -172,7 +171,7 @@ def _http_response(response: APIResponse) -> Response:
 
 def _with_fault(response: Response, fault: InjectedFault | None) -> Response:
     if fault is not None and fault.fault == "lose_response":
-        return LostResponse()
+        return BrokenResponse(response)
     if fault is not None and fault.fault == "cut":
-        return CutResponse(response, fault.after_bytes)
+        return BrokenResponse(response, fault.after_bytes)
     return response

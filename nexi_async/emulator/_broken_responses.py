@@ -11,34 +11,22 @@ from starlette.types import Receive, Scope, Send
 BREAK_CONNECTION = "nexi_async.break_connection"
 
 
-class LostResponse(Response):
-    """A response of which nothing arrives."""
+class BrokenResponse(Response):
+    """A response that breaks off inside its body; without a number of bytes, nothing of it arrives."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Break the connection instead of answering."""
-        await _break_connection(scope, receive)
-
-
-class CutResponse(Response):
-    """A response that breaks off inside its body."""
-
-    def __init__(self, whole: Response, after_bytes: int) -> None:
+    def __init__(self, whole: Response, after_bytes: int | None = None) -> None:
         super().__init__(whole.body, whole.status_code, dict(whole.headers))
         self._after_bytes = after_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head and the first bytes, then break the connection."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        part = bytes(self.body)[: self._after_bytes]
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-        await _break_connection(scope, receive)
-
-
-async def _break_connection(scope: Scope, receive: Receive) -> None:
-    break_it: Callable[[], None] | None = scope.get("extensions", {}).get(BREAK_CONNECTION)
-    if break_it is None:
-        msg = "the emulator broke the connection"
-        raise httpx.ReadError(msg)
-    break_it()
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        if self._after_bytes is not None:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            part = bytes(self.body)[: self._after_bytes]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        break_connection: Callable[[], None] | None = scope.get("extensions", {}).get(BREAK_CONNECTION)
+        if break_connection is None:
+            msg = "the emulator broke the connection"
+            raise httpx.ReadError(msg)
+        break_connection()
+        while (await receive())["type"] != "http.disconnect":
+            pass
