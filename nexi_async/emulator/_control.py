@@ -20,16 +20,16 @@ from nexi_async.emulator._engine.state import KINDS
 from nexi_async.emulator._engine.wire import JSON
 from nexi_async.emulator._site import engine_of
 
+Control = Callable[..., Awaitable[JSON]]
 _MOST_SIGN_UPS = 1_000_000
 
 
 def routes() -> list[Route]:
-    """All control endpoints."""
     controls = (
-        ("POST", "/payments/{payment_id}/pay", _pay),
-        ("POST", "/payments/{payment_id}/challenge", _answer_challenge),
-        ("POST", "/payments/{payment_id}/decline", _decline),
-        ("POST", "/payments/{payment_id}/cancel", _cancel),
+        ("POST", "/payments/{payment_id}/pay", _shopper(Engine.pay, card=str, method=str, consumer=dict)),
+        ("POST", "/payments/{payment_id}/challenge", _shopper(Engine.answer_challenge, result=str)),
+        ("POST", "/payments/{payment_id}/decline", _shopper(Engine.decline, code=str)),
+        ("POST", "/payments/{payment_id}/cancel", _shopper(Engine.cancel)),
         ("POST", "/subscriptions", _sign_up),
         ("PUT", "/faults", _set_faults),
         ("PUT", "/settings", _set_settings),
@@ -41,25 +41,16 @@ def routes() -> list[Route]:
     return [Route(f"/emulator{path}", _endpoint(control), methods=[method]) for method, path, control in controls]
 
 
-async def _pay(engine: Engine, body: JSON, payment_id: str) -> JSON:
-    outcome = engine.pay(payment_id, **_only(body, card=str, method=str, consumer=dict))
-    await engine.clock.sleep(outcome.delay)
-    return _outcome(payment_id, outcome)
+def _shopper(action: Callable[..., ShopperOutcome], **kinds: type) -> Control:
+    """A control of something that the shopper does to a payment; the body may have members of these kinds."""
 
+    async def control(engine: Engine, body: JSON, payment_id: str) -> JSON:
+        outcome = action(engine, payment_id, **_only(body, **kinds))
+        await engine.clock.sleep(outcome.delay)
+        members = {"result": outcome.result, "code": outcome.code, "redirect": outcome.redirect}
+        return {"paymentId": payment_id} | {name: value for name, value in members.items() if value is not None}
 
-async def _answer_challenge(engine: Engine, body: JSON, payment_id: str) -> JSON:
-    outcome = engine.answer_challenge(payment_id, **_only(body, result=str))
-    await engine.clock.sleep(outcome.delay)
-    return _outcome(payment_id, outcome)
-
-
-async def _decline(engine: Engine, body: JSON, payment_id: str) -> JSON:
-    return _outcome(payment_id, engine.decline(payment_id, **_only(body, code=str)))
-
-
-async def _cancel(engine: Engine, body: JSON, payment_id: str) -> JSON:
-    _only(body)
-    return _outcome(payment_id, engine.cancel(payment_id))
+    return control
 
 
 async def _sign_up(engine: Engine, body: JSON) -> JSON:
@@ -108,7 +99,7 @@ async def _reset(engine: Engine, _: JSON) -> JSON:
     return {}
 
 
-def _endpoint(control: Callable[..., Awaitable[JSON]]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(control: Control) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint of a control, which gets the engine, the JSON of the request and the parameters of the path."""
 
     @wraps(control)
@@ -130,7 +121,6 @@ def _endpoint(control: Callable[..., Awaitable[JSON]]) -> Callable[[Request], Aw
 
 
 def _refusal(request: Request) -> Response | None:
-    """The error response for a caller without access, if so."""
     if not access.is_local(request):
         return _json(403, {"message": "The controls are for callers on this machine"})
     if not access.is_own_page(request):
@@ -180,12 +170,6 @@ def _listed(kinds: dict[str, Any]) -> str:
 
 
 _JSON_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", (int, float): "a number"}
-
-
-def _outcome(payment_id: str, outcome: ShopperOutcome) -> dict[str, Any]:
-    document = {"paymentId": payment_id, "result": outcome.result}
-    members = {"code": outcome.code, "redirect": outcome.redirect}
-    return document | {name: value for name, value in members.items() if value is not None}
 
 
 def _json(status: int, document: JSON) -> Response:
