@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from attrs import frozen
+from attrs import field, frozen
 
 from nexi_async.emulator._engine import (
     bulk,
@@ -22,6 +22,8 @@ from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.fields import Boolean, FieldType, Integer, Object, String
 from nexi_async.emulator._engine.responses import APIResponse
 from nexi_async.emulator._engine.state import SCHEDULED, UNSCHEDULED, AgreementKind
+
+Operation = Callable[[Context, APIRequest], APIResponse]
 
 
 @frozen
@@ -43,8 +45,8 @@ class Endpoint:
         operation: The function that handles its requests, whose bodies have been read as `body` says.
         name: Its name in the OpenAPI document.
         body: What its request bodies must have; None if it takes none.
-        success: The status of success.
         response: The name of the schema of its response, with `[]` for a list of them; None for an empty response.
+        success: The status of success; 204 without a response, 201 for POST and 200 for GET unless said otherwise.
         query: Its query parameters.
         keyed: It accepts an `Idempotency-Key`.
         needs_key: It asks about a key, which it needs.
@@ -54,20 +56,39 @@ class Endpoint:
 
     method: str
     path: str
-    operation: Callable[[Context, APIRequest], APIResponse]
+    operation: Operation
     name: str
     body: Object | None = None
-    success: int = 200
     response: str | None = None
+    success: int = field()
     query: tuple[Parameter, ...] = ()
     keyed: bool = False
     needs_key: bool = False
     documents_402: bool = False
     limited: bool = False
 
+    @success.default
+    def _usual_success(self) -> int:
+        return 204 if self.response is None else 201 if self.method == "POST" else 200
+
 
 _DATE = String(10, 10, forbidden="", pattern=re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}"))
 _PAGING = tuple(Parameter(name, Integer(0)) for name in ("skip", "take", "pageNumber", "pageSize"))
+
+
+_CURRENCY = String(3, 3, forbidden="")
+_METHODS = (Parameter("Currency", _CURRENCY), Parameter("Enabled", Boolean()))
+_BALANCES = (Parameter("fromDate", _DATE), Parameter("toDate", _DATE), Parameter("currencies", String(forbidden="")))
+_PAYOUTS = (
+    Parameter("fromDate", _DATE, required=True),
+    Parameter("toDate", _DATE, required=True),
+    Parameter("currency", _CURRENCY),
+    *_PAGING,
+)
+
+
+def _refund_endpoint(path: str, operation: Operation, name: str) -> Endpoint:
+    return Endpoint("POST", path, operation, name, validation.REFUND, "CreatedRefund", keyed=True)
 
 
 def _agreement_endpoints(kind: AgreementKind) -> tuple[Endpoint, ...]:
@@ -83,7 +104,7 @@ def _bulk_endpoints(kind: AgreementKind) -> Iterator[Endpoint]:
     )
     for what, start, retrieve, body in rows:
         path = f"{kind.path}/{what}"
-        yield Endpoint("POST", path, partial(bulk.start, kind, what), start, body, 202, "AcceptedBulk")
+        yield Endpoint("POST", path, partial(bulk.start, kind, what), start, body, "AcceptedBulk", 202)
         find = partial(bulk.retrieve, kind, what)
         yield Endpoint("GET", f"{path}/{{id}}", find, retrieve, response="BulkPage", query=_PAGING)
 
@@ -96,7 +117,8 @@ def _charge_endpoints(kind: AgreementKind) -> Iterator[Endpoint]:
         partial(subscriptions.charge, kind),
         f"charge{one}",
         validation.AGREEMENT_CHARGE,
-        response="SubscriptionCharge",
+        "SubscriptionCharge",
+        200,
         keyed=True,
         documents_402=True,
     )
@@ -118,9 +140,7 @@ def _capitalized(name: str) -> str:
 
 # The busiest endpoints come first, literal paths before those with an id in the same place.
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint(
-        "POST", "/v1/payments", payments.create, "createPayment", validation.CREATE_PAYMENT, 201, "CreatedPayment"
-    ),
+    Endpoint("POST", "/v1/payments", payments.create, "createPayment", validation.CREATE_PAYMENT, "CreatedPayment"),
     Endpoint(
         "GET", "/v1/payments/{id}", payments.retrieve, "retrievePayment", response="RetrievedPayment", limited=True
     ),
@@ -130,42 +150,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         charges.create,
         "chargePayment",
         validation.CHARGE,
-        201,
         "CreatedCharge",
         keyed=True,
         documents_402=True,
     ),
     *_agreement_endpoints(SCHEDULED),
     *_agreement_endpoints(UNSCHEDULED),
-    Endpoint(
-        "POST",
-        "/v1/charges/{id}/refunds",
-        refunds.refund_charge,
-        "refundCharge",
-        validation.REFUND,
-        201,
-        "CreatedRefund",
-        keyed=True,
-    ),
-    Endpoint(
-        "POST",
-        "/v1/payments/{id}/refunds",
-        refunds.refund_payment,
-        "refundPayment",
-        validation.REFUND,
-        201,
-        "CreatedRefund",
-        keyed=True,
-    ),
-    Endpoint("POST", "/v1/payments/{id}/cancels", cancels.create, "cancelPayment", validation.CANCEL, 204),
-    Endpoint("PUT", "/v1/payments/{id}/terminate", payments.terminate, "terminatePayment", success=204),
+    _refund_endpoint("/v1/charges/{id}/refunds", refunds.refund_charge, "refundCharge"),
+    _refund_endpoint("/v1/payments/{id}/refunds", refunds.refund_payment, "refundPayment"),
+    Endpoint("POST", "/v1/payments/{id}/cancels", cancels.create, "cancelPayment", validation.CANCEL),
+    Endpoint("PUT", "/v1/payments/{id}/terminate", payments.terminate, "terminatePayment"),
     Endpoint(
         "PUT",
         "/v1/payments/{id}/referenceinformation",
         payments.update_reference,
         "updateReferenceInformation",
         validation.REFERENCE_INFORMATION,
-        204,
     ),
     Endpoint(
         "PUT",
@@ -173,19 +173,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         payments.update_my_reference,
         "updateMyReference",
         validation.MY_REFERENCE,
-        204,
     ),
-    Endpoint("PUT", "/v1/payments/{id}/orderitems", payments.update_order, "updateOrder", validation.ORDER_UPDATE, 204),
+    Endpoint("PUT", "/v1/payments/{id}/orderitems", payments.update_order, "updateOrder", validation.ORDER_UPDATE),
     Endpoint("GET", "/v1/charges/{id}", charges.retrieve, "retrieveCharge", response="Charge"),
     Endpoint("GET", "/v1/refunds/{id}", refunds.retrieve, "retrieveRefund", response="Refund"),
-    Endpoint("POST", "/v1/pending-refunds/{id}/cancel", refunds.cancel_pending, "cancelPendingRefund", success=204),
+    Endpoint("POST", "/v1/pending-refunds/{id}/cancel", refunds.cancel_pending, "cancelPendingRefund"),
     Endpoint(
         "GET",
         "/v1/paymentmethods",
         payment_methods.find,
         "listPaymentMethods",
         response="PaymentMethod[]",
-        query=(Parameter("Currency", String(3, 3, forbidden="")), Parameter("Enabled", Boolean())),
+        query=_METHODS,
     ),
     Endpoint(
         "POST",
@@ -193,30 +192,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         card_payments.create,
         "createCardPayment",
         validation.CARD_PAYMENT,
-        201,
         "CreatedCardPayment",
         keyed=True,
     ),
-    Endpoint(
-        "GET",
-        "/report/v1/balances",
-        payouts.balances,
-        "listBalances",
-        response="Balances",
-        query=(Parameter("fromDate", _DATE), Parameter("toDate", _DATE), Parameter("currencies", String(forbidden=""))),
-    ),
-    Endpoint(
-        "GET",
-        "/report/v1/payouts",
-        payouts.find,
-        "listPayouts",
-        response="Payouts",
-        query=(
-            Parameter("fromDate", _DATE, required=True),
-            Parameter("toDate", _DATE, required=True),
-            Parameter("currency", String(3, 3, forbidden="")),
-            *_PAGING,
-        ),
-    ),
+    Endpoint("GET", "/report/v1/balances", payouts.balances, "listBalances", response="Balances", query=_BALANCES),
+    Endpoint("GET", "/report/v1/payouts", payouts.find, "listPayouts", response="Payouts", query=_PAYOUTS),
     Endpoint("GET", "/report/v1/payouts/{id}", payouts.retrieve, "retrievePayout", response="Payout", query=_PAGING),
 )
