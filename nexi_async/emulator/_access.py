@@ -93,7 +93,11 @@ def is_own_page(request: Request) -> bool:
         return True
     parts = split(sender)
     # The host was checked, and one port does not serve two schemes.
-    return parts is not None and parts.scheme in DEFAULT_PORTS and parts.netloc.lower() == _authority(request)
+    return (
+        parts is not None
+        and parts.scheme in DEFAULT_PORTS
+        and parts.netloc.lower() == request.headers.get("host", "").lower()
+    )
 
 
 def is_local(request: Request) -> bool:
@@ -107,7 +111,3 @@ def is_json(content_type: str) -> bool:
     """`application/json`, `text/json`, anything `+json`; with or without a charset."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind in ("application/json", "text/json") or kind.endswith("+json")
-
-
-def _authority(request: Request) -> str:
-    return request.headers.get("host", "").lower()

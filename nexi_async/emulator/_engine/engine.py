@@ -32,12 +32,8 @@ from nexi_async.emulator._engine.settings import Settings
 from nexi_async.emulator._engine.state import KINDS, Payment, State
 
 
-def _ignore() -> None:
-    """The default of `on_change`: do nothing."""
-
-
 class Engine:
-    """One emulated back end.
+    """One emulated back end; what `CheckoutEmulator` has by the same name is described there.
 
     Args:
         settings: The settings at the start and after `reset`.
@@ -64,7 +60,7 @@ class Engine:
     ) -> None:
         self.clock = clock
         self.checkout_key = checkout_key
-        self.on_change: Callable[[], None] = _ignore
+        self.on_change: Callable[[], None] = lambda: None
         self._first_settings = self._settings = settings
         self._state = State()
         self._faults = FaultPlan()
@@ -117,7 +113,6 @@ class Engine:
         return response
 
     def match_fault(self, method: str, path: str) -> InjectedFault | None:
-        """The injected fault that applies to a request, if any."""
         fault = self._faults.match(method, path, self._random_source)
         if fault is not None and fault.times is not None:
             self.commit()
@@ -129,7 +124,6 @@ class Engine:
         return self._faults.left()
 
     def set_faults(self, faults: Iterable[InjectedFault]) -> None:
-        """Replace the injected faults."""
         self._faults = FaultPlan(faults)
         self.commit()
 
@@ -146,7 +140,6 @@ class Engine:
         method: str | None = None,
         consumer: Mapping[str, Any] | None = None,
     ) -> ShopperOutcome:
-        """Pay as the shopper."""
         chosen = cards.read_card(card, expiry) if card is not None else None
         with self._operation() as context:
             details = None if consumer is None else validation.read(validation.CONSUMER, consumer, self._settings)
@@ -155,17 +148,14 @@ class Engine:
     def answer_challenge(
         self, payment_id: str, result: str = "approved", *, challenge_id: str | None = None
     ) -> ShopperOutcome:
-        """Answer the issuer's 3-D Secure challenge as the shopper."""
         with self._operation() as context:
             return checkout.answer_challenge(context, self._payment(payment_id), challenge_id, result)
 
     def decline(self, payment_id: str, *, code: str = "05") -> ShopperOutcome:
-        """Have the shopper's card declined with this acquirer code."""
         with self._operation() as context:
             return checkout.decline(context, self._payment(payment_id), code)
 
     def cancel(self, payment_id: str) -> ShopperOutcome:
-        """Leave the checkout as the shopper."""
         with self._operation() as context:
             return checkout.cancel(context, self._payment(payment_id))
 
@@ -178,14 +168,12 @@ class Engine:
             return subscriptions.sign_up(context, KINDS[kind], count, chosen, external_references=external_references)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and do what has become due."""
         self.clock.advance(seconds)
         self.context()
         self.commit()
         self.on_change()
 
     def state(self) -> dict[str, Any]:
-        """The whole state as one JSON document."""
         return state_report.document(self.context())
 
     def send_again(self, number: int) -> bool:
@@ -199,7 +187,6 @@ class Engine:
         return True
 
     def reset(self) -> None:
-        """Discard the state, the faults and changed settings; the clock continues."""
         self._state = State()
         self._faults = FaultPlan()
         self._settings = self._first_settings
