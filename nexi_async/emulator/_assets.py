@@ -20,7 +20,6 @@ _ASSETS = {
 
 
 def routes() -> list[Route]:
-    """The routes of all scripts and style sheets."""
     return [Route(path, partial(_serve, *asset), methods=["GET"]) for path, asset in _ASSETS.items()]
 
 

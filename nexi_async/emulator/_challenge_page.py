@@ -16,7 +16,6 @@ from nexi_async.emulator._site import engine_of
 
 
 def routes() -> list[Route]:
-    """The page and its form."""
     return [Route("/emulator/3ds", _show, methods=["GET"]), Route("/emulator/3ds", _answer, methods=["POST"])]
 
 

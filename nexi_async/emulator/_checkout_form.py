@@ -58,7 +58,6 @@ class Typed:
 
     @property
     def number(self) -> str:
-        """The card number, digits only."""
         return cards.plain_number(self.values["card"])
 
     @property
@@ -110,7 +109,6 @@ def other_methods(context: Context, payment: Payment) -> list[str]:
 
 
 def test_cards(context: Context, payment: Payment) -> list[TestCard]:
-    """The test cards of the brands that are offered."""
     brands = {method.name for method in checkout.methods(context, payment)}
     found = [TestCard(grouped(number), cards.brand_of(number), does.name) for number, does in cards.TEST_CARDS.items()]
     return [card for card in found if card.brand in brands]

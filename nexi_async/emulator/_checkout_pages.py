@@ -37,7 +37,6 @@ _OTHER_ORIGIN = "Only this page's own buttons can be pressed."
 
 
 def routes() -> list[Route]:
-    """The hosted page and the embedded checkout."""
     return [
         Route("/hostedpaymentpage", _show_hosted, methods=["GET"]),
         Route("/hostedpaymentpage", _act_hosted, methods=["POST"]),

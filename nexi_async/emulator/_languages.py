@@ -51,7 +51,6 @@ class Language:
         return Markup(escape(self._texts[key])).format(**values)  # noqa: S704  escaped, and so are the values
 
     def has(self, key: str) -> bool:
-        """Whether there is such a text."""
         return key in self._texts
 
     def count(self, key: str, count: int) -> str:

@@ -9,7 +9,6 @@ from nexi_async.emulator._portal_page import ROOT
 
 
 def routes() -> list[Route]:
-    """All routes of the portal; the root path and /portal lead to it."""
     return [
         *_portal_payments.routes(),
         *_portal_webhooks.routes(),

@@ -33,7 +33,6 @@ _KEEP_ALIVE = 15.0
 
 
 def routes() -> list[Route]:
-    """The routes of the log."""
     return [
         Route("/emulator/log", _follow_as_json, methods=["GET"]),
         Route(f"{ROOT}/log", _show, methods=["GET"]),
@@ -98,7 +97,6 @@ class LiveLog(Response):
         self._after = _last_number(request, self._log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events."""
         try:
             with self._log.follow() as reader:
                 await self._serve(reader, receive, send)

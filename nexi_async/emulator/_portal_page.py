@@ -33,8 +33,6 @@ _HEADERS = {
 
 
 def shows(show: Endpoint) -> Endpoint:
-    """An endpoint that shows something."""
-
     @wraps(show)
     async def endpoint(request: Request) -> Response:
         return await show(request) if _may_read(request) else Response(status_code=403)
@@ -59,7 +57,6 @@ def changes(change: Callable[[Request, Form], Awaitable[Response]]) -> Endpoint:
 
 
 def page(request: Request, template: str, status: int = 200, **names: Any) -> Response:
-    """A page."""
     return Response(render(request, template, **names), status, _HEADERS, "text/html")
 
 
@@ -69,13 +66,11 @@ def problem(request: Request, text: str, status: int = 404) -> Response:
 
 
 def render(request: Request, template: str, **names: Any) -> str:
-    """The text of a template."""
     shared = {"root": _root(request), "token": site_of(request).token, "now": engine_of(request).clock.now()}
     return templates().get_template(template).render(**shared, **names)
 
 
 def go_to(request: Request, path: str) -> Response:
-    """Send the browser to a page of the portal."""
     return RedirectResponse(_root(request) + path, 303)
 
 

@@ -26,7 +26,6 @@ _NOT_FOUND = "There is no such payment."
 
 
 def routes() -> list[Route]:
-    """The routes of the list and of one payment."""
     payment = f"{ROOT}/payments/{{id}}"
     return [
         Route(ROOT, _show_payments, methods=["GET"]),
@@ -133,7 +132,6 @@ def _filter(text: str, amount: str, state: str) -> PaymentFilter:
 
 
 def _with_calls(entries: list[Entry], calls: list[LoggedCall]) -> list[Entry]:
-    """A history with the logged calls among its entries."""
     return sorted([*entries, *map(_entry_of, reversed(calls))], key=lambda entry: entry.at)
 
 
@@ -144,7 +142,6 @@ def _entry_of(call: LoggedCall) -> Entry:
 
 
 def _text_of(body: JSON) -> str:
-    """What an error response says."""
     document = body or {}
     texts = [f"{path} {text}" for path, texts in document.get("errors", {}).items() for text in texts]
     code = f" (code {document['code']})" if "code" in document else ""

@@ -23,7 +23,6 @@ _STEPS = ((60, "1 minute"), (3600, "1 hour"), (86400, "1 day"))
 
 
 def routes() -> list[Route]:
-    """The routes of this page."""
     base = f"{ROOT}/settings"
     return [
         Route(base, _show, methods=["GET"]),
@@ -96,7 +95,6 @@ def _attributes() -> dict[str, "Attribute[Any]"]:
 
 
 def _shown(attribute: "Attribute[Any]", current: Settings, description: str) -> Document:
-    """What the form needs to know of a setting."""
     value = getattr(current, attribute.name)
     text = ", ".join(map(_part, value)) if _is_list(attribute) else value
     return {

@@ -14,7 +14,6 @@ _SHOWN = 100
 
 
 def routes() -> list[Route]:
-    """The routes of this page."""
     return [
         Route(f"{ROOT}/webhooks", _show, methods=["GET"]),
         Route(f"{ROOT}/webhooks/{{number:int}}/resend", _resend, methods=["POST"]),

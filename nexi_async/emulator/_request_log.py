@@ -82,7 +82,6 @@ class CallFilter:
     payment_id: str = ""
 
     def matches(self, call: LoggedCall) -> bool:
-        """Whether a call is wanted."""
         return (
             self.method in ("", call.method)
             and self.path.lower() in call.path.lower()
@@ -136,7 +135,6 @@ class Reader:
         self._send.close()
 
     def discard(self) -> None:
-        """Close both ends."""
         self._send.close()
         self._receive.close()
 
@@ -229,7 +227,6 @@ class CallInProgress:
 
 
 def _shown_headers(headers: Headers) -> dict[str, str]:
-    """Request headers with secrets masked."""
     return {name: masked(value) if name in _SECRET_HEADERS else value for name, value in headers.items()}
 
 

@@ -44,14 +44,12 @@ def payment_of(request: Request, id_name: str) -> Payment | None:
 
 
 def language_of(request: Request) -> Language:
-    """The language of the page."""
     return languages.find(request.query_params.get("language", ""))
 
 
 def notice(
     request: Request, name: str, status: int, *, embedders: str = NO_ORIGIN, link: str | None = None, **values: str
 ) -> Response:
-    """A page with a text and at most a link."""
     text = language_of(request).text(f"notice.{name}", **values)
     return page(request, "closed.html", status, embedders=embedders, text=text, link=link)
 

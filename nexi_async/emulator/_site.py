@@ -35,13 +35,11 @@ class Site:
 
 
 def site_of(request: Request) -> Site:
-    """The emulator that a request was sent to."""
     site: Site = request.scope[SITE]
     return site
 
 
 def engine_of(request: Request) -> Engine:
-    """The engine of the emulator that a request was sent to."""
     return site_of(request).engine
 
 

@@ -43,14 +43,12 @@ def retrieve(kind: AgreementKind, what: str, context: Context, request: APIReque
 
 
 def document(run: BulkRun, settings: Settings) -> Document:
-    """A whole run."""
     what = {"bulkId": run.id, "kind": run.kind.name, "what": run.what, "status": run.status}
     external_id = {"externalId": run.external_id} if run.external_id else {}
     return what | external_id | {"items": [_item_view(run, item, settings) for item in run.items]}
 
 
 def plan_next(context: Context, run: BulkRun) -> None:
-    """Put the next item of a run into the schedule, if there is one."""
     if run.done < len(run.items):
         due = run.created + context.settings.bulk_seconds * (run.done + 1) / len(run.items)
         context.state.schedule.add(due, partial(_do_next, run=run))

@@ -100,12 +100,10 @@ def plain_number(number: str) -> str:
 
 
 def is_number(digits: str) -> bool:
-    """Whether these digits can be a card's number."""
     return digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19 and _passes_luhn(digits)
 
 
 def is_expiry(digits: str) -> bool:
-    """Whether this is a month and a year, MMYY."""
     return len(digits) == 4 and digits.isascii() and digits.isdigit() and 1 <= int(digits[:2]) <= 12
 
 
@@ -148,7 +146,6 @@ def is_past(expiry: str, now: float) -> bool:
 
 
 def decline_text(code: str) -> str:
-    """The acquirer's text for a response code."""
     return _DECLINE_TEXTS.get(code, "Refused by issuer")
 
 

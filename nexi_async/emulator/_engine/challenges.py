@@ -36,7 +36,6 @@ def start(context: Context, payment: Payment, method: Method, card: Card) -> Cha
 
 
 def plan_expiry(state: State, payment: Payment, challenge: Challenge) -> None:
-    """Put the end of a challenge that waits into the schedule."""
     state.schedule.add(challenge.expires_at, partial(_expire, payment=payment, challenge=challenge))
 
 

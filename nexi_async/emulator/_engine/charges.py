@@ -13,7 +13,6 @@ _RESERVATION_LIFETIME = 30 * timestamps.DAY
 
 
 def create(context: Context, request: APIRequest) -> APIResponse:
-    """`POST /v1/payments/{paymentId}/charges`."""
     body = request.body
     payment = request.find(context, context.state.payments)
     _refuse_uncharged(context, payment, body)
@@ -27,7 +26,6 @@ def create(context: Context, request: APIRequest) -> APIResponse:
 
 
 def retrieve(context: Context, request: APIRequest) -> APIResponse:
-    """`GET /v1/charges/{chargeId}`."""
     return APIResponse(200, views.charge(request.find(context, context.state.charges)))
 
 

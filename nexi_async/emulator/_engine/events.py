@@ -15,7 +15,6 @@ SHOPPER_ADDRESS = "198.51.100.23"
 
 
 def error(code: str, message: str, source: str = "Issuer") -> Document:
-    """The error object of the failed events."""
     return {"code": code, "message": message, "source": source}
 
 
@@ -31,13 +30,11 @@ def payment_created(context: Context, payment: Payment) -> None:
 
 
 def checkout_completed(context: Context, payment: Payment) -> None:
-    """`payment.checkout.completed`."""
     data = {"order": _order(payment), "consumer": _consumer(payment)} | _my_reference(payment.my_reference)
     emit(context, payment, "payment.checkout.completed", context.new_id(), data)
 
 
 def reservation_created(context: Context, payment: Payment) -> None:
-    """`payment.reservation.created` and its v2."""
     reserve_id = payment.reserve_id or ""
     how: Document = {"paymentMethod": payment.paid_with.name, "paymentType": payment.paid_with.type}
     references = _my_reference(payment.my_reference) | {"reconciliationReference": payment.reconciliation_reference}
@@ -51,33 +48,27 @@ def reservation_created(context: Context, payment: Payment) -> None:
 
 
 def reservation_failed(context: Context, payment: Payment, why: Document) -> None:
-    """`payment.reservation.failed`."""
     data = {"error": why, "orderItems": payment.items} | _money(payment, payment.amount, 0)
     emit(context, payment, "payment.reservation.failed", context.new_id(), data)
 
 
 def charge_created(context: Context, charge: Charge) -> None:
-    """`payment.charge.created` and its v2."""
     _charge_events(context, charge, "payment.charge.created", {})
 
 
 def charge_failed(context: Context, charge: Charge, why: Document) -> None:
-    """`payment.charge.failed` and its v2."""
     _charge_events(context, charge, "payment.charge.failed", {"error": why})
 
 
 def cancel_created(context: Context, payment: Payment, cancel: Cancel) -> None:
-    """`payment.cancel.created`."""
     emit(context, payment, "payment.cancel.created", cancel.id, _cancel(payment, cancel))
 
 
 def cancel_failed(context: Context, payment: Payment, cancel: Cancel, why: Document) -> None:
-    """`payment.cancel.failed`."""
     emit(context, payment, "payment.cancel.failed", cancel.id, {"error": why} | _cancel(payment, cancel))
 
 
 def refund_initiated(context: Context, refund: Refund) -> None:
-    """`payment.refund.initiated` and its v2."""
     ids: Document = {"refundId": refund.id, "chargeId": refund.parts[0][0].id}
     rest = _my_reference(refund.my_reference) | _money(refund.payment, refund.amount, refund.surcharge)
     items: Document = {"orderItems": refund.items} if refund.items else {}
@@ -86,12 +77,10 @@ def refund_initiated(context: Context, refund: Refund) -> None:
 
 
 def refund_completed(context: Context, refund: Refund) -> None:
-    """`payment.refund.completed`."""
     emit(context, refund.payment, "payment.refund.completed", context.new_id(), _settled_refund(refund))
 
 
 def refund_failed(context: Context, refund: Refund, why: Document) -> None:
-    """`payment.refund.failed`."""
     data = {"error": why} | _settled_refund(refund)
     emit(context, refund.payment, "payment.refund.failed", context.new_id(), data)
 

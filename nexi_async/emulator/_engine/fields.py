@@ -50,7 +50,6 @@ _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 def join(path: str, name: str) -> str:
-    """The path of a member."""
     return f"{path}.{name}" if path else name
 
 
@@ -81,7 +80,6 @@ class String:
     pattern: re.Pattern[str] | None = None
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The text itself."""
         if not isinstance(value, str):
             errors.add(path, "Must be a string")
             return ""
@@ -94,7 +92,6 @@ class String:
         return value
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """A string with these limits."""
         found: Document = {"type": "string", "maxLength": self.maximum}
         if self.minimum:
             found["minLength"] = self.minimum
@@ -136,13 +133,11 @@ class Choice:
     choices: frozenset[str] = field(converter=_frozen)
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The text itself."""
         if not isinstance(value, str) or value not in self.choices:
             errors.add(path, f"Must be one of {', '.join(sorted(self.choices))}")
         return value
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """An enumeration."""
         return {"type": "string", "enum": sorted(self.choices)}
 
 
@@ -154,7 +149,6 @@ class Integer:
     maximum: int = INT32 - 1
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The number itself."""
         if _is_text_of(_DIGITS, value, errors):
             value = int(value)
         if type(value) is not int:
@@ -179,7 +173,6 @@ class Number:
     """A number that is not negative, kept as a float."""
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The number as a float."""
         if _is_text_of(_DECIMAL, value, errors):
             value = float(value)
         if type(value) not in (int, float) or not math.isfinite(value):
@@ -190,7 +183,6 @@ class Number:
         return float(value)
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """A number of at least 0."""
         return {"type": "number", "minimum": 0}
 
 
@@ -204,13 +196,11 @@ class Boolean:
     """True or false."""
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The value itself."""
         if not isinstance(value, bool):
             errors.add(path, "Must be true or false")
         return value
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """A boolean."""
         return {"type": "boolean"}
 
 
@@ -219,7 +209,6 @@ class Instant:
     """A date-time, kept as POSIX seconds."""
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The instant in POSIX seconds."""
         try:
             at = timestamps.parse(value)
             timestamps.render(at)  # the first and last hours of the calendar cannot be shown in UTC
@@ -229,7 +218,6 @@ class Instant:
         return at
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """A date-time."""
         return {"type": "string", "format": "date-time"}
 
 
@@ -238,14 +226,12 @@ class Id:
     """An id with or without dashes, kept in its normal form."""
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """32 lower-case hex digits."""
         if not isinstance(value, str) or not is_id(value):
             errors.add(path, "Must be a UUID")
             return ""
         return normal_id(value)
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """32 hex digits, with or without dashes."""
         return {"type": "string", "pattern": _ID_PATTERN}
 
 
@@ -257,7 +243,6 @@ class EmptyAllowed:
     setting: str
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """An empty text, or what the kind makes of it."""
         if value == "" and getattr(errors.settings, self.setting):
             return value
         return self.kind.read(value, path, errors)
@@ -272,11 +257,9 @@ class AnyValue:
     """A member whose shape is not documented; it is kept as it comes."""
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:  # noqa: ARG002
-        """The value itself."""
         return value
 
     def schema(self, _: dict[str, Document]) -> Document:
-        """Anything."""
         return {}
 
 
@@ -289,7 +272,6 @@ class Array:
     maximum: int | None = None
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
-        """The list of what was read."""
         if not isinstance(value, list):
             errors.add(path, "Must be an array")
             return []
@@ -300,7 +282,6 @@ class Array:
         return [self.kind.read(entry, f"{path}[{place}]", errors) for place, entry in enumerate(value)]
 
     def schema(self, named: dict[str, Document]) -> Document:
-        """An array with these limits."""
         found: Document = {"type": "array", "items": self.kind.schema(named)}
         if self.minimum:
             found["minItems"] = self.minimum
@@ -339,14 +320,12 @@ class Object:
         return found
 
     def schema(self, named: dict[str, Document]) -> Document:
-        """A reference, if it has a name, else the object itself."""
         if self.name is None:
             return self.own_schema(named)
         named[self.name] = self.own_schema(named)
         return reference(self.name)
 
     def own_schema(self, named: dict[str, Document]) -> Document:
-        """The object itself, whether it has a name or not."""
         properties = {name: kind.schema(named) for name, kind in self.members.values()}
         for name, value in self.defaults.items():
             properties[name]["default"] = value
@@ -366,7 +345,6 @@ def json_object(
     defaults: Mapping[str, Any] | None = None,
     name: str | None = None,
 ) -> Object:
-    """A table of these members."""
     kinds = {name: kind.kind if isinstance(kind, Required) else kind for name, kind in members.items()}
     return Object(
         members={name.lower(): (name, kind) for name, kind in kinds.items()},

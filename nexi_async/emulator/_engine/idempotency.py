@@ -44,12 +44,10 @@ class IdempotencyRecords:
         return None if has_expired else found
 
     def add(self, record: IdempotencyRecord) -> None:
-        """Add a record."""
         self._records[record.scope] = record
         self._note(record)
 
     def mark_in_progress(self, scope: Scope, *, in_progress: bool) -> None:
-        """Set whether the response is still held back."""
         found = self._records.get(scope)
         if found is not None:
             found.in_progress = in_progress

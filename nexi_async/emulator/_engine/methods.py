@@ -83,7 +83,6 @@ _ONLY_IN: Mapping[str, tuple[str, ...]] = {
 
 
 def currencies_of(method: Method) -> tuple[str, ...]:
-    """The currencies a method is configured for."""
     return _ONLY_IN.get(method.name, CURRENCIES)
 
 

@@ -23,7 +23,6 @@ _DESCRIPTIONS = {
 
 
 def document() -> Document:
-    """The OpenAPI document."""
     paths: dict[str, Document] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -93,7 +92,6 @@ def _success(endpoint: Endpoint) -> Document:
 
 
 def _errors(endpoint: Endpoint) -> list[str]:
-    """The statuses of errors that the emulator answers with."""
     codes = ["400", "401", "500"]
     if "{id}" in endpoint.path or "externalReference" in {each.name for each in endpoint.query}:
         codes.append("404")

@@ -21,7 +21,6 @@ STATES = (
 
 
 def state_of(payment: Payment, now: float) -> str:
-    """The state of a payment in one of `STATES`."""
     if payment.terminated_at is not None:
         return "terminated"
     if payment.completed_at is None:
@@ -56,7 +55,6 @@ class PaymentFilter:
     state: str = ""
 
     def matches(self, payment: Payment, now: float) -> bool:
-        """Whether a payment is wanted."""
         if self.amount is not None and payment.amount != self.amount:
             return False
         if self.state and state_of(payment, now) != self.state:

@@ -23,7 +23,6 @@ _FAR_FUTURE_DAYS = 3 * 365
 
 
 def create(context: Context, request: APIRequest) -> APIResponse:
-    """`POST /v1/payments`."""
     body, errors = request.body, FieldErrors(context.settings)
     webhooks = read_webhooks(context, body, errors)
     agreement_request = _read_agreement_request(context, body, errors)
@@ -40,14 +39,12 @@ def create(context: Context, request: APIRequest) -> APIResponse:
 
 
 def retrieve(context: Context, request: APIRequest) -> APIResponse:
-    """`GET /v1/payments/{paymentId}`."""
     payment = request.find(context, context.state.payments)
     _count_retrieval(context, payment)
     return APIResponse(200, {"payment": views.payment(payment, context.settings)})
 
 
 def update_reference(context: Context, request: APIRequest) -> APIResponse:
-    """`PUT /v1/payments/{paymentId}/referenceinformation`."""
     body, settings = request.body, context.settings
     payment = request.find(context, context.state.payments)
     if settings.reference_set_once and payment.reference not in (None, body["reference"]):
@@ -61,7 +58,6 @@ def update_reference(context: Context, request: APIRequest) -> APIResponse:
 
 
 def update_my_reference(context: Context, request: APIRequest) -> APIResponse:
-    """`PUT /v1/payments/{paymentId}/myreference`."""
     request.find(context, context.state.payments).my_reference = request.body.get("myReference")
     return NO_CONTENT
 

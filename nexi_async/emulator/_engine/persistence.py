@@ -48,8 +48,6 @@ _Link = Callable[[State, Document], Document]
 
 @frozen
 class StoredDocument:
-    """One document of a store."""
-
     kind: str
     key: str
     body: bytes

@@ -15,7 +15,6 @@ _CANCEL_REFUSALS = {"Cancelled": "1012", "Expired": "1013", "Failed": "1014", "C
 
 
 def refund_charge(context: Context, request: APIRequest) -> APIResponse:
-    """`POST /v1/charges/{chargeId}/refunds`."""
     body = request.body
     charge = request.find(context, context.state.charges)
     _refuse_too_much(body["amount"], charge.refundable)
@@ -39,12 +38,10 @@ def refund_payment(context: Context, request: APIRequest) -> APIResponse:
 
 
 def retrieve(context: Context, request: APIRequest) -> APIResponse:
-    """`GET /v1/refunds/{refundId}`."""
     return APIResponse(200, views.refund(request.find(context, context.state.refunds)))
 
 
 def cancel_pending(context: Context, request: APIRequest) -> APIResponse:
-    """`POST /v1/pending-refunds/{refundId}/cancel`."""
     refund = request.find(context, context.state.refunds)
     if refund.state != "Pending":
         raise failed(_CANCEL_REFUSALS[refund.state])
@@ -72,7 +69,6 @@ def settle(context: Context, refund: Refund) -> None:
 
 
 def settle_waiting(context: Context) -> None:
-    """Settle what waited for a balance."""
     waiting, context.state.waiting_for_balance = context.state.waiting_for_balance, []
     for refund in waiting:
         settle(context, refund)
@@ -112,7 +108,6 @@ def _items_of(parts: list[tuple[Charge, int]]) -> list[Item]:
 
 
 def plan_settlement(state: State, refund: Refund) -> None:
-    """Put the end of a pending refund into the schedule."""
     state.schedule.add(refund.settles_at, partial(settle, refund=refund))
     state.schedule.add(refund.expires_at, partial(_expire, refund=refund))
 

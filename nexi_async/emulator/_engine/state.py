@@ -115,8 +115,6 @@ class Payment:
 
 @define(eq=False)
 class Charge:
-    """A charge of a payment."""
-
     id: str
     payment: Payment = field(repr=False)
     amount: int
@@ -179,7 +177,6 @@ class AgreementKind:
 
     @property
     def path(self) -> str:
-        """The path of its endpoints."""
         return f"/v1/{self.list_member.lower()}"
 
 
@@ -250,7 +247,6 @@ class BulkRun:
 
     @property
     def status(self) -> str:
-        """The status as the API reports it."""
         return "Done" if self.done == len(self.items) else "Processing"
 
 
@@ -324,16 +320,13 @@ class Schedule(Generic[T]):
         return len(self._entries)
 
     def add(self, due: float, entry: T) -> None:
-        """Add an entry."""
         self._count += 1
         heapq.heappush(self._entries, (due, self._count, entry))
 
     def next_due(self) -> float | None:
-        """The due time of the next entry."""
         return self._entries[0][0] if self._entries else None
 
     def is_due(self, now: float) -> bool:
-        """Whether an entry is due."""
         return bool(self._entries) and self._entries[0][0] <= now
 
     def remove(self, entry: T) -> None:
@@ -372,7 +365,6 @@ class Table(dict[K, T]):
     @overload
     def get(self, key: K, default: Any, /) -> Any: ...
     def get(self, key: K, default: Any = None, /) -> Any:
-        """The entry of a key, or the default."""
         return self[key] if key in self else default  # noqa: SIM401  this is `get`
 
 
@@ -410,19 +402,16 @@ class State:
         self.refunds.update({refund.id: refund for refund in payment.refunds})
 
     def add_agreement(self, agreement: Agreement) -> None:
-        """Add an agreement."""
         self.agreements[agreement.kind.name][agreement.id] = agreement
         if agreement.external_reference:
             self.by_external_reference[agreement.kind.name][agreement.external_reference] = agreement
 
     def add_bulk_run(self, run: BulkRun) -> None:
-        """Add a bulk run."""
         self.bulk_runs[run.id] = run
         if run.external_id is not None:
             self.bulk_by_external_id[run.kind.name, run.what, run.external_id] = run
 
     def add_event(self, event: Event) -> None:
-        """Add an event."""
         self.events.append(event)
         self.events_of.setdefault(event.payment_id, []).append(event)
         self.note(event)
@@ -437,5 +426,4 @@ class State:
         self.note(delivery)
 
     def note(self, entity: Entity) -> None:
-        """Add an entity to `changed`."""
         self.changed[entity] = None

@@ -66,7 +66,6 @@ def charge_status(kind: AgreementKind, context: Context, request: APIRequest) ->
 
 
 def charge_path(kind: AgreementKind) -> str:
-    """The path under which single charges of a kind are made."""
     return f"{kind.path}/{{id}}/charges"
 
 

@@ -391,7 +391,6 @@ def bulk_charge(kind: AgreementKind) -> Object:
 
 @cache
 def bulk_verification(kind: AgreementKind) -> Object:
-    """The body of a bulk verification."""
     entries = Array(_bulk_entry(kind, {}), minimum=1)
     return json_object({"externalBulkVerificationId": _KEY_LIKE, kind.list_member: Required(entries)})
 
