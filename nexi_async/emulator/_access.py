@@ -9,28 +9,12 @@ accept JSON only. No response depends on the value of `Host`, so no link leads t
 
 from collections.abc import Iterable
 
-from attrs import frozen
 from starlette.requests import Request
 from starlette.types import Scope
 
 from nexi_async.emulator._engine.addresses import DEFAULT_PORTS, host_of, is_loopback, normal_host, origin, split
 
 READING = ("GET", "HEAD")
-
-
-@frozen
-class Access:
-    """What a request must show, and where the emulator can be reached.
-
-    Attributes:
-        secret_key: The `Authorization` of API requests.
-        public_url: Where shoppers reach the pages, without a slash at the end; None for where a request came in.
-        hosts: The names and addresses of the emulator besides those that it listens at.
-    """
-
-    secret_key: str
-    public_url: str | None
-    hosts: frozenset[str]
 
 
 def read_public_url(url: str) -> str:

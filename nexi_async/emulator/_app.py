@@ -38,7 +38,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 async def serve(site: Site, scope: Scope, receive: Receive, send: Send) -> None:
-    is_known = scope["type"] != "http" or may_be_called(scope, site.access.hosts)
+    is_known = scope["type"] != "http" or may_be_called(scope, site.hosts)
     app = _router() if is_known else _UNKNOWN_HOST
     await app({**scope, "path": _plain_path(scope), SITE: site}, receive, send)
 
@@ -104,7 +104,7 @@ def _respond(
     site: Site, endpoint: Endpoint, request: APIRequest, problem: APIResponse | None, http_request: Request
 ) -> tuple[APIResponse, InjectedFault | None]:
     """The response to a request, and the injected fault that it meets; a `status` takes the place of the effect."""
-    if http_request.headers.get("authorization") != site.access.secret_key:
+    if http_request.headers.get("authorization") != site.secret_key:
         return APIResponse(401), None
     fault = site.engine.match_fault(endpoint.method, http_request.scope["path"])
     if fault is not None and fault.fault == "status":

@@ -12,7 +12,7 @@ from anyio.from_thread import BlockingPortal
 from starlette.types import Receive, Scope, Send
 
 from nexi_async.emulator import _app as app
-from nexi_async.emulator._access import Access, own_hosts, read_public_url
+from nexi_async.emulator._access import own_hosts, read_public_url
 from nexi_async.emulator._background import BackgroundTask
 from nexi_async.emulator._engine.cards import DEFAULT_CARD
 from nexi_async.emulator._engine.checkout import ShopperOutcome
@@ -77,7 +77,7 @@ class CheckoutEmulator:
         self._log = RequestLog()
         self._dispatcher = WebhookDispatcher(self._engine, webhook_transport)
         public_url = None if public_url is None else read_public_url(public_url)
-        self._site = Site(self._engine, Access(secret_key, public_url, own_hosts(public_url, hosts)), self._log)
+        self._site = Site(self._engine, self._log, secret_key, public_url, own_hosts(public_url, hosts))
         self._running: BackgroundTask | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

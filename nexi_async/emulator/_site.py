@@ -5,7 +5,7 @@ import secrets
 from attrs import field, frozen
 from starlette.requests import Request
 
-from nexi_async.emulator._access import Access, base_url
+from nexi_async.emulator._access import base_url
 from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._request_log import RequestLog
 
@@ -23,14 +23,18 @@ class Site:
 
     Attributes:
         engine: The emulated back end.
-        access: What a request must show, and where the emulator can be reached.
         log: The log of API calls.
+        secret_key: The `Authorization` of API requests.
+        public_url: Where shoppers reach the pages, without a slash at the end; None for where a request came in.
+        hosts: The names and addresses of the emulator besides those that it listens at.
         token: What the portal's forms send, which no other page knows.
     """
 
     engine: Engine
-    access: Access
     log: RequestLog
+    secret_key: str = field(repr=False)
+    public_url: str | None
+    hosts: frozenset[str]
     token: str = field(factory=_new_token, repr=False)
 
 
@@ -45,4 +49,4 @@ def engine_of(request: Request) -> Engine:
 
 def pages_url(request: Request) -> str:
     """Where the pages of the emulator are, without a slash at the end."""
-    return base_url(request.scope, site_of(request).access.public_url)
+    return base_url(request.scope, site_of(request).public_url)
