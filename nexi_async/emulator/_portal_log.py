@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 from nexi_async.emulator._portal_page import ROOT, page, render, shows
 from nexi_async.emulator._request_log import (
     CallFilter,
-    LogClosed,
     LoggedCall,
     Reader,
     RequestLog,
@@ -119,7 +118,7 @@ class LiveLog(Response):
         while True:
             try:
                 following = await reader.next(_KEEP_ALIVE)
-            except LogClosed:
+            except anyio.EndOfStream:
                 return
             missed = reader.take_missed()
             if missed:

@@ -90,10 +90,6 @@ class CallFilter:
         )
 
 
-class LogClosed(Exception):
-    """The log was closed; nothing will come any more."""
-
-
 class TooManyReaders(Exception):
     """`MOST_READERS` follow the log already."""
 
@@ -121,13 +117,10 @@ class Reader:
         """The next call; None if none came for so many real seconds.
 
         Raises:
-            LogClosed: The log was closed.
+            anyio.EndOfStream: The log was closed.
         """
-        try:
-            with anyio.move_on_after(seconds):
-                return await self._receive.receive()
-        except anyio.EndOfStream:
-            raise LogClosed from None
+        with anyio.move_on_after(seconds):
+            return await self._receive.receive()
         return None
 
     def close(self) -> None:

@@ -14,7 +14,6 @@ from nexi_async.emulator._request_log import (
     QUEUE,
     SIZE,
     CallFilter,
-    LogClosed,
     LoggedCall,
     RequestLog,
     TooManyReaders,
@@ -79,7 +78,7 @@ async def test_closing_ends_readers_after_what_they_have() -> None:
         log.add(call())
         log.close()
         assert await reader.next(1) is not None
-        with pytest.raises(LogClosed):
+        with pytest.raises(anyio.EndOfStream):
             await reader.next(1)
     with log.follow() as reader:
         assert await reader.next(0.001) is None
