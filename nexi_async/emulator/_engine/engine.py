@@ -13,6 +13,7 @@ from nexi_async.emulator._engine import (
     challenges,
     checkout,
     idempotency,
+    persistence,
     refunds,
     state_report,
     subscriptions,
@@ -25,7 +26,7 @@ from nexi_async.emulator._engine.deliveries import send_again
 from nexi_async.emulator._engine.endpoints import Endpoint
 from nexi_async.emulator._engine.faults import FaultPlan, InjectedFault
 from nexi_async.emulator._engine.idempotency import Scope
-from nexi_async.emulator._engine.persistence import Persistence, Session, Store
+from nexi_async.emulator._engine.persistence import Session, Store
 from nexi_async.emulator._engine.random_source import RandomSource, normal_id
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, not_found
 from nexi_async.emulator._engine.settings import Settings
@@ -65,9 +66,9 @@ class Engine:
         self._state = State()
         self._faults = FaultPlan()
         self._starts = 0
-        self._persistence = None if store is None else Persistence(store, self._state)
-        if self._persistence is not None:
-            self._restore(self._persistence)
+        self._store = store
+        if store is not None:
+            self._restore(store)
         self._random_source = RandomSource(seed, self._starts)
         self.commit()
 
@@ -95,10 +96,10 @@ class Engine:
     def commit(self, *, discard: bool = False) -> None:
         """Put what may have changed into the store, if there is one; `discard` removes everything else from it."""
         changed = self._state.changed
-        if self._persistence is not None:
+        if self._store is not None:
             now = self.clock.now()
             session = Session(self._first_settings, self._settings, self._faults.left(), now, starts=self._starts)
-            self._persistence.commit(changed, session, discard=discard)
+            persistence.commit(self._store, changed, session, discard=discard)
         changed.clear()
 
     def handle(self, endpoint: Endpoint, request: APIRequest) -> APIResponse:
@@ -204,9 +205,9 @@ class Engine:
             if before != _scheduled(context.state):
                 self.on_change()
 
-    def _restore(self, persistence: Persistence) -> None:
+    def _restore(self, store: Store) -> None:
         """Go on from the store; first settings other than those of the last start replace what was set since."""
-        session = persistence.restore()
+        session = persistence.restore(store, self._state)
         if session is None:
             return
         if session.first_settings == self._first_settings:

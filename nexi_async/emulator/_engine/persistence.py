@@ -88,51 +88,44 @@ class Session:
     starts: int = 0
 
 
-class Persistence:
-    """Keeps the state of an engine in a store.
+def commit(store: Store, changed: Iterable[Entity], session: Session, *, discard: bool = False) -> None:
+    """Save the documents of entities and of the session, all or none; `discard` removes all others."""
+    documents = [_document(entity) for entity in changed]
+    documents.append(StoredDocument("session", "", orjson.dumps(_converter().unstructure(session))))
+    store.save(documents, discard=discard)
 
-    Args:
-        store: Where.
-        state: An empty state, for `restore`.
+
+def restore(store: Store, state: State) -> Session | None:
+    """Add what the store has to an empty state, and return the session unless the store was empty.
+
+    Raises:
+        UnreadableDocument: A document is damaged; the text names it.
     """
+    by_kind: dict[str, list[StoredDocument]] = defaultdict(list)
+    for document in store.load():
+        by_kind[document.kind].append(document)
+    for kind in _KINDS:  # what others refer to comes first
+        for document in by_kind[kind.name]:
+            kind.add(state, _read(state, document, kind.cls, kind.link))
+    state.changed.clear()
+    return next((_read(state, document, Session) for document in by_kind["session"]), None)
 
-    def __init__(self, store: Store, state: State) -> None:
-        self._store = store
-        self._state = state
 
-    def commit(self, changed: Iterable[Entity], session: Session, *, discard: bool = False) -> None:
-        """Save the documents of entities and of the session, all or none; `discard` removes all others."""
-        documents = [self._document(entity) for entity in changed]
-        documents.append(StoredDocument("session", "", orjson.dumps(_converter().unstructure(session))))
-        self._store.save(documents, discard=discard)
+def _document(entity: Entity) -> StoredDocument:
+    kind = _KIND_OF[type(entity)]
+    return StoredDocument(kind.name, kind.key(entity), orjson.dumps(_converter().unstructure(entity)))
 
-    def restore(self) -> Session | None:
-        """Add what the store has to the state, and return the session unless the store was empty.
 
-        Raises:
-            UnreadableDocument: A document is damaged; the text names it.
-        """
-        by_kind: dict[str, list[StoredDocument]] = defaultdict(list)
-        for document in self._store.load():
-            by_kind[document.kind].append(document)
-        for kind in _KINDS:  # what others refer to comes first
-            for document in by_kind[kind.name]:
-                kind.add(self._state, self._read(document, kind.cls, kind.link))
-        sessions = [self._read(document, Session) for document in by_kind["session"]]
-        self._state.changed.clear()
-        return sessions[0] if sessions else None
+def _unlinked(_: State, document: Document) -> Document:
+    return document
 
-    def _document(self, entity: Entity) -> StoredDocument:
-        kind = _KIND_OF[type(entity)]
-        return StoredDocument(kind.name, kind.key(entity), orjson.dumps(_converter().unstructure(entity)))
 
-    def _read(self, document: StoredDocument, cls: type[Any], link: _Link | None = None) -> Any:
-        try:
-            content = orjson.loads(document.body)
-            return _converter().structure(link(self._state, content) if link else content, cls)
-        except Exception as error:
-            msg = f"the stored state is damaged: its {document.kind} {document.key} cannot be read; use another file"
-            raise UnreadableDocument(msg) from error
+def _read(state: State, document: StoredDocument, cls: type[Any], link: _Link = _unlinked) -> Any:
+    try:
+        return _converter().structure(link(state, orjson.loads(document.body)), cls)
+    except Exception as error:
+        msg = f"the stored state is damaged: its {document.kind} {document.key} cannot be read; use another file"
+        raise UnreadableDocument(msg) from error
 
 
 @frozen
@@ -141,7 +134,7 @@ class _Kind:
     cls: type[Any]
     key: Callable[[Any], str]
     add: Callable[[State, Any], None]
-    link: _Link | None = None
+    link: _Link = _unlinked
 
 
 def _link_payment(state: State, document: Document) -> Document:
