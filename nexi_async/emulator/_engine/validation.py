@@ -4,7 +4,6 @@ import re
 from functools import cache
 from typing import Any
 
-from nexi_async.emulator._engine.addresses import is_loopback, split
 from nexi_async.emulator._engine.fields import (
     BAD3,
     BAD6,
@@ -150,15 +149,12 @@ def _exactly_one_id(id_name: str) -> Rule:
     return rule
 
 
-def _named(maximum: int = 128, minimum: int = 1) -> String:
-    return String(maximum, minimum)
-
-
 def _plain(maximum: int = 128, *, minimum: int = 0) -> String:
     """A text for which the field tables forbid no characters."""
     return String(maximum, minimum, forbidden="")
 
 
+_NAME = String(minimum=1)
 _COUNTRY = String(maximum=3, pattern=_ALPHA3)
 SHIPPING_COUNTRY = json_object({"countryCode": Required(_COUNTRY)}, name="ShippingCountry")
 _COUNTRIES = Array(SHIPPING_COUNTRY)
@@ -205,10 +201,10 @@ PHONE = json_object(
 )
 ADDRESS = json_object(
     {
-        "addressLine1": _named(),
-        "addressLine2": EmptyAllowed(_named(), "empty_address_members"),
+        "addressLine1": _NAME,
+        "addressLine2": EmptyAllowed(_NAME, "empty_address_members"),
         "postalCode": EmptyAllowed(String(12, 1, BAD6 + " "), "empty_address_members"),
-        "city": _named(),
+        "city": _NAME,
         "country": Required(_COUNTRY),
     },
     rule=_address_rule,
@@ -217,7 +213,7 @@ ADDRESS = json_object(
 
 
 def _consumer(*, names_needed: bool, schema_name: str | None = None) -> Object:
-    name: FieldType | Required = Required(_named()) if names_needed else _named()
+    name: FieldType | Required = Required(_NAME) if names_needed else _NAME
     company_name: FieldType | Required = Required(_COMPANY_NAME) if names_needed else _COMPANY_NAME
     person = json_object({"firstName": name, "lastName": name})
     return json_object(
@@ -316,9 +312,7 @@ CREATE_PAYMENT = json_object(
     rule=_create_rule,
 )
 
-REFERENCE_INFORMATION = json_object(
-    {"checkoutUrl": Required(String(256, 1, _URL_BAD)), "reference": Required(_named())}
-)
+REFERENCE_INFORMATION = json_object({"checkoutUrl": Required(String(256, 1, _URL_BAD)), "reference": Required(_NAME)})
 MY_REFERENCE = json_object({"myReference": _MY_REFERENCE})
 ORDER_UPDATE = json_object(
     {
@@ -401,11 +395,3 @@ def _bulk_entry(kind: AgreementKind, members: dict[str, FieldType | Required]) -
         "externalReference": EmptyAllowed(_KEY_LIKE, "empty_external_reference"),
     }
     return json_object(ids | members, rule=_exactly_one_id(kind.id_member))
-
-
-def is_webhook_url(url: str, *, plain_http: bool) -> bool:
-    """Whether a webhook may be sent to this url: https, or plain http to a loopback host if allowed."""
-    parts = split(url)
-    if parts is None or not parts.hostname:
-        return False
-    return parts.scheme == "https" or (plain_http and parts.scheme == "http" and is_loopback(parts.hostname))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nexi_async.emulator._engine import validation
+from nexi_async.emulator._engine.addresses import is_loopback, split
 from nexi_async.emulator._engine.context import Context
 from nexi_async.emulator._engine.fields import FieldErrors
 from nexi_async.emulator._engine.state import WebhookSubscription, WebhookSubscriptions
@@ -26,10 +26,10 @@ def read_webhooks(context: Context, body: dict[str, Any], errors: FieldErrors) -
     webhooks: WebhookSubscriptions = {}
     for place, entry in enumerate(body.get("notifications", {}).get("webHooks", ())):
         path = f"notifications.webHooks[{place}]"
-        if not validation.is_webhook_url(entry["url"], plain_http=context.settings.plain_http_webhooks):
+        if not is_webhook_url(entry["url"], plain_http=context.settings.plain_http_webhooks):
             errors.add(f"{path}.url", "Must be an https url")
         secret = entry.get("authorization", "")
-        if context.settings.alphanumeric_authorization and secret and not _is_alphanumeric(secret):
+        if context.settings.alphanumeric_authorization and secret and not (secret.isascii() and secret.isalnum()):
             errors.add(f"{path}.authorization", "Must be letters and digits only")
         webhook = WebhookSubscription(
             entry["eventName"], entry["url"], secret or None, _webhook_headers(entry.get("headers"))
@@ -38,8 +38,12 @@ def read_webhooks(context: Context, body: dict[str, Any], errors: FieldErrors) -
     return webhooks
 
 
-def _is_alphanumeric(text: str) -> bool:
-    return text.isascii() and text.isalnum()
+def is_webhook_url(url: str, *, plain_http: bool) -> bool:
+    """Whether a webhook may be sent to this url: https, or plain http to a loopback host if allowed."""
+    parts = split(url)
+    if parts is None or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (plain_http and parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def _webhook_headers(headers: JSON) -> tuple[tuple[str, str], ...]:
