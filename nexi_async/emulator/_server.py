@@ -7,6 +7,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -99,7 +100,9 @@ async def serve_app(
             tasks.start_soon(server.run_shielded, listener)
             try:
                 await server.ready.wait()
-                task_status.started(Listening(_url(listener, tls=ca_file is not None), ca_file))
+                task_status.started(
+                    Listening(origin("https" if ca_file else "http", *listener.getsockname()[:2]), ca_file)
+                )
                 await server.done.wait()
             finally:
                 stopping()
@@ -119,11 +122,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _url(listener: socket.socket, *, tls: bool) -> str:
-    host, port = listener.getsockname()[:2]
-    return origin("https" if tls else "http", host, port)
 
 
 def _tls_context(ca_file: Path) -> ssl.SSLContext:
@@ -175,17 +173,14 @@ class _Server(uvicorn.Server):
     def _with_break(self, app: ASGIApp) -> ASGIApp:
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http":
-                scope.setdefault("extensions", {})[BREAK_CONNECTION] = self._breaker(scope["client"])
+                scope.setdefault("extensions", {})[BREAK_CONNECTION] = partial(self._break_connection, scope["client"])
             await app(scope, receive, send)
 
         return wrapped
 
-    def _breaker(self, client: object) -> Callable[[], None]:
-        def break_connection() -> None:
-            for connection in list(self.server_state.connections):
-                if getattr(connection, "client", None) == client:
-                    transport = getattr(connection, "transport", None)
-                    if transport is not None:
-                        transport.close()
-
-        return break_connection
+    def _break_connection(self, client: object) -> None:
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == client:
+                transport = getattr(connection, "transport", None)
+                if transport is not None:
+                    transport.close()

@@ -11,7 +11,7 @@ from nexi_async.emulator._engine.context import APIRequest, Context
 from nexi_async.emulator._engine.paging import skip_and_take
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed, not_found
 from nexi_async.emulator._engine.settings import Settings
-from nexi_async.emulator._engine.state import Agreement, AgreementKind, BulkItem, BulkRun
+from nexi_async.emulator._engine.state import AgreementKind, BulkItem, BulkRun
 from nexi_async.emulator._engine.webhooks import webhooks_of
 from nexi_async.emulator._engine.wire import Document
 
@@ -74,17 +74,9 @@ def _do(context: Context, run: BulkRun, item: BulkItem) -> None:
     if agreement is None:
         raise failed("1031")
     if run.what == "charges":
-        _charge(context, run, item, agreement)
-    else:
-        _verify(context, agreement)
-
-
-def _charge(context: Context, run: BulkRun, item: BulkItem, agreement: Agreement) -> None:
-    made = subscriptions.charge_agreement(context, agreement, item.order, run.webhooks, item.my_reference)
-    item.payment_id, item.charge_id = made.payment.id, made.id
-
-
-def _verify(context: Context, agreement: Agreement) -> None:
+        made = subscriptions.charge_agreement(context, agreement, item.order, run.webhooks, item.my_reference)
+        item.payment_id, item.charge_id = made.payment.id, made.id
+        return
     code = cards.decline_code(agreement.card, 0, context.now)
     if code is not None:
         raise failed(code, cards.decline_text(code), source="Issuer")

@@ -113,11 +113,6 @@ def test_number_of(brand: str) -> str:
     return next((number for number in approved if brand_of(number) == brand), approved[0])
 
 
-def test_card_of(brand: str) -> Card:
-    """A test card of this brand that is approved, or the usual one if there is none."""
-    return read_card(test_number_of(brand))
-
-
 def magic_code(amount: int) -> str | None:
     """The acquirer code that an order amount of 0.XX or 1.XX asks for in the test environment, if any."""
     code = amount % 100

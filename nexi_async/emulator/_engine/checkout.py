@@ -47,7 +47,7 @@ def pay(
     if chosen.type != "CARD":
         card = None
     elif card is None:
-        card = cards.test_card_of(chosen.name)
+        card = cards.read_card(cards.test_number_of(chosen.name))
     _refuse_closed(context, payment)
     if _wants_shipping_cost(payment):
         raise failed("1021")

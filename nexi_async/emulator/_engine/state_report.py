@@ -2,7 +2,7 @@
 
 from nexi_async.emulator._engine import bulk, events, payouts, timestamps, views
 from nexi_async.emulator._engine.context import Context
-from nexi_async.emulator._engine.state import Agreement, Cancel, Delivery, Payment, Refund
+from nexi_async.emulator._engine.state import Agreement, Cancel, Delivery, Payment
 from nexi_async.emulator._engine.wire import Document
 
 
@@ -28,7 +28,7 @@ def payment(payment: Payment, context: Context) -> Document:
     if payment.cancels:
         document["cancels"] = [_cancel(cancel) for cancel in payment.cancels]
     for entry, refund in zip(document.get("refunds", ()), payment.refunds, strict=True):
-        entry["charges"] = _parts(refund)
+        entry["charges"] = [{"chargeId": charge.id, "amount": amount} for charge, amount in refund.parts]
     if payment.reserve_id:
         document["reserveId"] = payment.reserve_id
     return document
@@ -44,10 +44,6 @@ def _agreement(agreement: Agreement) -> Document:
 def _cancel(cancel: Cancel) -> Document:
     made = {"created": timestamps.render(cancel.created), "orderItems": cancel.items}
     return views.booked("cancelId", cancel) | made
-
-
-def _parts(refund: Refund) -> list[Document]:
-    return [{"chargeId": charge.id, "amount": amount} for charge, amount in refund.parts]
 
 
 def _delivery(delivery: Delivery) -> Document:
