@@ -1,7 +1,6 @@
 """The whole demo: start the servers, sell the orders, bill the subscriptions, and reconcile the money."""
 
-from __future__ import annotations
-
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from nexi_async._demo.billing import LABEL, bill
 from nexi_async._demo.listener import WebhookListener
 from nexi_async._demo.orders import CustomerOrder
 from nexi_async._demo.reconciliation import PaymentBalance, Reconciliation, reconcile
-from nexi_async._demo.servers import REFUND_SECONDS, Servers, running_servers
+from nexi_async._demo.servers import REFUND_SECONDS, running_emulator, running_site
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.shop import sell
 from nexi_async._demo.sources import PaymentRecord, from_emulator, from_events, from_sdk
@@ -29,25 +28,27 @@ Item = TypeVar("Item")
 
 
 async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline: Timeline) -> Reconciliation:
-    """Sell the orders, bill the subscriptions, and reconcile the three sources. Needs asyncio.
-
-    Args:
-        orders: what is sold.
-        subscriptions: how many subscriptions are signed up and charged, 0 for none.
-        timeline: prints what happens.
-    """
+    """Sell the orders, bill so many subscriptions, and reconcile the three sources. Needs asyncio."""
     records: dict[str, PaymentRecord] = {}
     listener = WebhookListener(_event_logger(timeline, records))
-    async with (
-        running_servers(Starlette(routes=[Mount("/nexi", listener.receiver)])) as servers,
-        _client(servers) as checkout,
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async with (  # the shop's site ends last, so that no server waits for a peer that no longer responds
+        running_site(Starlette(routes=[Mount("/nexi", listener.receiver)]), trust) as site_url,
+        running_emulator(trust) as (emulator, emulator_url),
+        AsyncCheckout(
+            emulator.secret_key,
+            environment="test",
+            base_url=emulator_url,
+            ssl_context=trust,
+            max_connections=CONNECTIONS,
+        ) as checkout,
     ):
-        timeline.log("", "emulator", f"listens at {servers.emulator_url}")
-        timeline.log("", "shop", f"listens at {servers.site_url}")
+        timeline.log("", "emulator", f"listens at {emulator_url}")
+        timeline.log("", "shop", f"listens at {site_url}")
         services = ShopServices(
             checkout=checkout,
-            emulator=servers.emulator,
-            site_url=servers.site_url,
+            emulator=emulator,
+            site_url=site_url,
             listener=listener,
             timeline=timeline,
             records=records,
@@ -57,7 +58,7 @@ async def run_demo(orders: Sequence[CustomerOrder], subscriptions: int, timeline
         if subscriptions:
             with timeline.section("Subscriptions", subscriptions):
                 await bill(services, subscriptions)
-        return await _reconcile(services, _in_order_of(orders, records.values()))
+        return await _reconcile(services, orders)
 
 
 def _event_logger(timeline: Timeline, records: dict[str, PaymentRecord]) -> Callable[[Event], None]:
@@ -75,16 +76,6 @@ def _reason(event: Event) -> str:
     if isinstance(event, ReservationFailed | ChargeFailedV2 | RefundFailed) and event.error is not None:
         return f": {event.error.message}"
     return ""
-
-
-def _client(servers: Servers) -> AsyncCheckout:
-    return AsyncCheckout(
-        servers.emulator.secret_key,
-        environment="test",
-        base_url=servers.emulator_url,
-        ssl_context=servers.trust,
-        max_connections=CONNECTIONS,
-    )
 
 
 async def _sell(services: ShopServices, orders: Sequence[CustomerOrder]) -> None:
@@ -106,14 +97,10 @@ async def _complete_refunds(services: ShopServices) -> None:
         await services.wait_for_events(record, *events, times=len(record.refunds))
 
 
-def _in_order_of(orders: Iterable[CustomerOrder], records: Iterable[PaymentRecord]) -> list[PaymentRecord]:
-    """The records in the order of the file, then all others."""
+async def _reconcile(services: ShopServices, orders: Sequence[CustomerOrder]) -> Reconciliation:
+    """Retrieve every payment and compare the three sources, first the payments of the orders, in their order."""
     places = {order.reference: place for place, order in enumerate(orders)}
-    return sorted(records, key=lambda record: places.get(record.label, len(places)))
-
-
-async def _reconcile(services: ShopServices, records: Sequence[PaymentRecord]) -> Reconciliation:
-    """Retrieve every payment and compare the three sources."""
+    records = sorted(services.records.values(), key=lambda record: places.get(record.label, len(places)))
     by_sdk: dict[str, PaymentBalance] = {}
 
     async def retrieve(record: PaymentRecord) -> None:
