@@ -3,8 +3,6 @@
 Each waits for the webhook that confirms it, too; the API sends none for a refund that is cancelled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from nexi_async import ChargeDeclined, OrderItem
@@ -29,20 +27,19 @@ async def charge(services: ShopServices, record: PaymentRecord, amount: int, ite
     return True
 
 
-async def refund(services: ShopServices, record: PaymentRecord) -> str:
-    """Refund everything that was charged; returns the refund's id."""
-    amount = sum(record.charges.values())
-    _log(services, record, "requests a full refund of", amount)
-    receipt = await services.checkout.payments.refund(record.payment_id, amount=amount)
-    return await _record_refund(services, record, receipt.refund_id, amount)
-
-
-async def refund_items(services: ShopServices, record: PaymentRecord, items: Items) -> str:
-    """Refund some items of the first charge; returns the refund's id."""
-    amount = sum(item.gross_total_amount for item in items)
-    _log(services, record, "requests a partial refund of", amount)
-    receipt = await services.checkout.charges.refund(next(iter(record.charges)), amount=amount, order_items=items)
-    return await _record_refund(services, record, receipt.refund_id, amount)
+async def refund(services: ShopServices, record: PaymentRecord, items: Items | None = None) -> str:
+    """Refund everything that was charged, or the items given of the first charge; returns the refund's id."""
+    if items is None:
+        amount = sum(record.charges.values())
+        _log(services, record, "requests a full refund of", amount)
+        receipt = await services.checkout.payments.refund(record.payment_id, amount=amount)
+    else:
+        amount = sum(item.gross_total_amount for item in items)
+        _log(services, record, "requests a partial refund of", amount)
+        receipt = await services.checkout.charges.refund(next(iter(record.charges)), amount=amount, order_items=items)
+    record.refunds[receipt.refund_id] = amount
+    await services.wait_for_events(record, "payment.refund.initiated.v2")
+    return receipt.refund_id
 
 
 async def cancel_refund(services: ShopServices, record: PaymentRecord, refund_id: str) -> None:
@@ -58,12 +55,6 @@ async def cancel(services: ShopServices, record: PaymentRecord, amount: int, ite
     await services.checkout.payments.cancel(record.payment_id, amount=amount, order_items=items)
     record.cancelled += amount
     await services.wait_for_events(record, "payment.cancel.created")
-
-
-async def _record_refund(services: ShopServices, record: PaymentRecord, refund_id: str, amount: int) -> str:
-    record.refunds[refund_id] = amount
-    await services.wait_for_events(record, "payment.refund.initiated.v2")
-    return refund_id
 
 
 def _log(services: ShopServices, record: PaymentRecord, action: str, amount: int) -> None:

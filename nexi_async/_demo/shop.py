@@ -1,18 +1,13 @@
 """The shop: sells every order and carries out the action of its scenario."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-
-from nexi_async import NexiError, Order, OrderItem
+from nexi_async import NexiError, Order
 from nexi_async._demo import cash_operations as cash
+from nexi_async._demo.cash_operations import Items
 from nexi_async._demo.checkout_flow import complete_checkout
 from nexi_async._demo.orders import CustomerOrder
 from nexi_async._demo.scenarios import ShopAction, scenario_for
 from nexi_async._demo.services import ShopServices
 from nexi_async._demo.sources import PaymentRecord
-
-Items = Sequence[OrderItem]
 
 _REFUNDED = {ShopAction.REFUNDED, ShopAction.PARTLY_REFUNDED, ShopAction.REFUND_CANCELLED, ShopAction.REFUND_FAILED}
 _IN_PARTS = {ShopAction.CHARGED_IN_PARTS, ShopAction.PARTLY_CHARGED, ShopAction.PARTLY_SHIPPED}
@@ -66,7 +61,7 @@ async def _charge_in_parts(services: ShopServices, action: ShopAction, record: P
 async def _refund(services: ShopServices, action: ShopAction, record: PaymentRecord, order: Order) -> None:
     parts = split(order.items)
     if action is ShopAction.PARTLY_REFUNDED and parts is not None:
-        await cash.refund_items(services, record, parts[0])
+        await cash.refund(services, record, parts[0])
         return
     refund_id = await cash.refund(services, record)
     if action is ShopAction.REFUND_CANCELLED:
