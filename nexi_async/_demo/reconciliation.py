@@ -5,8 +5,6 @@ payment that a source does not know counts as one without money, so that a charg
 difference.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Self
@@ -42,18 +40,15 @@ class PaymentBalance:
         cls,
         currency: str | None,
         *,
-        reserved: int,
-        charged: int,
-        refunded: int,
-        cancelled: int,
+        reserved: int = 0,
+        charged: int = 0,
+        refunded: int = 0,
+        cancelled: int = 0,
         state: str | None = None,
     ) -> Self:
-        """The balance by what was reserved at first and the sums of the operations.
-
-        The state follows from them, if the source does not report one.
-        """
+        """The balance by what was reserved at first and the sums; the state follows, if the source reports none."""
         return cls(
-            state=state or state_of(reserved=reserved, charged=charged, refunded=refunded, cancelled=cancelled),
+            state=state or _state_of(reserved, charged, refunded, cancelled),
             currency=currency if reserved or charged or refunded or cancelled else None,
             reserved=max(0, reserved - charged - cancelled),
             charged=charged,
@@ -71,7 +66,7 @@ UNTOUCHED = PaymentBalance()
 """A payment without money."""
 
 
-def state_of(*, reserved: int, charged: int, refunded: int, cancelled: int) -> str:
+def _state_of(reserved: int, charged: int, refunded: int, cancelled: int) -> str:
     """The state that follows from the sums, by the rules that the official plugins share."""
     whole = reserved or charged
     if cancelled and cancelled == reserved:
@@ -83,7 +78,7 @@ def state_of(*, reserved: int, charged: int, refunded: int, cancelled: int) -> s
     return "reserved" if reserved else "unpaid"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class PaymentComparison:
     """One payment as the three sources report it."""
 
@@ -133,19 +128,15 @@ class Reconciliation:
 
 
 def reconcile(*sources: Mapping[str, PaymentBalance], labels: Mapping[str, str]) -> Reconciliation:
-    """Compare the three sources by payment id.
-
-    Args:
-        sources: the balances by each of `SOURCES`.
-        labels: what the shop calls its payments, in the order in which they are listed; others come last.
-    """
+    """Compare the balances by each of `SOURCES`; payments with labels come first, in the order of these."""
+    payment_ids = dict.fromkeys([*labels, *(payment_id for source in sources for payment_id in source)])
     return Reconciliation(
         tuple(
             PaymentComparison(
-                payment_id=payment_id,
-                label=labels.get(payment_id, "unknown order"),
-                balances=tuple(source.get(payment_id, UNTOUCHED) for source in sources),
+                payment_id,
+                labels.get(payment_id, "unknown order"),
+                tuple(source.get(payment_id, UNTOUCHED) for source in sources),
             )
-            for payment_id in dict.fromkeys([*labels, *(each for source in sources for each in source)])
+            for payment_id in payment_ids
         )
     )

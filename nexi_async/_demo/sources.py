@@ -1,7 +1,5 @@
 """The balance of a payment by each source: the SDK's responses, the webhooks, the emulator's state."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,16 +33,11 @@ _STATES = {
 
 @attrs.define(kw_only=True)
 class PaymentRecord:
-    """What the SDK's responses said of one payment; amounts in minor units.
+    """What the SDK's responses said of one payment; amounts in minor units, those of charges and refunds by their id.
 
     Attributes:
-        payment_id: the payment.
-        label: what the shop calls it.
-        currency: ISO 4217.
+        label: what the shop calls the payment.
         reserved: what was reserved when the shopper returned.
-        charges: the amount of each charge, by its id.
-        refunds: the amount of each refund that was accepted, by its id.
-        cancelled: what was cancelled of the reservation.
     """
 
     payment_id: str
@@ -86,13 +79,8 @@ def from_events(events: Iterable[Event]) -> PaymentBalance:
             case _:
                 continue
         currency = event.amount.currency
-    return PaymentBalance.of(
-        currency,
-        reserved=sum(amounts["reserved"].values()),
-        charged=sum(amounts["charged"].values()),
-        refunded=sum(amounts["refunded"].values()),
-        cancelled=sum(amounts["cancelled"].values()),
-    )
+    sums = {name: sum(by_id.values()) for name, by_id in amounts.items()}
+    return PaymentBalance.of(currency, state=None, **sums)
 
 
 def from_emulator(payment: Mapping[str, Any]) -> PaymentBalance:
