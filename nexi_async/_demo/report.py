@@ -1,12 +1,10 @@
 """The reconciliation as tables for a terminal of 80 columns."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterator
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from nexi_async._demo.reconciliation import SOURCES, PaymentBalance, PaymentComparison, Reconciliation, Total
@@ -16,13 +14,7 @@ _STYLES = {"unpaid": "dim", "cancelled": "dim", "reserved": "yellow", "charged":
 
 
 def print_report(reconciliation: Reconciliation, console: Console, *, listed: Container[str]) -> None:
-    """Print the listed payments, the totals, and whether the three sources agree.
-
-    Args:
-        reconciliation: what to print.
-        console: where to.
-        listed: the labels to list one by one; others are listed only if the sources differ on them.
-    """
+    """Print the payments with the listed labels or a difference, the totals, and whether the three sources agree."""
     console.print()
     console.print(_payments([each for each in reconciliation.payments if each.label in listed or not each.agrees]))
     console.print(_totals(reconciliation))
@@ -32,12 +24,8 @@ def print_report(reconciliation: Reconciliation, console: Console, *, listed: Co
 
 
 def _payments(payments: list[PaymentComparison]) -> Table:
-    table = _new_table("State and net amount of each payment")
-    table.add_column("order", max_width=12, no_wrap=True)
-    for source in SOURCES:
-        table.add_column(source, no_wrap=True)
-    table.add_column("net", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    columns = (Column("order", max_width=12), *map(Column, SOURCES), Column("net", justify="right"), Column())
+    table = _table("State and net amount of each payment", *columns)
     for payment in payments:
         first = payment.balances[0]
         net = format_amount(first.net, first.currency) if first.currency else "–"
@@ -46,20 +34,18 @@ def _payments(payments: list[PaymentComparison]) -> Table:
 
 
 def _totals(reconciliation: Reconciliation) -> Table:
-    table = _new_table("Net amount (and number of payments), by currency and state")
-    table.add_column("", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for source in SOURCES:
-        table.add_column(source, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    columns = (Column(), Column("state"), *(Column(source, justify="right") for source in SOURCES), Column())
+    table = _table("Net amount (and number of payments), by currency and state", *columns)
     for (currency, state), totals in reconciliation.totals().items():
         cells = [_total(total, currency) for total in totals]
         table.add_row(currency, state, *cells, _mark(agrees=len(set(totals)) == 1))
     return table
 
 
-def _new_table(title: str) -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
+def _table(title: str, *columns: Column) -> Table:
+    for column in columns:
+        column.no_wrap = True
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
 
 
 def _total(total: Total, currency: str) -> str:
