@@ -1,7 +1,5 @@
 """The billing run: sign up subscriptions and charge each once, one of them with a lost response and a retry."""
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from datetime import UTC, datetime, timedelta

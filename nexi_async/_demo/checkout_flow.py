@@ -1,7 +1,5 @@
 """The checkout: from an order to a payment that its shopper has completed or abandoned."""
 
-from __future__ import annotations
-
 from nexi_async import Checkout, Consumer, Order, Payment, SubscriptionSetup
 from nexi_async._demo.listener import CHARGED, EVENTS
 from nexi_async._demo.services import ShopServices
@@ -21,13 +19,7 @@ async def complete_checkout(
 ) -> Payment | None:
     """The completed payment; None if the shopper abandoned it, and then the payment is terminated.
 
-    Args:
-        services: the dependencies of the shop.
-        order: what is bought; its reference is the order number.
-        customer: who buys.
-        cards: the card numbers that they try, one after the other; without any they abandon the page.
-        method: another way to pay than by card.
-        subscription: what the shopper also agrees to.
+    The shopper tries the cards one after the other, and abandons the page if there are none and no other method.
 
     Raises:
         NexiError: a call failed; its outcome says what happened to the money.

@@ -1,7 +1,5 @@
 """The shop's webhook receiver, and the events it has received."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -31,14 +29,12 @@ EVENTS: tuple[EventName, ...] = (
 
 
 class WebhookListener:
-    """Receives webhooks from this machine, records their events by payment, and lets tasks wait for them."""
+    """Receives webhooks from this machine, records their events by payment, and lets tasks wait for them.
+
+    `on_event` is called with every recorded event.
+    """
 
     def __init__(self, on_event: Callable[[Event], None]) -> None:
-        """Create the receiver, ready to be mounted.
-
-        Args:
-            on_event: called with every recorded event.
-        """
         self._authorization = new_authorization()
         self._on_event = on_event
         self._arrivals: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)

@@ -19,8 +19,6 @@ As in Nexi's test environment, an order of 0.01 to 1.99 is declined, and one of 
 A file with one bad line is refused whole, with every bad line's number and reason.
 """
 
-from __future__ import annotations
-
 import codecs
 import json
 from collections.abc import Iterator, Mapping
@@ -38,12 +36,7 @@ from nexi_async.reference import currencies
 
 @attrs.frozen(kw_only=True)
 class CustomerOrder:
-    """An order and who placed it.
-
-    Attributes:
-        customer: who buys, as passed to the checkout.
-        order: what they buy; its reference is the order number.
-    """
+    """An order and who placed it."""
 
     customer: Consumer = attrs.field(repr=False)
     order: Order
@@ -54,10 +47,11 @@ class CustomerOrder:
         return self.order.reference or ""
 
 
+# A line of an order, and an order, as the file has them.
+
+
 @attrs.frozen(kw_only=True)
 class _Line:
-    """A line of an order as the file has it."""
-
     name: str
     quantity: Decimal
     unit_price: int = attrs.field(metadata={"wire": "unit_price"})
@@ -66,8 +60,6 @@ class _Line:
 
 @attrs.frozen(kw_only=True)
 class _Order:
-    """An order as the file has it."""
-
     customer: str
     currency: str
     reference: str | None = None

@@ -3,8 +3,6 @@
 The twelve actions repeat in turn, so that 25 orders show each of them at least twice.
 """
 
-from __future__ import annotations
-
 import enum
 
 import attrs
@@ -34,7 +32,6 @@ class Scenario:
     """What happens to one order.
 
     Attributes:
-        action: what the shop does.
         cards: the cards that the shopper tries, one after the other; none if they abandon the page.
         method: another way to pay, which charges at once; None for cards.
     """

@@ -1,7 +1,5 @@
 """The objects that every part of the shop works with."""
 
-from __future__ import annotations
-
 import attrs
 
 from nexi_async import AsyncCheckout
@@ -13,16 +11,7 @@ from nexi_async.emulator import CheckoutEmulator
 
 @attrs.frozen(kw_only=True)
 class ShopServices:
-    """The dependencies of the shop.
-
-    Attributes:
-        checkout: the SDK.
-        emulator: plays the shoppers, signs up subscribers, and loses a response.
-        site_url: the shop's own web site.
-        listener: receives the webhooks.
-        timeline: prints what happens.
-        records: what the SDK's responses said, by payment id.
-    """
+    """The dependencies of the shop, and its records: what the SDK's responses said, by payment id."""
 
     checkout: AsyncCheckout
     emulator: CheckoutEmulator

@@ -1,7 +1,5 @@
 """The timeline: who does what and when, line by line, and on a terminal a progress bar."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +17,6 @@ class Timeline:
     """Prints what happens; plain lines if the console is not a terminal."""
 
     def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
-        """Start the clock.
-
-        Args:
-            console: where to print.
-            now: seconds from any fixed point.
-        """
         self.console = console
         self._now = now
         self._began = now()
