@@ -50,8 +50,7 @@ class SQLInbox:
     delays nothing; clocks of machines should agree to a few seconds when processes start.
 
     A database that is unavailable is waited for: nothing new is stored, so Nexi keeps sending, and the workers go on
-    when it is back. Beginning and end of an outage are logged once each. An inbox of an older release is brought up to
-    date when it is opened; stop the processes of the older one first.
+    when it is back. Beginning and end of an outage are logged once each.
 
     Args:
         url: "sqlite:///inbox.db" (three slashes for a relative path, four for an absolute one) or
@@ -87,13 +86,13 @@ class SQLInbox:
         _check(concurrency=concurrency, max_attempts=max_attempts, lease=lease)
         # imported here, so that receivers without an inbox need no SQLAlchemy
         from nexi_async._storage import Database, GroupCommit
-        from nexi_async.webhooks import _inbox_migration as inbox_migration
+        from nexi_async.webhooks import _inbox_schema as inbox_schema
         from nexi_async.webhooks import _inbox_table as inbox_table
         from nexi_async.webhooks import _leases as leases
 
         self._table = inbox_table
         self._leases = leases
-        self._migration = inbox_migration
+        self._schema = inbox_schema
         self._database = Database(url)
         self._puts = GroupCommit(self._database, self._put)
         self._capacity = Capacity(concurrency, retries=max(1, concurrency // 2))
@@ -111,15 +110,15 @@ class SQLInbox:
         """How many events came in that were there already."""
 
     async def __aenter__(self) -> Self:
-        """Make the table if it is missing, or bring it up to date.
+        """Make the table if it is missing.
 
         Raises:
             StorageUnavailable: the database is unavailable.
             StorageError: it can't be used.
-            InvalidRequest: a newer release has worked on it.
+            InvalidRequest: another release has made it, with other columns.
         """
         try:
-            await self._database.run(self._migration.migrate)
+            await self._database.run(self._schema.create)
         except BaseException:
             await self._database.close()
             raise
@@ -135,7 +134,7 @@ class SQLInbox:
             StorageUnavailable: the database is unavailable.
             StorageError: it can't be used.
         """
-        return self._database.exists() and await self._database.run(self._migration.has_inbox)
+        return self._database.exists() and await self._database.run(self._schema.exists)
 
     def now(self) -> float:
         """The time by the clock that all processes of this inbox share, in seconds since 1970; it never goes back."""
@@ -193,7 +192,7 @@ class SQLInbox:
         while True:
             asked = time.monotonic()
             try:
-                await self._database.run(self._migration.migrate)
+                await self._database.run(self._schema.create)
             except StorageUnavailable as error:
                 self._outage.record_failure(error)
                 if anyio.current_time() + STARTUP_RETRY_INTERVAL > deadline:
