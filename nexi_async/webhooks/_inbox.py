@@ -17,7 +17,7 @@ from nexi_async.webhooks._inbox_clock import InboxClock, steady_clock
 from nexi_async.webhooks._log_fields import logger
 from nexi_async.webhooks._outage import Outage
 from nexi_async.webhooks._stats import InboxStats
-from nexi_async.webhooks._stored_events import AttemptResult, EventState, StoredEvent
+from nexi_async.webhooks._stored_events import EventState, StoredEvent
 from nexi_async.webhooks._worker_pool import Capacity, CountError, Wakeup, WorkerPool
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class SQLInbox:
     # --- what workers do ---------------------------------------------------------------------------------------------
 
     async def _record_and_lease(
-        self, results: Sequence[AttemptResult], capacity: Capacity, in_progress: Collection[int] = ()
+        self, results: Sequence[StoredEvent], capacity: Capacity, in_progress: Collection[int] = ()
     ) -> Sequence[StoredEvent]:
         leased, has_more = await self._database.run(self._record_then_lease, results, capacity, in_progress)
         for event in leased:
@@ -269,7 +269,7 @@ class SQLInbox:
     def _record_then_lease(
         self,
         connection: Connection,
-        results: Sequence[AttemptResult],
+        results: Sequence[StoredEvent],
         capacity: Capacity,
         in_progress: Collection[int],
     ) -> tuple[list[StoredEvent], bool]:

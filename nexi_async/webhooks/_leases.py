@@ -14,7 +14,7 @@ from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, or_, sel
 from nexi_async._storage import lock
 from nexi_async.webhooks._inbox_schema import EVENTS
 from nexi_async.webhooks._inbox_table import COLUMNS
-from nexi_async.webhooks._stored_events import AttemptResult, Queue, StoredEvent
+from nexi_async.webhooks._stored_events import Queue, StoredEvent
 
 BATCH_SIZE = 1000
 """How many events one statement takes out of the queue, which bounds its duration."""
@@ -165,8 +165,8 @@ def _dequeue(connection: Connection, rows: Sequence[Any], now: float) -> None:
         connection.execute(_ENQUEUE_OLDEST, [{"_payment_id": payment, "_now": now} for payment in payments])
 
 
-def record_results(connection: Connection, results: Sequence[AttemptResult], now: float) -> None:
-    """Write results of attempts; an event that has ended, or is leased by another worker by now, is left as it is.
+def record_results(connection: Connection, results: Sequence[StoredEvent], now: float) -> None:
+    """Write events as attempts left them; one that has ended, or is leased by another worker by now, is left as it is.
 
     An event that was handled is done even if the lease had run out, unless it was replayed since: handling it again
     would be of no use.
@@ -177,6 +177,13 @@ def record_results(connection: Connection, results: Sequence[AttemptResult], now
     connection.execute(_ENQUEUE_OLDEST, payments)
 
 
-def _parameters(result: AttemptResult) -> dict[str, Any]:
-    names = ("number", "worker", "state", "due", "attempts", "error", "queue")
-    return {f"_{name}": getattr(result, name) for name in names}
+def _parameters(result: StoredEvent) -> dict[str, Any]:
+    names = ("number", "worker", "state", "due", "attempts", "error")
+    return {f"_{name}": getattr(result, name) for name in names} | {"_queue": _queue_of(result)}
+
+
+def _queue_of(result: StoredEvent) -> Queue | None:
+    """Where the event waits from now on."""
+    if result.state != "waiting":
+        return None
+    return "retry" if result.attempts else "first"

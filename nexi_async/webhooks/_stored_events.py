@@ -20,7 +20,7 @@ import attrs
 
 EventState: TypeAlias = Literal["waiting", "done", "dead"]
 Queue: TypeAlias = Literal["first", "retry"]
-"""Events without an attempt, and those to retry, which may occupy a part of the workers only."""
+"""Where events wait that had no attempt, and those to retry, which may occupy a part of the workers only."""
 
 FIRST_DELAY = 5.0
 MAX_DELAY = 3600.0
@@ -75,45 +75,25 @@ class StoredEvent:
         return datetime.fromtimestamp(self.due, UTC)
 
 
-@attrs.frozen(kw_only=True)
-class AttemptResult:
-    """The result of an attempt: what to write over the event, if the worker still has its lease."""
-
-    number: int
-    payment_id: str | None
-    worker: str | None
-    state: EventState
-    due: float
-    attempts: int
-    error: str | None
-
-    @property
-    def queue(self) -> Queue | None:
-        """Where the event waits from now on."""
-        if self.state != "waiting":
-            return None
-        return "retry" if self.attempts else "first"
+def done(event: StoredEvent, now: float) -> StoredEvent:
+    """The event once it is handled."""
+    return attrs.evolve(event, state="done", due=now, error=None)
 
 
-def done(event: StoredEvent, now: float) -> AttemptResult:
-    """The event is handled."""
-    return _end(event, state="done", due=now, error=None)
-
-
-def failed(event: StoredEvent, error: Exception, now: float, *, max_attempts: int, jitter: float) -> AttemptResult:
-    """The event is to be retried later, or is dead: after its last attempt, or when a retry can't help.
+def failed(event: StoredEvent, error: Exception, now: float, *, max_attempts: int, jitter: float) -> StoredEvent:
+    """The event that is to be retried later, or is dead: after its last attempt, or when a retry can't help.
 
     `jitter` is random, from 0 to 1.
     """
     text = _describe(error)
     if event.attempts >= max_attempts or isinstance(error, PermanentFailure):
-        return _end(event, state="dead", due=now, error=text)
-    return _end(event, state="waiting", due=now + backoff(event.attempts, jitter), error=text)
+        return attrs.evolve(event, state="dead", due=now, error=text)
+    return attrs.evolve(event, state="waiting", due=now + backoff(event.attempts, jitter), error=text)
 
 
-def released(event: StoredEvent, now: float) -> AttemptResult:
-    """The attempt was interrupted, not by the event; it does not count."""
-    return attrs.evolve(_end(event, state="waiting", due=now, error=event.error), attempts=event.attempts - 1)
+def released(event: StoredEvent, now: float) -> StoredEvent:
+    """The event whose attempt was interrupted, not by itself; the attempt does not count."""
+    return attrs.evolve(event, due=now, attempts=event.attempts - 1)
 
 
 def backoff(attempts: int, jitter: float) -> float:
@@ -126,15 +106,3 @@ def _describe(error: Exception) -> str:
     """An error as text that any database takes: one that can't be written would keep all others from being written."""
     text = f"{type(error).__name__}: {error}"
     return text[:MAX_ERROR_LENGTH].encode(errors="replace").decode().replace("\0", "")
-
-
-def _end(event: StoredEvent, *, state: EventState, due: float, error: str | None) -> AttemptResult:
-    return AttemptResult(
-        number=event.number,
-        payment_id=event.payment_id,
-        worker=event.worker,
-        state=state,
-        due=due,
-        attempts=event.attempts,
-        error=error,
-    )

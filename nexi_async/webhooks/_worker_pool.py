@@ -18,7 +18,7 @@ from nexi_async.webhooks._deadlines import Deadlines
 from nexi_async.webhooks._isolation import run_isolated
 from nexi_async.webhooks._log_fields import facts, logger
 from nexi_async.webhooks._outage import Outage
-from nexi_async.webhooks._stored_events import AttemptResult, StoredEvent
+from nexi_async.webhooks._stored_events import StoredEvent
 
 POLL_INTERVAL = 1.0
 """Seconds between two polls of the inbox without a wakeup."""
@@ -40,10 +40,10 @@ class Capacity(NamedTuple):
 
 
 RecordAndLease: TypeAlias = Callable[
-    [Sequence[AttemptResult], Capacity, Collection[int]], Awaitable[Sequence[StoredEvent]]
+    [Sequence[StoredEvent], Capacity, Collection[int]], Awaitable[Sequence[StoredEvent]]
 ]
-"""Records results of attempts and leases events for which there is capacity, in one transaction; none of those numbers,
-which are in progress here: their handlers may have outlived their leases."""
+"""Records events as attempts left them and leases others for which there is capacity, in one transaction; none of those
+numbers, which are in progress here: their handlers may have outlived their leases."""
 
 CountError: TypeAlias = Callable[[str, Exception], None]
 """Counts an error that has been logged, with the text of the log."""
@@ -95,7 +95,7 @@ class WorkerPool:
     _timeout: float = attrs.field(kw_only=True)
     _deadlines: Deadlines = attrs.field(init=False, factory=Deadlines)
     _in_progress: dict[int, StoredEvent] = attrs.field(init=False, factory=dict)
-    _results: list[AttemptResult] = attrs.field(init=False, factory=list)
+    _results: list[StoredEvent] = attrs.field(init=False, factory=list)
     _is_open: bool = attrs.field(init=False, default=True)
     _stopped: anyio.Event = attrs.field(init=False, factory=anyio.Event)
 
@@ -197,7 +197,7 @@ class WorkerPool:
         del self._in_progress[event.number]
         self._wakeup.set()
 
-    async def _attempt(self, event: StoredEvent) -> AttemptResult:
+    async def _attempt(self, event: StoredEvent) -> StoredEvent:
         try:
             if event.attempts > self._max_attempts:
                 raise RuntimeError("every worker that had it died")
@@ -218,6 +218,6 @@ class WorkerPool:
             return result
         return stored_events.done(event, self._clock())
 
-    def _failure(self, event: StoredEvent, error: Exception) -> AttemptResult:
+    def _failure(self, event: StoredEvent, error: Exception) -> StoredEvent:
         jitter = random.random()  # noqa: S311 - it only spreads retries
         return stored_events.failed(event, error, self._clock(), max_attempts=self._max_attempts, jitter=jitter)
