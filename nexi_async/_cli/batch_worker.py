@@ -31,7 +31,6 @@ async def work(
     """Charge shards of a run, until there are none or a signal comes."""
     for library in QUEUE_LIBRARIES:  # an outage is reported in one line, and retried
         logging.getLogger(library).addHandler(logging.NullHandler())
-    logging.getLogger("asyncio").addFilter(_is_of_interest)
     console = Console(stderr=output.as_json)
     charged = 0
 
@@ -48,9 +47,3 @@ async def work(
         worker = ShardWorker(checkout, ledger, url, run=run, concurrency=concurrency, rate=rate, on_result=count)
         is_at_end = await until_signalled(worker.work, worker.stop)
         return await report_end(ledger, run, worker.stop_reason, output) if is_at_end else report_interrupted()
-
-
-def _is_of_interest(record: logging.LogRecord) -> bool:
-    """Not that a task which procrastinate has left behind in an outage finds its connections closed."""
-    error = record.exc_info[1] if record.exc_info else None
-    return type(error).__module__.partition(".")[0] not in (*QUEUE_LIBRARIES, "psycopg_pool")

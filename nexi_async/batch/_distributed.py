@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from anyio import create_task_group
+from anyio import CancelScope, create_task_group, move_on_after
 
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError, StorageUnavailable
@@ -43,6 +43,10 @@ POLL_SECONDS = 2.0
 
 MAX_RECONNECTS = 20
 """How often a worker reconnects to the queue after outages of the database."""
+END_TIMEOUT_SECONDS = 30.0
+"""How many seconds a cancelled worker may take to release its claims, record the last outcomes and leave the queue."""
+_LOST = (ConnectorException, psycopg.Error, PoolTimeout)
+"""What the queue raises when its connections are lost."""
 
 _LIVE = (
     "SELECT count(*) AS live FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(age)s)"
@@ -87,6 +91,7 @@ class ShardWorker:
         self._on_result = on_result
         self._charger = BatchCharger(checkout, ledger, run=run, concurrency=concurrency, rate=rate)
         self._working: asyncio.Task[None] | None = None
+        self._shard_scope = CancelScope()
         self._live = 1
         self._has_joined = False
         self._failure: Exception | None = None
@@ -118,7 +123,7 @@ class ShardWorker:
             try:
                 await self._work_connected(run)
                 break
-            except* (ConnectorException, psycopg.Error, PoolTimeout) as lost:
+            except* _LOST as lost:
                 failure = str(lost.exceptions[0])
             await self._job_queue.open_shards(run, SHARD_SIZE)  # waits until the database is back
         else:
@@ -153,8 +158,12 @@ class ShardWorker:
         """The queue, connected."""
         app = App(connector=PsycopgConnector(conninfo=self._conninfo))
         app.task(name="charge_shard", queue=self._queue, pass_context=True)(self._charge_shard)
-        async with app.open_async():
+        try:
+            await app.open_async()
             yield app
+        finally:
+            with move_on_after(END_TIMEOUT_SECONDS, shield=True):
+                await app.close_async()
 
     async def _enqueue_shards(self, app: App, run: Run) -> bool:
         """Queue the shards that are not queued or claimed; returns whether any is to be charged at all."""
@@ -176,7 +185,11 @@ class ShardWorker:
         return [*await app.job_manager.list_jobs_async(queue=self._queue, status=status)]
 
     async def _drain_queue(self, app: App) -> None:
-        """Charge queued shards until none is left in the queue; other machines may still have some."""
+        """Charge queued shards until none is left in the queue; other machines may still have some.
+
+        A cancellation cancels the present shard, and waits until procrastinate has ended its tasks: cancelled itself a
+        second time, it would leave them behind.
+        """
         worker = app.run_worker_async(
             queues=[self._queue],
             concurrency=1,
@@ -186,19 +199,30 @@ class ShardWorker:
             stalled_worker_timeout=STALLED_SECONDS,
         )
         working = self._working = asyncio.create_task(worker)
+        try:
+            await asyncio.wait([working])
+        finally:
+            self._end()
+            self._shard_scope.cancel()
+            with move_on_after(END_TIMEOUT_SECONDS, shield=True):
+                await asyncio.wait([working])
         with suppress(asyncio.CancelledError):  # by `_end`, once the present shard is left
-            await working
-        self._working = None
+            working.result()
 
     async def _charge_shard(self, context: JobContext, run: str, first: int, last: int) -> None:  # noqa: ARG002 - stored
-        await self._join(context.app)
-        try:
-            async with self._charger.part(Scope(first, last)) as results:
-                async for result in results:
-                    if self._on_result is not None:
-                        self._on_result(result)
-        except Exception as error:  # noqa: BLE001 - raised by `work`; procrastinate would log it alone
-            self._failure = error
+        if self._working is None:  # it has ended since; the ledger still has the shard
+            return
+        if task := asyncio.current_task():
+            task.add_done_callback(_retrieve_failure)
+        with CancelScope() as self._shard_scope:
+            await self._join(context.app)
+            try:
+                async with self._charger.part(Scope(first, last)) as results:
+                    async for result in results:
+                        if self._on_result is not None:
+                            self._on_result(result)
+            except Exception as error:  # noqa: BLE001 - raised by `work`; procrastinate would log it alone
+                self._failure = error
         if self._is_ending():
             self._end()
 
@@ -214,7 +238,7 @@ class ShardWorker:
 
     def _end(self) -> None:
         if self._working is not None:
-            self._working.cancel()  # claims no more, and waits for the present shard; a second call would cancel it
+            self._working.cancel()  # claims no more, and waits for the present shard
             self._working = None
 
     # --- other workers ----------------------------------------------------------------------------------------------
@@ -222,11 +246,14 @@ class ShardWorker:
     async def _supervise(self, app: App) -> None:
         """Requeue the shards of workers without a heartbeat, and keep to this machine's share of the rate."""
         while True:
-            stalled = await app.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_SECONDS)
-            for job in stalled:
-                await app.job_manager.retry_job(job)
-            await self.count_live_workers(app)
+            with suppress(*_LOST):  # the present shard waits for the database by itself
+                await self._requeue_stalled(app)
+                await self.count_live_workers(app)
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _requeue_stalled(self, app: App) -> None:
+        for job in await app.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_SECONDS):
+            await app.job_manager.retry_job(job)
 
     async def count_live_workers(self, app: App) -> None:
         """Count the machines that share the rate."""
@@ -238,3 +265,9 @@ class ShardWorker:
     def share(self) -> float | None:
         """How many charges this machine may begin in a second; None for no limit."""
         return None if self._rate is None else self._rate / self._live
+
+
+def _retrieve_failure(task: asyncio.Task[None]) -> None:
+    """Keep asyncio from logging that procrastinate could not store the end of a shard: `work` meets that loss too."""
+    if not task.cancelled():
+        task.exception()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -167,6 +168,30 @@ async def test_a_stopped_worker_leaves_the_rest_to_others(postgres_shop: Shop, p
     await ShardWorker(shop.checkout, shop.ledger, postgres_url, run="r").work()
     assert set(shop.charged().values()) == {1}
     assert shop.charged().total() == SHARD_SIZE
+
+
+@pytest.mark.parametrize("is_stopping", [False, True], ids=["at once", "while it stops"])
+async def test_a_cancelled_worker_leaves_no_task_behind(
+    postgres_shop: Shop, postgres_url: str, *, is_stopping: bool
+) -> None:
+    """Neither of its own nor of procrastinate; another worker goes on."""
+    shop = postgres_shop
+    await shop.ledger.plan("r", shop.jobs(SHARD_SIZE))
+    others = asyncio.all_tasks()
+    with anyio.CancelScope() as scope:
+
+        def cancel(_: JobResult) -> None:
+            if is_stopping:
+                worker.stop()
+            scope.cancel()
+
+        worker = ShardWorker(shop.checkout, shop.ledger, postgres_url, run="r", concurrency=2, on_result=cancel)
+        await worker.work()
+    assert scope.cancelled_caught
+    assert asyncio.all_tasks() == others
+
+    await ShardWorker(shop.checkout, shop.ledger, postgres_url, run="r").work()
+    assert shop.charged() == Counter({f"job-{n}": 1 for n in range(SHARD_SIZE)})
 
 
 @pytest.mark.slow
