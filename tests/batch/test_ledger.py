@@ -48,6 +48,11 @@ async def bound(ledger: Ledger) -> Run:
     return await job_queue_of(ledger).bind("r", "individual")
 
 
+async def add(database: Database, plan: planning.Plan, lines: list[JobLine]) -> None:
+    """Add some lines to a plan."""
+    await database.run(planning.add, plan, await database.run(planning.compare, plan, lines))
+
+
 async def claim(ledger: Ledger, *, most: int = 100, owner: str = "me", scope: Scope = EVERYTHING) -> list[ClaimedJob]:
     """Claim jobs from the first on."""
     return await job_queue_of(ledger).claim(await bound(ledger), scope=scope, after=0, limit=most, owner=owner)
@@ -167,7 +172,7 @@ async def test_jobs_of_an_incomplete_planning_are_never_charged(ledger: Ledger, 
     assert named(await claim(ledger)) == ["0"]
     database = Database(url)
     plan, _ = await database.run(planning.begin, "r", 0.0)
-    await database.run(planning.add, plan, [JobLine(1, job("left", amount=1))], [])
+    await add(database, plan, [JobLine(1, job("left", amount=1))])
     await database.close()
     assert named(await claim(ledger)) == ["0"]
 
@@ -184,7 +189,7 @@ async def test_a_plan_that_another_process_discards_is_not_completed(
     monkeypatch.setattr(planning, "AT_ONCE", 1)
     database = Database(url)
     theirs, _ = await database.run(planning.begin, "r", 0.0)
-    await database.run(planning.add, theirs, [JobLine(n, job(str(n))) for n in range(15)], [])
+    await add(database, theirs, [JobLine(n, job(str(n))) for n in range(15)])
     ours, left_over = await database.run(planning.begin, "r", 0.0)
     for _ in range(discards):
         assert not await database.run(planning.discard, theirs)
@@ -202,7 +207,7 @@ async def test_a_complete_plan_is_not_discarded(ledger: Ledger, url: str) -> Non
     """Not by who saw it before, nor by a planning whose last commit was not confirmed: jobs may be charged by now."""
     database = Database(url)
     plan, _ = await database.run(planning.begin, "r", 0.0)
-    await database.run(planning.add, plan, [JobLine(1, job("1"))], [])
+    await add(database, plan, [JobLine(1, job("1"))])
     await database.run(planning.complete, plan, 1)
 
     assert await database.run(planning.discard, plan)
@@ -242,7 +247,7 @@ async def test_jobs_of_an_incomplete_planning_are_in_no_figure(ledger: Ledger, u
     await ledger.plan("r", [job("0")])
     database = Database(url)
     plan, _ = await database.run(planning.begin, "r", 0.0)
-    await database.run(planning.add, plan, [JobLine(1, job("left"))], [])
+    await add(database, plan, [JobLine(1, job("left"))])
     await database.close()
     queue, run = job_queue_of(ledger), await bound(ledger)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Self
+from typing import Self, TypeVar
 
 import anyio
 import attrs
@@ -27,6 +27,8 @@ from nexi_async.batch._ledger.tables import migrate
 from nexi_async.batch._outage import Outage, RetryingDatabase
 from nexi_async.batch._results import JobResult
 from nexi_async.batch._summary import Summary
+
+T = TypeVar("T")
 
 MAX_FAULTS = 100
 """How many an exception lists."""
@@ -280,35 +282,29 @@ class _PlanWriter:
         self._database = database
         self._plan = plan
         self._on_bad = on_bad
-        self._gathered: list[JobLine] = []
         self.jobs = self.already = self.bad = 0
 
     async def add_all(self, lines: Iterable[JobLine] | AsyncIterable[JobLine]) -> None:
         """Write all jobs."""
-        if isinstance(lines, AsyncIterable):
-            async for line in lines:
-                await self._add(line)
-        else:
-            for line in lines:
-                await self._add(line)
-        await self._write()
-
-    async def _add(self, line: JobLine) -> None:
-        if line.faults:
-            self._refuse(line)
-            return
-        self._gathered.append(line)
-        if len(self._gathered) == planning.AT_ONCE:
-            await self._write()
-
-    async def _write(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        if gathered:
-            added = await self._database.run(planning.add, self._plan, gathered, [])
-            self.jobs += added.fresh
-            self.already += len(added.references) - added.fresh
-            for line in added.refused:
+        gathered: list[JobLine] = []
+        async for line in _each(lines):
+            if line.faults:
                 self._refuse(line)
+                continue
+            gathered.append(line)
+            if len(gathered) == planning.AT_ONCE:
+                await self._write(gathered)
+                gathered = []
+        if gathered:
+            await self._write(gathered)
+
+    async def _write(self, lines: list[JobLine]) -> None:
+        compared = await self._database.run(planning.compare, self._plan, lines)
+        await self._database.run(planning.add, self._plan, compared)
+        self.jobs += len(compared.fresh)
+        self.already += len(compared.known)
+        for line in compared.refused:
+            self._refuse(line)
 
     def _refuse(self, line: JobLine) -> None:
         self.bad += 1
@@ -318,11 +314,15 @@ class _PlanWriter:
 async def _lines_of(jobs: Iterable[ChargeJob] | AsyncIterable[ChargeJob]) -> AsyncIterator[JobLine]:
     """Jobs from Python, checked and numbered like the lines of a file."""
     number = 0
-    if isinstance(jobs, AsyncIterable):
-        async for job in jobs:
-            number += 1
-            yield checked_line(number, job)
+    async for job in _each(jobs):
+        number += 1
+        yield checked_line(number, job)
+
+
+async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
     else:
-        for job in jobs:
-            number += 1
-            yield checked_line(number, job)
+        for item in items:
+            yield item

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from nexi_async import _codec as codec
 from nexi_async._errors import Fault, InvalidRequest
@@ -28,15 +28,15 @@ class Plan:
 
 
 @attrs.frozen
-class Added:
-    """What one transaction has added to a plan."""
+class Comparison:
+    """What some lines add to a plan."""
 
-    fresh: int
-    """How many jobs are new."""
+    fresh: list[dict[str, Any]]
+    """The rows of new jobs."""
+    known: list[int]
+    """The numbers of jobs that the run has already, with the same content."""
     refused: list[JobLine]
-    """Those that can't be planned, with the reason."""
-    references: tuple[str, ...]
-    """The jobs that the plan has now, new or not."""
+    """Lines that can't be planned, with the reason."""
 
 
 def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan]]:
@@ -51,49 +51,39 @@ def begin(connection: Connection, run: str, now: float) -> tuple[Plan, list[Plan
     return Plan(run_id, connection.execute(begun).scalar_one()), left_over
 
 
-def add(connection: Connection, plan: Plan, lines: Sequence[JobLine], tries: list[Added]) -> Added:
-    """Write jobs. A job that an earlier plan of the run has with the same content is left as it is.
-
-    Args:
-        connection: the transaction.
-        plan: the plan.
-        lines: the jobs.
-        tries: what this transaction has added before, if it is repeated; this time is appended.
-    """
-    _require_open(connection, plan)
+def compare(connection: Connection, plan: Plan, lines: Sequence[JobLine]) -> Comparison:
+    """Compare jobs with those of the run; writes nothing. Only this plan adds to the run, until a later one begins."""
     existing = _existing(connection, plan, lines)
-    if not any(_is_committed(added, existing, plan) for added in tries):
-        tries.append(_add(connection, plan, lines, existing))
-    return tries[-1]
-
-
-def _is_committed(added: Added, existing: dict[str, Any], plan: Plan) -> bool:
-    """Whether what the transaction has added before is there: only the confirmation of its commit was lost."""
-    return any(name in existing and existing[name]["seen"] == plan.id for name in added.references)
-
-
-def _add(connection: Connection, plan: Plan, lines: Sequence[JobLine], existing: dict[str, Any]) -> Added:
     fresh: dict[str, dict[str, Any]] = {}
-    seen: dict[str, dict[str, Any]] = {}
+    known: dict[str, int] = {}
     refused: list[JobLine] = []
     for line in lines:
         row = _row(line.job, plan) if line.job else {}
         reference = row["reference"]
         before = existing.get(reference)
-        if reference in fresh or reference in seen or (before and before["seen"] == plan.id):
+        if reference in fresh or reference in known or (before and before["seen"] == plan.id):
             refused.append(_refused(line, "stands in this plan before; a reference can be charged once"))
         elif before is None:
             fresh[reference] = row
         elif _differs(before, row):
             refused.append(_refused(line, "was planned with other content; give it a reference of its own"))
         else:
-            seen[reference] = {"_number": before["number"]}
-    if fresh:
-        connection.execute(insert(JOBS), list(fresh.values()))
-    if seen:
-        noted = update(JOBS).where(JOBS.c.number == bindparam("_number")).values(seen=plan.id)
-        connection.execute(noted, list(seen.values()))
-    return Added(len(fresh), refused, (*fresh, *seen))
+            known[reference] = before["number"]
+    return Comparison([*fresh.values()], [*known.values()], refused)
+
+
+def add(connection: Connection, plan: Plan, compared: Comparison) -> None:
+    """Write the new jobs, and note which others the plan has."""
+    _require_open(connection, plan)
+    if compared.fresh and not _has_job(connection, plan, compared.fresh[0]["reference"]):
+        connection.execute(insert(JOBS), compared.fresh)
+    connection.execute(update(JOBS).where(JOBS.c.number.in_(compared.known)).values(seen=plan.id))
+
+
+def _has_job(connection: Connection, plan: Plan, reference: str) -> bool:
+    """Whether a new job is there: then the transaction is repeated, since its commit was not confirmed."""
+    job = select(JOBS.c.number).where(JOBS.c.run == plan.run_id, JOBS.c.reference == reference)
+    return connection.execute(job).first() is not None
 
 
 def complete(connection: Connection, plan: Plan, jobs: int) -> None:
