@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from nexi_async import _codec as codec
 from nexi_async._errors import InvalidRequest
@@ -52,8 +52,8 @@ def page(connection: Connection, run: str, after: int) -> tuple[int | None, list
     Raises:
         InvalidRequest: there is no such run.
     """
-    statement = _in_review(find_run(connection, run).id).where(JOBS.c.number > after)
-    rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
+    in_review = (JOBS.c.run == find_run(connection, run).id, JOBS.c.state == "review", JOBS.c.number > after)
+    rows = connection.execute(select(JOBS).where(*in_review).order_by(JOBS.c.number).limit(AT_ONCE)).all()
     return (rows[-1].number if len(rows) == AT_ONCE else None), [_item(run, row) for row in rows]
 
 
@@ -75,7 +75,8 @@ def mark_charged(
         InvalidRequest: no such job is in review, or the payment is another job's.
     """
     found = {"payment_id": payment_id, "charge_id": charge_id, "code": None, "error": None}
-    if _is_charged(connection, run, reference, payment_id, charge_id):
+    job = _job(connection, run, reference)
+    if job is not None and (job.state, job.payment_id, job.charge_id) == ("charged", payment_id, charge_id):
         return  # the transaction is repeated, since its commit was not confirmed
     job = _the_one(connection, run, reference)
     is_the_same = func.lower(func.replace(JOBS.c.payment_id, "-", "")) == normalised_id(payment_id)
@@ -83,13 +84,6 @@ def mark_charged(
     if other is not None:  # each charge of a subscription has a payment of its own
         raise InvalidRequest([("payment", f"{payment_id} is the payment of the job {other}")])
     connection.execute(update(JOBS).where(JOBS.c.number == job.number).values(state="charged", ended=now, **found))
-
-
-def _is_charged(connection: Connection, run: str, reference: str, payment_id: str, charge_id: str) -> bool:
-    """Whether the job is charged already, by that very charge."""
-    is_it = (JOBS.c.state == "charged", JOBS.c.payment_id == payment_id, JOBS.c.charge_id == charge_id)
-    job = select(JOBS.c.number).where(JOBS.c.run == find_run(connection, run).id, JOBS.c.reference == reference, *is_it)
-    return connection.execute(job).first() is not None
 
 
 def plan_again(connection: Connection, run: str, reference: str, now: float) -> None:
@@ -106,14 +100,14 @@ def plan_again(connection: Connection, run: str, reference: str, now: float) -> 
     begin_attempt(connection, job.attempt + 1, [(job._mapping, 0.0)])  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _in_review(run_id: int) -> Select[Any]:
-    return select(JOBS).where(JOBS.c.run == run_id, JOBS.c.state == "review")
+def _job(connection: Connection, run: str, reference: str) -> Row[Any] | None:
+    job = select(JOBS).where(JOBS.c.run == find_run(connection, run).id, JOBS.c.reference == reference)
+    return connection.execute(job.with_for_update()).first()
 
 
 def _the_one(connection: Connection, run: str, reference: str) -> Row[Any]:
-    statement = _in_review(find_run(connection, run).id).where(JOBS.c.reference == reference).with_for_update()
-    job = connection.execute(statement).first()
-    if job is None:
+    job = _job(connection, run, reference)
+    if job is None or job.state != "review":
         raise InvalidRequest([("reference", f"{reference} is not in review in the run {run}")])
     return job
 
