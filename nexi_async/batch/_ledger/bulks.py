@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from nexi_async._storage import lock
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName, reclaim, renew
 from nexi_async.batch._ledger.runs import Run
-from nexi_async.batch._ledger.tables import BULK_LEASES, BULKS, IS_OPEN, JOBS, MEMBERS
+from nexi_async.batch._ledger.tables import BULK_LEASES, BULKS, IS_MEMBER, IS_OPEN, JOBS, MEMBERS
 
 
 @attrs.frozen(kw_only=True)
@@ -59,13 +59,12 @@ def save_id(connection: Connection, bulk: Bulk, bulk_id: str) -> None:
 
 def claim_open(connection: Connection, run: Run, after: int, owner: str, now: float) -> Bulk | None:
     """Claim the next bulk that has open jobs."""
-    is_member = (MEMBERS.c.job == JOBS.c.number) & (MEMBERS.c.attempt == JOBS.c.attempt)
-    open_jobs = select(MEMBERS.c.job).join(JOBS, is_member).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
+    open_jobs = select(JOBS.c.number).join(MEMBERS, IS_MEMBER).where(MEMBERS.c.bulk == BULKS.c.number, IS_OPEN)
     statement = select(BULKS).where(BULKS.c.run == run.id, BULKS.c.number > after, open_jobs.exists())
     row = connection.execute(statement.order_by(BULKS.c.number).limit(1)).first()
     if row is None:
         return None
-    members = select(JOBS.c.number).join(MEMBERS, is_member).where(MEMBERS.c.bulk == row.number, IS_OPEN)
+    members = select(JOBS.c.number).join(MEMBERS, IS_MEMBER).where(MEMBERS.c.bulk == row.number, IS_OPEN)
     numbers = connection.execute(members.order_by(JOBS.c.number)).scalars().all()
     jobs = reclaim(connection, run, numbers, owner, now)
     return Bulk(number=row.number, kind=row.kind, external_id=row.external_id, bulk_id=row.bulk_id, jobs=tuple(jobs))

@@ -32,7 +32,7 @@ from nexi_async._idempotency import derive_key
 from nexi_async._models.subscription import ChargeSubscription
 from nexi_async.batch._ledger.json_rows import as_one_value, numbers_in, text_of
 from nexi_async.batch._ledger.runs import Run, Scope
-from nexi_async.batch._ledger.tables import HAS_COMPLETE_PLAN, IS_OPEN, JOBS, MEMBERS
+from nexi_async.batch._ledger.tables import HAS_COMPLETE_PLAN, IS_MEMBER, IS_OPEN, JOBS, MEMBERS
 from nexi_async.batch._results import JobState
 
 KindName: TypeAlias = Literal["scheduled", "unscheduled"]
@@ -110,8 +110,7 @@ def _next_open(dialect: str, *, in_bulk: bool) -> Select[Any]:
     ready = (JOBS.c.run == bindparam("run"), IS_OPEN, numbers, JOBS.c.due <= bindparam("now"), HAS_COMPLETE_PLAN)
     statement = select(*_COLUMNS).where(*ready).order_by(JOBS.c.number).limit(bindparam("limit", type_=Integer))
     if not in_bulk:
-        membership = select(MEMBERS.c.job).where(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
-        statement = statement.where(~membership.exists())
+        statement = statement.where(~select(MEMBERS.c.job).where(IS_MEMBER).exists())
     return _locked(dialect, statement)
 
 

@@ -50,7 +50,8 @@ def summarise(connection: Connection, run: str, now: float) -> Summary:
 def page(connection: Connection, run: str, after: int) -> tuple[int | None, list[JobResult]]:
     """Some of the run's jobs in the order they were planned, and the number to continue after; None at the end."""
     found = find_run(connection, run)
-    statement = select(*_COLUMNS).where(JOBS.c.run == found.id, HAS_COMPLETE_PLAN, JOBS.c.number > after)
+    without_request = [column for column in JOBS.c if column is not JOBS.c.request]  # it is large
+    statement = select(*without_request).where(JOBS.c.run == found.id, HAS_COMPLETE_PLAN, JOBS.c.number > after)
     rows = connection.execute(statement.order_by(JOBS.c.number).limit(AT_ONCE)).all()
     earlier = dunning.earlier_attempts(connection, [row.number for row in rows if row.attempt > 1])
     results = [_stored_result(run, row, earlier.get(row.number, ())) for row in rows]
@@ -72,24 +73,6 @@ def _next_attempt_at(row: Row[Any], earlier: Sequence[Row[Any]]) -> float | None
     if row.state == "declined":
         return next_attempt(row.code, [*(attempt.ended for attempt in earlier), row.ended])
     return row.due or None if row.state == "planned" else None
-
-
-_COLUMNS = JOBS.c[
-    "number",
-    "reference",
-    "state",
-    "subscription_id",
-    "payment_id",
-    "charge_id",
-    "amount",
-    "currency",
-    "attempt",
-    "code",
-    "error",
-    "sent_at",
-    "ended",
-    "due",
-]
 
 
 def job_result(job: ClaimedJob | Row[Any], outcome: JobOutcome | Row[Any], idempotency_key: str) -> JobResult:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     case,
     insert,
     inspect,
@@ -115,7 +116,8 @@ MEMBERS = Table(
     Column("bulk", ForeignKey(BULKS.c.number), nullable=False, index=True),
 )
 """Which bulk charges a job in an attempt."""
-
+IS_MEMBER = and_(MEMBERS.c.job == JOBS.c.number, MEMBERS.c.attempt == JOBS.c.attempt)
+"""Of a bulk, in its present attempt."""
 
 BULK_LEASES = Table(
     "nexi_batch_bulk_leases",
