@@ -14,7 +14,7 @@ import attrs
 import typer
 
 from nexi_async._cli.exit_status import ExitStatus, status_of
-from nexi_async._cli.options import BaseURLOption, EnvironmentOption, JSONOption, ProfileOption, SecretKeyFileOption
+from nexi_async._cli.options import BaseURLOption, EnvironmentOption, JSONOption, ProfileOption
 from nexi_async._cli.output import Output, document_of, facts_table
 from nexi_async._cli.settings import Settings, resolve_settings
 from nexi_async._client import AsyncCheckout
@@ -95,7 +95,7 @@ def api_command(function: Command[P]) -> Callable[..., None]:
     @wraps(function)
     def command(context: typer.Context, **arguments: Any) -> None:
         output = Output(arguments.pop("as_json"))
-        chosen = {parameter.name: arguments.pop(parameter.name) for parameter in _SETTINGS}
+        chosen = {parameter.name: arguments.pop(parameter.name) for parameter in SETTINGS}
         with reporting_failures(output):
             settings = resolve_settings(**chosen)
             checkout = settings.client(context.obj or {})
@@ -103,7 +103,7 @@ def api_command(function: Command[P]) -> Callable[..., None]:
         with reporting_failures(output, api):
             anyio.run(_run, api, partial(function, api, **arguments))
 
-    return _extended(command, function, _CONTEXT, _option("as_json", JSONOption, default=False), *_SETTINGS)
+    return extended(command, function, _CONTEXT, option("as_json", JSONOption, default=False), *SETTINGS)
 
 
 async def _run(api: API, call: Callable[[], Awaitable[None]]) -> None:
@@ -128,18 +128,7 @@ def _words(option: str | None, value: Any) -> list[str]:
     return values if option is None else [word for each in values for word in (option, each)]
 
 
-def with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """A command from a function whose first argument resolves the settings; adds the options that choose them."""
-
-    @wraps(function)
-    def command(**arguments: Any) -> None:
-        chosen = {parameter.name: arguments.pop(parameter.name) for parameter in (_SECRET_KEY_FILE, *_SETTINGS)}
-        function(partial(resolve_settings, **chosen), **arguments)
-
-    return _extended(command, function, _SECRET_KEY_FILE, *_SETTINGS)
-
-
-def _extended(
+def extended(
     command: Callable[..., None], function: Callable[..., object], *parameters: inspect.Parameter
 ) -> Callable[..., None]:
     """The command with the parameters of the function, but for the first, and these: Typer reads its signature."""
@@ -150,16 +139,16 @@ def _extended(
     return command
 
 
-def _option(name: str, annotation: Any, default: object = None) -> inspect.Parameter:
+def option(name: str, annotation: Any, default: object = None) -> inspect.Parameter:
+    """An option as a parameter, which Typer makes one by its annotation."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-_CONTEXT = _option("context", typer.Context)
-_SECRET_KEY_FILE = _option("secret_key_file", SecretKeyFileOption)
-_SETTINGS = (
-    _option("profile", ProfileOption),
-    _option("environment", EnvironmentOption),
-    _option("base_url", BaseURLOption),
+_CONTEXT = option("context", typer.Context)
+SETTINGS = (
+    option("profile", ProfileOption),
+    option("environment", EnvironmentOption),
+    option("base_url", BaseURLOption),
 )
 
 
