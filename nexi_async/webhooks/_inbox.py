@@ -50,7 +50,8 @@ class SQLInbox:
     delays nothing; clocks of machines should agree to a few seconds when processes start.
 
     A database that is unavailable is waited for: nothing new is stored, so Nexi keeps sending, and the workers go on
-    when it is back. Beginning and end of an outage are logged once each.
+    when it is back. Beginning and end of an outage are logged once each. An inbox of an older release is brought up to
+    date when it is opened; stop the processes of the older one first.
 
     Args:
         url: "sqlite:///inbox.db" (three slashes for a relative path, four for an absolute one) or
@@ -86,13 +87,13 @@ class SQLInbox:
         _check(concurrency=concurrency, max_attempts=max_attempts, lease=lease)
         # imported here, so that receivers without an inbox need no SQLAlchemy
         from nexi_async._storage import Database, GroupCommit
-        from nexi_async.webhooks import _inbox_schema as inbox_schema
+        from nexi_async.webhooks import _inbox_migration as inbox_migration
         from nexi_async.webhooks import _inbox_table as inbox_table
         from nexi_async.webhooks import _leases as leases
 
         self._table = inbox_table
         self._leases = leases
-        self._schema = inbox_schema
+        self._migration = inbox_migration
         self._database = Database(url)
         self._puts = GroupCommit(self._database, self._put)
         self._capacity = Capacity(concurrency, retries=max(1, concurrency // 2))
@@ -110,15 +111,15 @@ class SQLInbox:
         """How many events came in that were there already."""
 
     async def __aenter__(self) -> Self:
-        """Make the table if it is missing.
+        """Make the table if it is missing, or bring it up to date.
 
         Raises:
             StorageUnavailable: the database is unavailable.
             StorageError: it can't be used.
-            InvalidRequest: another release has made it, with other columns.
+            InvalidRequest: a newer release has worked on it.
         """
         try:
-            await self._database.run(self._schema.create)
+            await self._database.run(self._migration.migrate)
         except BaseException:
             await self._database.close()
             raise
@@ -134,7 +135,7 @@ class SQLInbox:
             StorageUnavailable: the database is unavailable.
             StorageError: it can't be used.
         """
-        return self._database.exists() and await self._database.run(self._schema.exists)
+        return self._database.exists() and await self._database.run(self._migration.has_inbox)
 
     def now(self) -> float:
         """The time by the clock that all processes of this inbox share, in seconds since 1970; it never goes back."""
@@ -192,7 +193,7 @@ class SQLInbox:
         while True:
             asked = time.monotonic()
             try:
-                await self._database.run(self._schema.create)
+                await self._database.run(self._migration.migrate)
             except StorageUnavailable as error:
                 self._outage.record_failure(error)
                 if anyio.current_time() + STARTUP_RETRY_INTERVAL > deadline:

@@ -1,4 +1,4 @@
-"""The tables of an inbox and their indexes, and how they are made.
+"""The tables of an inbox and their indexes.
 
 How the next event is found, at a cost that does not grow with the number of those that wait: an event that may be
 leased is in a `queue`, and the index `nexi_inbox_queue` holds these events alone, in the order of their due times. An
@@ -15,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Connection,
     Double,
     Index,
     Integer,
@@ -24,16 +23,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    inspect,
     literal_column,
-    select,
 )
 
-from nexi_async._errors import InvalidRequest
-from nexi_async._storage import lock
-
 VERSION = 3
-"""Of the tables below; 1 and 2 were never released."""
+"""Of the tables below; `_inbox_migration` brings older ones up to date."""
 
 TABLES = MetaData()
 EVENTS = Table(
@@ -51,7 +45,7 @@ EVENTS = Table(
     Column("attempts", Integer, nullable=False),
     Column("worker", Text),
     Column("error", Text),
-    Column("queue", Text),
+    Column("queue", Text, server_default="first"),  # for what a process of version 1 inserts
     UniqueConstraint("id", "event"),
     sqlite_autoincrement=True,  # else it gives the number of a deleted event to a later one
 )
@@ -73,24 +67,3 @@ VERSIONS = Table(
     Column("version", Integer, nullable=False),
     Column("clock", Double, nullable=False),  # the time of the process that is ahead of the others
 )
-
-
-def exists(connection: Connection) -> bool:
-    """Whether there is an inbox, of whatever version."""
-    return inspect(connection).has_table(EVENTS.name)
-
-
-def create(connection: Connection) -> None:
-    """Make the inbox if there is none; several processes may do so at once.
-
-    Raises:
-        InvalidRequest: there is one, of another version.
-    """
-    lock(connection, EVENTS.name)  # the lock of those who work on it
-    if not exists(connection):
-        TABLES.create_all(connection)
-        connection.execute(VERSIONS.insert(), {"version": VERSION, "clock": 0.0})
-    found = connection.execute(select(VERSIONS.c.version)).scalar_one()
-    if found != VERSION:
-        text = f"has an inbox of version {found}, this release knows version {VERSION}: install the one that made it"
-        raise InvalidRequest([("url", text)])

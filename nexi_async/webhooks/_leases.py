@@ -47,6 +47,7 @@ _DUE = (
     select(
         EVENTS.c.number,
         EVENTS.c.payment_id,
+        EVENTS.c.state,
         _oldest_waiting(EVENTS.c.payment_id).label("oldest"),
         _leased_event(EVENTS.c.payment_id).label("leased"),
     )
@@ -144,6 +145,8 @@ def lease_due(
 
 
 def _is_ready(row: Any) -> bool:
+    if row.state != "waiting":  # ended by a process of version 1, which knows of no queues
+        return False
     return row.payment_id is None or (row.leased is None and row.oldest == row.number)
 
 
