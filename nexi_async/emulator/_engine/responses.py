@@ -6,14 +6,11 @@ from typing import Any
 from attrs import field, frozen
 
 # The names are those of the API's own list of error codes; the wording of the messages is not published.
-ERROR_MESSAGES: Mapping[str, str] = {
+_MESSAGES: Mapping[str, str] = {
     "1000": "Unknown error",
     "1001": "Overcharge",
-    "1002": "Charge amount is zero",
     "1003": "Payment is not reserved",
     "1004": "Payment is already reserved",
-    "1005": "Amount differs from the sum of order items",
-    "1006": "No consumer has been added to the payment",
     "1007": "Partial cancel is not allowed",
     "1008": "Payment is already charged",
     "1009": "Invalid refund amount",
@@ -25,21 +22,17 @@ ERROR_MESSAGES: Mapping[str, str] = {
     "1015": "Order items are missing",
     "1016": "The order reference was previously set",
     "1017": "Changing the checkout domain is not allowed",
-    "1018": "The payment has no order reference",
     "1019": "Payment is already cancelled",
     "1020": "The payment method refused the charge",
     "1021": "The shipping cost has not been specified",
     "1022": "The payment method refused the reservation",
     "1023": "Payment is already refunded",
-    "1024": "Partial charge is not allowed",
     "1025": "The refund could not be cancelled",
     "1026": "Charge tried with a different amount",
     "1027": "Refund tried with a different amount",
-    "1028": "The order could not be updated at the payment method",
     "1029": "Hard decline",
     "1030": "The subscription has expired",
     "1031": "Invalid subscription",
-    "1032": "Not a genuine subscription trace id",
 }
 
 
@@ -48,9 +41,6 @@ class APIResponse:
     """One response of the API.
 
     Attributes:
-        status: The HTTP status.
-        body: The JSON body, or None for an empty one.
-        headers: Extra response headers.
         delay: Seconds on the emulator's clock that the response is held back.
         attempted: Ids of the payment and charge attempted, for `charges/status`; never sent.
     """
@@ -87,7 +77,7 @@ def failed(
     attempted: Mapping[str, str] | None = None,
 ) -> Refusal:
     """A business error: `{message, code, source}`."""
-    text = message or ERROR_MESSAGES.get(code, "Error")
+    text = message or _MESSAGES[code]
     return Refusal(APIResponse(status, {"message": text, "code": code, "source": source}, attempted=attempted or {}))
 
 
