@@ -44,7 +44,6 @@ async def serve(site: Site, scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def routes() -> list[Route]:
-    """All routes: the API, its pages, the portal, and the control endpoints."""
     api = [Route(endpoint.path, _handler(endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS]
     # The API answers 405 where a path lacks its id.
     without_ids = sorted({each.path.replace("{id}", "").rstrip("/") for each in ENDPOINTS if "{id}" in each.path})

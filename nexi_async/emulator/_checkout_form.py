@@ -78,7 +78,6 @@ def defaults(context: Context, payment: Payment) -> dict[str, str]:
 
 
 def read(form: Mapping[str, str], shown: Mapping[str, str]) -> Typed:
-    """What was typed into a form that showed these values."""
     values = dict(shown) | {name: value.strip() for name, value in form.items() if name in shown}
     return Typed(form.get("action", "pay"), values, shopper.from_form(form))
 
@@ -116,12 +115,9 @@ def test_cards(context: Context, payment: Payment) -> list[TestCard]:
 
 def grouped(number: str) -> str:
     """A card number as it is printed on cards."""
-    sizes = (4, 6, 5) if len(number) == 15 else (4,) * 5
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(number[start : start + size])
-        start += size
-    return " ".join(part for part in parts if part)
+    if len(number) == 15:
+        return f"{number[:4]} {number[4:10]} {number[10:]}"
+    return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 
 def _details_problems(typed: Typed, context: Context) -> dict[str, str]:

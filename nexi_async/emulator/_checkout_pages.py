@@ -51,10 +51,8 @@ class _Answer:
 
     Attributes:
         result: The outcome of the shopper's action, `checked`, `invalid` or `refused`.
-        status: The HTTP status.
         notice: The key of the text above the form, if any.
         problems: The keys of the texts beside the fields.
-        redirect: Where the shopper goes, if anywhere.
     """
 
     result: str

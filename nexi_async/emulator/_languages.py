@@ -32,11 +32,7 @@ _ACCENTED_LAST = frozenset({"da", "fi", "nb", "sv"})
 
 @frozen
 class Language:
-    """A language of the pages.
-
-    Attributes:
-        tag: The language and region, for the `lang` attribute.
-    """
+    """A language of the pages; its tag, with a region, is the `lang` attribute of theirs."""
 
     tag: str
     _locale: Locale

@@ -39,13 +39,9 @@ class LoggedCall:
     Attributes:
         number: Its place among all calls, from 1; the log sets it.
         at: When it came in, on the emulator's clock.
-        method: The HTTP method.
-        path: Path and query.
         headers: Request headers, without secrets.
         request: The parsed body; None if there was none, it was no JSON, or it was large.
-        request_bytes: The size of the body.
         status: The HTTP status of the response; 0 if the connection broke instead.
-        response: The parsed body of the response; None as for `request`.
         milliseconds: Real time until the response was ready.
         payment_id: The payment that it was about, if known.
         fault: The injected fault that it met, if any.
@@ -67,14 +63,7 @@ class LoggedCall:
 
 @frozen
 class CallFilter:
-    """Which calls are wanted; what is empty matches all.
-
-    Attributes:
-        method: The HTTP method.
-        path: A part of the path.
-        status: The first digit of the status.
-        payment_id: The payment that it was about.
-    """
+    """Which calls are wanted, by a part of the path and the first digit of the status; what is empty matches all."""
 
     method: str = ""
     path: str = ""
@@ -159,11 +148,6 @@ class RequestLog:
 
     @contextmanager
     def follow(self) -> Iterator[Reader]:
-        """A reader of all calls from now on.
-
-        Raises:
-            TooManyReaders: There are as many as there may be.
-        """
         if len(self._readers) >= MOST_READERS:
             raise TooManyReaders
         reader = Reader()

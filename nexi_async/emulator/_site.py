@@ -22,8 +22,6 @@ class Site:
     """What the endpoints of one emulator work with.
 
     Attributes:
-        engine: The emulated back end.
-        log: The log of API calls.
         secret_key: The `Authorization` of API requests.
         public_url: Where shoppers reach the pages, without a slash at the end; None for where a request came in.
         hosts: The names and addresses of the emulator besides those that it listens at.

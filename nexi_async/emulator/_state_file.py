@@ -36,8 +36,7 @@ class UnusableStateFile(ValueError):
 class StateFile:
     """A state file, opened when it is first used; `close` it, and it opens again when it is used again.
 
-    Args:
-        path: The file; it is made for its owner alone if it is not there.
+    It is made for its owner alone if it is not there.
     """
 
     def __init__(self, path: Path) -> None:

@@ -17,12 +17,7 @@ MOST_CONCURRENT_ATTEMPTS = 16
 
 
 class WebhookDispatcher:
-    """Sends the pending deliveries of an engine, as long as `run` runs.
-
-    Args:
-        engine: Whose deliveries; its `on_change` wakes the dispatcher.
-        transport: How requests are sent; the network by default.
-    """
+    """Sends the pending deliveries of an engine, as long as `run` runs; over the network, if no transport is given."""
 
     def __init__(self, engine: Engine, transport: httpx.AsyncBaseTransport | None) -> None:
         self._engine = engine
@@ -31,7 +26,6 @@ class WebhookDispatcher:
         engine.on_change = self._changed.notify
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
         async with self._sending() as transport:
             await self._deliver_with(transport)
 

@@ -7,7 +7,6 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def split(url: str) -> SplitResult | None:
-    """The parts of a URL; None if it is none."""
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -11,8 +11,6 @@ DEFAULT_EXPIRY = "1230"
 
 
 class Behaviour(Enum):
-    """What the acquirer does with a card."""
-
     APPROVED = "approved"
     RESERVATION_FAILS = "reservation fails"
     CHARGE_FAILS = "charge fails"
@@ -68,7 +66,6 @@ class Card:
         masked_pan: First six and last four digits.
         brand: The payment method's API name, e.g. `Visa`.
         expiry: Four digits, MMYY.
-        behaviour: What the acquirer does with it.
     """
 
     masked_pan: str

@@ -60,12 +60,7 @@ def pay(
 
 
 def answer_challenge(context: Context, payment: Payment, challenge_id: str | None, result: str) -> ShopperOutcome:
-    """The shopper answers the issuer: an approved payment is authorised, any other stays open.
-
-    Raises:
-        Refusal: The payment is closed, or has no such challenge that is still waiting.
-        ValueError: There is no such result.
-    """
+    """The shopper answers the issuer: an approved payment is authorised, any other stays open."""
     _refuse_closed(context, payment)
     challenge = challenges.answer(context, payment, challenge_id, result)
     if challenge.result != "approved":
@@ -76,34 +71,24 @@ def answer_challenge(context: Context, payment: Payment, challenge_id: str | Non
 
 
 def decline(context: Context, payment: Payment, code: str = "05") -> ShopperOutcome:
-    """The shopper presses Pay and the issuer declines; the shopper may try again.
-
-    Raises:
-        Refusal: The payment is closed.
-    """
+    """The shopper presses Pay and the issuer declines; the shopper may try again."""
     _refuse_closed(context, payment)
     events.payment_created(context, payment)
     return _declined(context, payment, code, 0.0)
 
 
 def cancel(context: Context, payment: Payment) -> ShopperOutcome:
-    """The shopper leaves the checkout; the payment stays open until its session ends.
-
-    Raises:
-        Refusal: The payment is closed.
-    """
+    """The shopper leaves the checkout; the payment stays open until its session ends."""
     _refuse_closed(context, payment)
     return ShopperOutcome("cancelled", redirect=payment.checkout.get("cancelUrl"))
 
 
 def is_closed(context: Context, payment: Payment) -> bool:
-    """Whether the shopper can do nothing any more."""
     settled = payment.terminated_at is not None or payment.completed_at is not None
     return settled or context.now > payment.expires_at
 
 
 def methods(context: Context, payment: Payment) -> list[Method]:
-    """What the shopper may choose from."""
     country_given = "countryCode" in payment.checkout
     return offered(payment.configuration, context.settings, country_given=country_given)
 

@@ -25,7 +25,6 @@ class Context:
     checkout_key: str = ""
 
     def new_id(self) -> str:
-        """An id for something new."""
         return (
             self.random_source.structured_id(self.now) if self.settings.structured_ids else self.random_source.new_id()
         )
@@ -39,7 +38,6 @@ class APIRequest:
         path: Path parameters by name.
         query: Query parameters by lower-case name.
         body: The parsed JSON body, None if there was none or it was null; an operation gets it as it was validated.
-        key: The idempotency key.
         base_url: Scheme and host that the client used, without a slash at the end.
     """
 

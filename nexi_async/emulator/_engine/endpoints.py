@@ -28,8 +28,6 @@ Operation = Callable[[Context, APIRequest], APIResponse]
 
 @frozen
 class Parameter:
-    """A query parameter."""
-
     name: str
     kind: FieldType
     required: bool = False
@@ -40,14 +38,12 @@ class Endpoint:
     """One endpoint of the API.
 
     Attributes:
-        method: The HTTP method.
         path: The path in lower case; an id in it is called `{id}`.
         operation: The function that handles its requests, whose bodies have been read as `body` says.
         name: Its name in the OpenAPI document.
         body: What its request bodies must have; None if it takes none.
         response: The name of the schema of its response, with `[]` for a list of them; None for an empty response.
         success: The status of success; 204 without a response, 201 for POST and 200 for GET unless said otherwise.
-        query: Its query parameters.
         keyed: It accepts an `Idempotency-Key`.
         needs_key: It asks about a key, which it needs.
         documents_402: The reference lists 402 among its errors.

@@ -38,9 +38,6 @@ class Engine:
 
     Args:
         settings: The settings at the start and after `reset`.
-        clock: The emulator's clock.
-        seed: Makes ids and probabilities the same in every run.
-        checkout_key: The public key in the addresses of hosted pages.
         store: Where the state is kept; it is restored from there. None keeps it in memory only.
 
     Raises:
@@ -163,7 +160,6 @@ class Engine:
     def sign_up(
         self, count: int, *, kind: str = "scheduled", card: str = cards.DEFAULT_CARD, external_references: bool = False
     ) -> list[str]:
-        """Create subscriptions without a checkout; returns their ids."""
         chosen = cards.read_card(card)
         with self._operation() as context:
             return subscriptions.sign_up(context, KINDS[kind], count, chosen, external_references=external_references)

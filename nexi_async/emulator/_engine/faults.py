@@ -100,7 +100,6 @@ class FaultPlan:
         self._left = list(faults)
 
     def left(self) -> tuple[InjectedFault, ...]:
-        """The faults, `times` counting what is left."""
         return tuple(self._left)
 
     def match(self, method: str, path: str, random_source: RandomSource) -> InjectedFault | None:

@@ -72,8 +72,6 @@ class Required:
 
 @frozen
 class String:
-    """A string with limits."""
-
     maximum: int = 128
     minimum: int = 0
     forbidden: str = BAD6
@@ -193,8 +191,6 @@ def _is_text_of(number: re.Pattern[str], value: JSON, errors: FieldErrors) -> bo
 
 @frozen
 class Boolean:
-    """True or false."""
-
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         if not isinstance(value, bool):
             errors.add(path, "Must be true or false")
@@ -265,8 +261,6 @@ class AnyValue:
 
 @frozen
 class Array:
-    """An array of one kind."""
-
     kind: FieldType
     minimum: int = 0
     maximum: int | None = None

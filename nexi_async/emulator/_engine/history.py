@@ -12,9 +12,7 @@ class Entry:
     """One entry of a history.
 
     Attributes:
-        at: When, on the emulator's clock.
         kind: `checkout`, `money` or `webhook`.
-        text: What happened.
         amount: The amount in minor units, of money.
         detail: More about it: an id, the address of a webhook.
         failed: It did not succeed.

@@ -13,9 +13,7 @@ LARGEST_SIZE = 10_000
 def skip_and_take(query: Mapping[str, str], *, first_page: int) -> tuple[int, int]:
     """How many entries to leave out and how many to give, from `skip` and `take` or `pageNumber` and `pageSize`.
 
-    Args:
-        query: Query parameters by lower-case name; `skip` and `take` win over the other pair.
-        first_page: The number of the first page.
+    `skip` and `take` win over the other pair. The names in the query are in lower case.
 
     Raises:
         Refusal: 400 for values that are no such numbers.

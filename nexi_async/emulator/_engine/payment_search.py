@@ -42,13 +42,7 @@ def _state_of_charged(payment: Payment) -> str:
 
 @frozen
 class PaymentFilter:
-    """Which payments are wanted; what is empty matches all.
-
-    Attributes:
-        text: A part of the id, or of one of the references.
-        amount: The amount of the order in minor units.
-        state: One of `STATES`.
-    """
+    """Which payments are wanted, by a part of an id or reference and by minor units; what is empty matches all."""
 
     text: str = ""
     amount: int | None = None

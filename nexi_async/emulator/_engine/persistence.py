@@ -72,10 +72,7 @@ class Session:
     """What an engine has besides its state.
 
     Attributes:
-        first_settings: The settings that the engine was started with.
-        settings: The settings in force.
         faults: The injected faults, `times` counting what is left.
-        clock: The time of the emulator's clock.
         wall: The real time then, in POSIX seconds.
         starts: How many times the state was loaded; makes new ids differ from earlier ones.
     """

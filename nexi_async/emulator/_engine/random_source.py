@@ -41,7 +41,6 @@ class RandomSource:
         return rate >= 1 or (rate > 0 and self._random.random() < rate)
 
     def up_to(self, seconds: float) -> float:
-        """Some time between 0 and so many seconds."""
         return self._random.uniform(0, seconds)
 
 
