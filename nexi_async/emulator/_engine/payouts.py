@@ -120,11 +120,8 @@ def _net(payout: Payout) -> int:
     return _total(payout, "CHARGE") - _total(payout, "REFUND") - _fees(payout)
 
 
-def _deposited(payout: Payout) -> int:
-    return max(0, -_net(payout))
-
-
 def _summary(payout: Payout) -> Document:
+    net = _net(payout)
     charged = [item for action in payout.actions if action.kind == "CHARGE" for item in action.items]
     return {
         "id": payout.id,
@@ -133,10 +130,10 @@ def _summary(payout: Payout) -> Document:
         "bankAccountIban": _IBAN,
         "bankAccountBic": _BIC,
         "currency": payout.currency,
-        "amount": _net(payout) + _deposited(payout),
+        "amount": max(0, net),
         "chargedAmount": _total(payout, "CHARGE"),
         "refundedAmount": _total(payout, "REFUND"),
-        "depositedAmount": _deposited(payout),
+        "depositedAmount": max(0, -net),
         "fees": _fees(payout),
         **_NO_FEE_TAX,
         "transactionTaxDetails": _tax_details(charged),
@@ -170,8 +167,8 @@ def _action(payout: Payout, action: Action) -> Document:
 
 
 def _deposits(payout: Payout) -> list[Document]:
-    amount = _deposited(payout)
-    if not amount:
+    amount = -_net(payout)
+    if amount <= 0:
         return []
     deposit = {"id": payout.deposit_id, "paymentAction": "DEPOSIT", "timestamp": f"{payout.date}T00:00:00.000Z"}
     money = {"amount": amount, "vatAmount": 0, "currency": payout.currency, "fee": 0, "flexibleFee": 0, "fixedFee": 0}
