@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from nexi_async.emulator import CheckoutEmulator, Refusal, Settings
 from nexi_async.emulator._engine import validation as bodies
+from nexi_async.emulator._engine.addresses import is_webhook_url
 from nexi_async.emulator._engine.responses import APIResponse
 from nexi_async.emulator._engine.settings import STRICT, changed
-from nexi_async.emulator._engine.webhooks import is_webhook_url
 from tests.emulator.raw import Wire, hosted, item, order, webhooks
 
 ADDRESS = {"addressLine1": "Gatan 1", "postalCode": "11122", "city": "Stockholm", "country": "SWE"}

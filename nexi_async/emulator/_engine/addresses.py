@@ -53,3 +53,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_webhook_url(url: str, *, plain_http: bool) -> bool:
+    """Whether a webhook may be sent to this url: https, or plain http to a loopback host if allowed."""
+    parts = split(url)
+    if parts is None or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (plain_http and parts.scheme == "http" and is_loopback(parts.hostname))

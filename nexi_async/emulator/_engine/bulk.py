@@ -22,7 +22,7 @@ _EXTERNAL_ID = {"charges": "externalBulkChargeId", "verifications": "externalBul
 def start(kind: AgreementKind, what: str, context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/subscriptions/charges` and its three equivalents; a known external id starts no second run."""
     body = request.body
-    webhooks, external_id = webhooks_of(context, body), body.get(_EXTERNAL_ID[what])
+    webhooks, external_id = webhooks_of(body), body.get(_EXTERNAL_ID[what])
     run = context.state.bulk_by_external_id.get((kind.name, what, external_id))
     if run is None:
         items = [_item(context, kind, entry) for entry in body[kind.list_member]]

@@ -3,24 +3,19 @@
 from nexi_async.emulator._engine import cards, charges, checkout, events
 from nexi_async.emulator._engine.cards import Card
 from nexi_async.emulator._engine.context import APIRequest, Context
-from nexi_async.emulator._engine.fields import FieldErrors
 from nexi_async.emulator._engine.methods import METHODS
 from nexi_async.emulator._engine.payments import new_payment
 from nexi_async.emulator._engine.responses import APIResponse, failed, invalid
 from nexi_async.emulator._engine.state import Payment
-from nexi_async.emulator._engine.webhooks import read_webhooks
+from nexi_async.emulator._engine.webhooks import webhooks_of
 from nexi_async.emulator._engine.wire import Document
 
 
 def create(context: Context, request: APIRequest) -> APIResponse:
     """`POST /v1/cardpayments`: reserve at once, and charge too if the request says so."""
     body = request.body
-    errors = FieldErrors(context.settings)
-    webhooks = read_webhooks(context, body, errors)
-    card = _read_card(body["cardDetails"], errors)
-    if errors or card is None:
-        raise invalid(errors.by_path)
-    payment = new_payment(context, body["order"], webhooks, body.get("myReference"))
+    card = _read_card(body["cardDetails"])
+    payment = new_payment(context, body["order"], webhooks_of(body), body.get("myReference"))
     payment.checkout = body["paymentInfo"]
     delay = cards.magic_delay(payment.amount)
     _pay(context, payment, card)
@@ -42,9 +37,8 @@ def _pay(context: Context, payment: Payment, card: Card) -> None:
         charges.take(context, charges.new_charge(context, payment, payment.amount, None))
 
 
-def _read_card(details: Document, errors: FieldErrors) -> Card | None:
+def _read_card(details: Document) -> Card:
     try:
         return cards.read_card(details["cardNumber"], details["expiryMonth"] + details["expiryYear"])
     except ValueError as error:
-        errors.add("cardDetails", str(error).capitalize())
-        return None
+        raise invalid({"cardDetails": [str(error).capitalize()]}) from None

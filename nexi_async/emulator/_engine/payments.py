@@ -15,7 +15,7 @@ from nexi_async.emulator._engine.state import (
     Payment,
     WebhookSubscriptions,
 )
-from nexi_async.emulator._engine.webhooks import read_webhooks
+from nexi_async.emulator._engine.webhooks import webhooks_of
 
 LONGEST_SESSION = 45 * timestamps.DAY
 _SESSION = 48 * timestamps.HOUR  # without `expiresAt`; an assumption
@@ -24,11 +24,10 @@ _FAR_FUTURE_DAYS = 3 * 365
 
 def create(context: Context, request: APIRequest) -> APIResponse:
     body, errors = request.body, FieldErrors(context.settings)
-    webhooks = read_webhooks(context, body, errors)
     agreement_request = _read_agreement_request(context, body, errors)
     expires_at = _expiry(context, body, errors)
     errors.raise_any()
-    payment = new_payment(context, body["order"], webhooks, body.get("myReference"))
+    payment = new_payment(context, body["order"], webhooks_of(body), body.get("myReference"))
     payment.checkout, payment.expires_at, payment.agreement_request = body["checkout"], expires_at, agreement_request
     payment.checkout_url = _checkout_url(context, request, payment)
     payment.fees = body.get("paymentMethods", [])

@@ -41,10 +41,9 @@ def charge(kind: AgreementKind, context: Context, request: APIRequest) -> APIRes
     """`POST /v1/subscriptions/{subscriptionId}/charges` or its unscheduled equivalent."""
     body = request.body
     agreement = request.find(context, context.state.agreements[kind.name])
-    webhooks = webhooks_of(context, body)
     delay = cards.magic_delay(body["order"]["amount"])
     try:
-        made = charge_agreement(context, agreement, body["order"], webhooks, body.get("myReference"))
+        made = charge_agreement(context, agreement, body["order"], webhooks_of(body), body.get("myReference"))
     except Refusal as refusal:
         raise Refusal(evolve(_with_platform_code(refusal.response, context.settings), delay=delay)) from None
     return APIResponse(200, made.ids, delay=delay, attempted=made.ids)

@@ -4,6 +4,7 @@ import re
 from functools import cache
 from typing import Any
 
+from nexi_async.emulator._engine.addresses import is_webhook_url
 from nexi_async.emulator._engine.fields import (
     BAD3,
     BAD6,
@@ -130,6 +131,14 @@ def _configuration_rule(value: dict[str, Any], path: str, errors: FieldErrors) -
         if mixed_with:
             text = f"{name} must not be combined with its type {mixed_with}"
             errors.add(join(path, "paymentMethodsConfiguration"), text)
+
+
+def _webhook_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
+    if not is_webhook_url(value["url"], plain_http=errors.settings.plain_http_webhooks):
+        errors.add(join(path, "url"), "Must be an https url")
+    secret = value.get("authorization", "")
+    if errors.settings.alphanumeric_authorization and secret and not (secret.isascii() and secret.isalnum()):
+        errors.add(join(path, "authorization"), "Must be letters and digits only")
 
 
 def _create_rule(value: dict[str, Any], path: str, errors: FieldErrors) -> None:
@@ -276,6 +285,7 @@ HOOK = json_object(
         "authorization": String(maximum=64, minimum=8, forbidden="\r\n\0"),
         "headers": AnyValue(),
     },
+    rule=_webhook_rule,
     name="WebHook",
 )
 NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)}, name="Notifications")
