@@ -13,10 +13,6 @@ SITE = "nexi_async.emulator"
 """The key of the site in the scope of a request."""
 
 
-def _new_token() -> str:
-    return secrets.token_urlsafe(32)
-
-
 @frozen
 class Site:
     """What the endpoints of one emulator work with.
@@ -33,7 +29,7 @@ class Site:
     secret_key: str = field(repr=False)
     public_url: str | None
     hosts: frozenset[str]
-    token: str = field(factory=_new_token, repr=False)
+    token: str = field(factory=secrets.token_urlsafe, repr=False)
 
 
 def site_of(request: Request) -> Site:

@@ -95,10 +95,8 @@ def methods(context: Context, payment: Payment) -> list[Method]:
 
 def return_url(payment: Payment) -> str | None:
     """The merchant's page after success, with the payment's id appended."""
-    url: str | None = payment.checkout.get("returnUrl")
-    if url is None:
-        return None
-    return _with_query(url, f"paymentid={payment.id}")
+    url = payment.checkout.get("returnUrl")
+    return None if url is None else _with_query(url, f"paymentid={payment.id}")
 
 
 def success_url(payment: Payment) -> str:
