@@ -19,7 +19,6 @@ from nexi_async.emulator._broken_responses import BrokenResponse
 from nexi_async.emulator._engine import openapi
 from nexi_async.emulator._engine.context import APIRequest
 from nexi_async.emulator._engine.endpoints import ENDPOINTS, Endpoint
-from nexi_async.emulator._engine.engine import Engine
 from nexi_async.emulator._engine.faults import InjectedFault
 from nexi_async.emulator._engine.responses import APIResponse
 from nexi_async.emulator._engine.validation import EMPTY_BODY
@@ -90,8 +89,9 @@ def _handler(endpoint: Endpoint) -> Handler:
             return Response(status_code=400)  # the client is gone and reads no response
         request, problem = _read(http_request, body)
         response, fault = _respond(site, endpoint, request, problem, http_request)
+        delay = response.delay + (fault.seconds if fault is not None and fault.fault == "delay" else 0)
         try:
-            await _delay(site.engine, endpoint, request, response, fault)
+            await site.engine.hold_back(endpoint, request, delay)
         finally:
             call.end(request, len(body), response, fault)
         return _with_fault(_http_response(response), fault)
@@ -142,23 +142,6 @@ def _query(http_request: Request) -> dict[str, str]:
         folded = name.lower()
         query[folded] = f"{query[folded]},{value}" if folded in query else value
     return query
-
-
-async def _delay(
-    engine: Engine, endpoint: Endpoint, request: APIRequest, response: APIResponse, fault: InjectedFault | None
-) -> None:
-    """Hold a response back for as long as it or a fault says; meanwhile its idempotency key is in progress."""
-    delay = response.delay + (fault.seconds if fault is not None and fault.fault == "delay" else 0)
-    if not delay:
-        return
-    in_progress = endpoint.keyed and request.key is not None and response.status != 409
-    if in_progress:
-        engine.mark_in_progress(endpoint, request, in_progress=True)
-    try:
-        await engine.clock.sleep(delay)
-    finally:
-        if in_progress:
-            engine.mark_in_progress(endpoint, request, in_progress=False)
 
 
 def _http_response(response: APIResponse) -> Response:

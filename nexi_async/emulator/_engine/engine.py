@@ -125,9 +125,11 @@ class Engine:
         self._faults = FaultPlan(faults)
         self.commit()
 
-    def mark_in_progress(self, endpoint: Endpoint, request: APIRequest, *, in_progress: bool) -> None:
-        """Set whether the response to a keyed request is still held back."""
-        self._state.idempotency_records.mark_in_progress(_key_scope(endpoint, request), in_progress=in_progress)
+    async def hold_back(self, endpoint: Endpoint, request: APIRequest, seconds: float) -> None:
+        """Wait before a request is answered; meanwhile its idempotency key is in progress."""
+        if seconds:
+            with self._state.idempotency_records.in_progress(_key_scope(endpoint, request)):
+                await self.clock.sleep(seconds)
 
     def pay(
         self,

@@ -4,7 +4,8 @@ The scope of a key is one endpoint and one id in its path; it expires after `key
 its first request is held back, a repeat gets 409; afterwards the response is replayed, unless the amount differs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import define, evolve
@@ -47,10 +48,18 @@ class IdempotencyRecords:
         self._records[record.scope] = record
         self._note(record)
 
-    def mark_in_progress(self, scope: Scope, *, in_progress: bool) -> None:
-        found = self._records.get(scope)
-        if found is not None:
-            found.in_progress = in_progress
+    @contextmanager
+    def in_progress(self, scope: Scope) -> Iterator[None]:
+        """While the response to a key is held back; a repeat that meets it is answered 409 and changes nothing."""
+        record = self._records.get(scope)
+        if record is None or record.in_progress:
+            yield
+            return
+        record.in_progress = True
+        try:
+            yield
+        finally:
+            record.in_progress = False
 
 
 def respond_once(
