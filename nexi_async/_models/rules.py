@@ -3,11 +3,10 @@ r"""The API's limits, stated in the annotations of the models, and their validat
 A model says `name: ItemText`; `ItemText` is `Annotated[str, max_length(128), without("<>\")]`. Rules that span several
 members are a method `_own_faults` of the model that holds them.
 
-Theory of operation. A rule exists once, and is used in two ways. `faults()` walks a request with its annotations and
-reports each breach with its JSON path; it is thorough rather than fast. `is_sound()` only answers yes or no, with a
-function that is written and compiled once for each model from the rules' own conditions, as attrs writes `__init__`:
-nearly every request is valid and costs one pass over its values, and a `CheckedOnce` model inside it not even that. If
-it is not, the walk reports the faults.
+Theory of operation. A rule exists once, and is used in two ways. `is_sound()` only answers yes or no, with a function
+that is written and compiled once for each model from the rules' own conditions, as attrs writes `__init__`: nearly
+every request is valid and costs one pass over its values, and a `CheckedOnce` model inside it not even that. If it is
+not, `faults()` walks it with its annotations and reports each breach with its JSON path.
 """
 
 from __future__ import annotations
@@ -27,9 +26,6 @@ from nexi_async._wire_names import wire_name, without_none
 
 Rule = Callable[[Any], str | None]
 """Says what is wrong with a value, or None. It never repeats the value, which may be personal."""
-
-Check = Callable[[Any, str, list[Fault]], None]
-"""Appends the faults of the value at a path; a list, since generators would cost more than all the rules together."""
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -176,7 +172,7 @@ class CheckedOnce:
 
 def check(request: object) -> None:
     """Raise `InvalidRequest` with every fault of the request, or return."""
-    if not is_sound(request) and (found := faults(request)):
+    if found := faults(request):
         raise InvalidRequest(found)
 
 
@@ -188,88 +184,57 @@ def is_sound(request: object) -> bool:
 
 def faults(request: object) -> list[Fault]:
     """Every breach of the rules in a request model, with its JSON path."""
-    found: list[Fault] = []
     model: Any = type(request)
-    _model_check(model)(request, "", found)
-    return found
+    return [] if _compiled(model)(request) else _faults_of_model(request, model, "")
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def _model_check(model: type[Any]) -> Check:
-    hints = typing.get_type_hints(model, include_extras=True)
-    members = [
-        (attribute.name, wire, _check_of(hints[attribute.name]))
-        for attribute in attrs.fields(model)
-        if (wire := wire_name(attribute)) is not None
+def _faults_of_model(value: Any, model: type[attrs.AttrsInstance], path: str) -> list[Fault]:
+    if not isinstance(value, model):
+        return [Fault(path, f"must be {_with_article(model.__name__)}, is {_type_of(value)}")]
+    prefix = f"{path}." if path else ""
+    found = [
+        fault for name, wire, hint in _members(model) for fault in _faults_of(getattr(value, name), hint, prefix + wire)
     ]
     own_faults = getattr(model, "_own_faults", None)
-
-    def walk(value: Any, path: str, found: list[Fault]) -> None:
-        if not isinstance(value, model):
-            found.append(Fault(path, f"must be {_with_article(model.__name__)}, is {_type_of(value)}"))
-            return
-        before = len(found)
-        prefix = f"{path}." if path else ""
-        for name, wire, inner in members:
-            inner(getattr(value, name), prefix + wire, found)
-        if own_faults is not None and len(found) == before:
-            found.extend(Fault(prefix + where, text) for where, text in own_faults(value))
-
-    return walk
+    if found or own_faults is None:
+        return found
+    return [Fault(prefix + where, text) for where, text in own_faults(value)]
 
 
-def _check_of(hint: Any) -> Check:
+@functools.cache
+def _members(model: type[attrs.AttrsInstance]) -> Sequence[tuple[str, str, Any]]:
+    """The members that travel: name, name on the wire, and annotation."""
+    hints = typing.get_type_hints(model, include_extras=True)
+    names = ((attribute.name, wire_name(attribute)) for attribute in attrs.fields(model))
+    return [(name, wire, hints[name]) for name, wire in names if wire is not None]
+
+
+def _faults_of(value: Any, hint: Any, path: str) -> list[Fault]:
     origin = typing.get_origin(hint)
     if origin is Annotated:
-        return _scalar(typing.get_args(hint)[0], hint.__metadata__)
+        return _faults_of_scalar(value, typing.get_args(hint)[0], path, hint.__metadata__)
     if (inner := without_none(hint)) is not hint:
-        return _optional(_check_of(inner))
+        return [] if value is None else _faults_of(value, inner, path)
     if origin is tuple:
-        return _each(_check_of(typing.get_args(hint)[0]))
-    if attrs.has(hint):
-        return lambda value, path, found: _model_check(hint)(value, path, found)
-    return _scalar(hint, ())
+        kind = typing.get_args(hint)[0]
+        return [fault for index, item in enumerate(value) for fault in _faults_of(item, kind, f"{path}[{index}]")]
+    return _faults_of_model(value, hint, path) if attrs.has(hint) else _faults_of_scalar(value, hint, path)
 
 
-def _scalar(kind: Any, rules: Sequence[Rule]) -> Check:
-    expected = _TYPE_NAMES.get(kind) or _with_article(kind.__name__)
-    is_open = _is_open(kind)
-    rules = (*_TYPE_RULES.get(kind, ()), *rules)
-
-    def walk(value: Any, path: str, found: list[Fault]) -> None:
-        if type(value) is not kind and not (is_open and isinstance(value, kind)):
-            found.append(Fault(path, f"must be {expected}, is {_type_of(value)}"))
-            return
-        for rule in rules:
-            text = rule(value)
-            if text is not None:
-                found.append(Fault(path, text))
-
-    return walk
+def _faults_of_scalar(value: Any, kind: Any, path: str, rules: Sequence[Rule] = ()) -> list[Fault]:
+    if not (isinstance(value, kind) if _is_open(kind) else type(value) is kind):
+        expected = _TYPE_NAMES.get(kind) or _with_article(kind.__name__)
+        return [Fault(path, f"must be {expected}, is {_type_of(value)}")]
+    texts = [rule(value) for rule in (*_TYPE_RULES.get(kind, ()), *rules)]
+    return [Fault(path, text) for text in texts if text is not None]
 
 
 def _is_open(kind: type) -> bool:
     """Whether a subclass will do; a bool that passes for an int will not."""
     return issubclass(kind, str | datetime)
-
-
-def _optional(inner: Check) -> Check:
-    def walk(value: Any, path: str, found: list[Fault]) -> None:
-        if value is not None:
-            inner(value, path, found)
-
-    return walk
-
-
-def _each(inner: Check) -> Check:
-    def walk(value: Any, path: str, found: list[Fault]) -> None:
-        for index, item in enumerate(value):
-            inner(item, f"{path}[{index}]", found)
-
-    return walk
 
 
 def _encodable(text: str) -> str | None:
@@ -307,19 +272,14 @@ Predicate = Callable[[Any], bool]
 
 
 @functools.cache
-def _compiled(model: type[Any]) -> Predicate:
+def _compiled(model: type[attrs.AttrsInstance]) -> Predicate:
     """Whether a value is this model and keeps all its rules, as one function without a loop over members."""
-    hints = typing.get_type_hints(model, include_extras=True)
     source = _Source()
     name, is_marked = source.name(model), issubclass(model, CheckedOnce)
     lines = [f"if getattr(value, '_sound_as', None) is {name}: return True"] if is_marked else []
     lines.append(f"if not isinstance(value, {name}): return False")
-    for attribute in attrs.fields(model):
-        if wire_name(attribute) is not None:
-            lines += [
-                f"x = value.{attribute.name}",
-                f"if not ({source.condition(hints[attribute.name])}): return False",
-            ]
+    for member, _, hint in _members(model):
+        lines += [f"x = value.{member}", f"if not ({source.condition(hint)}): return False"]
     own_faults = getattr(model, "_own_faults", None)
     if own_faults is not None:
         lines.append(f"for _ in {source.name(own_faults)}(value): return False")

@@ -52,9 +52,9 @@ OTHERS = [
 VALUES: list[Any] = [*TEXTS, *NUMBERS, *OTHERS]
 
 
-def walked(value: object) -> bool:
+def walked(value: Any) -> bool:
     """Whether the walk finds nothing."""
-    return not rules.faults(value)
+    return not rules._faults_of_model(value, type(value), "")
 
 
 def are_of_one_mind(value: object) -> bool:
@@ -88,7 +88,7 @@ def models_of_requests() -> Iterator[type[attrs.AttrsInstance]]:
 def is_walkable(model: type[attrs.AttrsInstance]) -> bool:
     """Whether the walk knows the kinds of all members."""
     try:
-        rules._model_check(model)
+        rules._compiled(model)
     except (AttributeError, NameError, TypeError):
         return False
     return True
@@ -131,9 +131,7 @@ def candidates(kind: Any) -> Iterator[object]:
 
 def is_sound_scalar(hint: Any, value: object) -> bool:
     """Whether the walk finds nothing wrong with a single value."""
-    found: list[Any] = []
-    rules._check_of(hint)(value, "", found)
-    return not found
+    return not rules._faults_of(value, hint, "")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
