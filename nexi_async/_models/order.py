@@ -115,9 +115,15 @@ def _amounts(
     if type(quantity) is int and type(unit_price) is int and type(tax_rate) is int and unit_price_with_tax is None:
         net = unit_price * quantity
         return unit_price, net, _divided(net * tax_rate, 10_000)
-    line = _Line(_exact(quantity), unit_price, unit_price_with_tax, tax_rate)
-    rules.check(line)
-    return line.price_without_tax(), *line.net_and_tax()
+    exact = _exact(quantity)
+    rules.check(_Line(exact, unit_price, unit_price_with_tax, tax_rate))
+    if unit_price is not None:
+        net = _times(unit_price, exact)
+        return unit_price, net, _divided(net * tax_rate, 10_000)
+    price_with_tax = unit_price_with_tax or 0
+    gross = _times(price_with_tax, exact)
+    net = _without_tax(gross, tax_rate)
+    return _without_tax(price_with_tax, tax_rate), net, gross - net
 
 
 @attrs.frozen
@@ -133,25 +139,16 @@ class _Line:
         if (self.unit_price is None) == (self.unit_price_with_tax is None):
             yield "unitPrice", "give either unit_price (without VAT) or unit_price_with_tax"
 
-    def net_and_tax(self) -> tuple[int, int]:
-        if self.unit_price is not None:
-            net = self._times_quantity(self.unit_price)
-            return net, _divided(net * self.tax_rate, 10_000)
-        gross = self._times_quantity(self.unit_price_with_tax or 0)
-        net = self._without_tax(gross)
-        return net, gross - net
 
-    def _times_quantity(self, price: int) -> int:
-        whole = int(self.quantity)
-        if whole == self.quantity:
-            return price * whole
-        return int(_EXACT.multiply(Decimal(price), self.quantity).to_integral_value(context=_EXACT))
+def _times(price: int, quantity: Decimal) -> int:
+    whole = int(quantity)
+    if whole == quantity:
+        return price * whole
+    return int(_EXACT.multiply(Decimal(price), quantity).to_integral_value(context=_EXACT))
 
-    def price_without_tax(self) -> int:
-        return self._without_tax(self.unit_price_with_tax or 0) if self.unit_price is None else self.unit_price
 
-    def _without_tax(self, amount: int) -> int:
-        return _divided(amount * 10_000, 10_000 + self.tax_rate)
+def _without_tax(amount: int, tax_rate: int) -> int:
+    return _divided(amount * 10_000, 10_000 + tax_rate)
 
 
 def _exact(quantity: Decimal | int) -> Decimal:
