@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 import attrs
 
 from nexi_async._errors import InvalidRequest, Outcome, TimedOut
 from nexi_async.reference.states import BulkItemStatus, BulkStatus
+
+if TYPE_CHECKING:
+    from nexi_async._models.bulk import BulkCharge, BulkVerification
 
 PAGE_SIZE = 500
 
@@ -35,21 +38,8 @@ class Poll:
     deadline: float = attrs.field(default=3600.0, validator=attrs.validators.gt(0))
 
 
-class BulkItem(Protocol):
-    """What the items of both kinds of runs have in common."""
-
-    @property
-    def subscription_id(self) -> str | None: ...
-    @property
-    def external_reference(self) -> str | None: ...
-    @property
-    def status(self) -> BulkItemStatus: ...
-    @property
-    def payment_id(self) -> str | None: ...
-
-
-Item = TypeVar("Item", bound=BulkItem)
-Item_co = TypeVar("Item_co", bound=BulkItem, covariant=True)
+Item = TypeVar("Item", bound="BulkCharge | BulkVerification")
+Item_co = TypeVar("Item_co", bound="BulkCharge | BulkVerification", covariant=True)
 
 
 class BulkPage(Protocol[Item_co]):
