@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 import anyio
 import httpx
 
-from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts, require_http1
+from nexi_async._transport.connection import CHUNK, Connection, Timeouts, require_http1
 from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
@@ -30,14 +30,10 @@ HANDSHAKE_SECONDS: Final = 3600.0
 """The loop's own limit, far beyond the one that applies: that of opening a connection."""
 
 
-class AsyncioConnection(asyncio.Protocol):
+class AsyncioConnection(asyncio.Protocol, Connection):
     """See `Connection`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.is_reusable = True
-        self.idle_since = 0.0
-        self.is_closed = False
-        self.on_lost: LostCallback | None = None
         self._loop = loop
         self._is_open = True
         self._is_paused = False

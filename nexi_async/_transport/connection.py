@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import ssl
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import attrs
 
@@ -48,10 +48,10 @@ class Connection(Protocol):
             sent unsolicited data.
     """
 
-    is_reusable: bool
-    idle_since: float
-    is_closed: bool
-    on_lost: LostCallback | None
+    is_reusable: bool = True
+    idle_since: float = 0.0
+    is_closed: bool = False
+    on_lost: Callable[[Connection], None] | None = None
 
     def is_healthy(self) -> bool:
         """Whether it is still open and no unsolicited data is pending."""
@@ -68,9 +68,6 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Close at once, without TLS's close_notify; the socket itself may take one more turn of the event loop."""
-
-
-LostCallback: TypeAlias = Callable[[Connection], None]
 
 
 def require_http1(tls: ssl.SSLObject | None) -> None:

@@ -13,7 +13,7 @@ import httpx
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from nexi_async._transport.connection import CHUNK, LostCallback, Timeouts, require_http1
+from nexi_async._transport.connection import CHUNK, Connection, Timeouts, require_http1
 from nexi_async._transport.http1 import MalformedResponse, ResponseParser
 from nexi_async._transport.origin import Origin
 
@@ -24,14 +24,10 @@ STREAM_ERRORS: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResource
 """What anyio's streams raise; trouble with TLS is an `OSError`, two tasks that both have to write for it are busy."""
 
 
-class TrioConnection:
+class TrioConnection(Connection):
     """See `Connection`."""
 
     def __init__(self, stream: ByteStream) -> None:
-        self.is_reusable = True
-        self.idle_since = 0.0
-        self.is_closed = False
-        self.on_lost: LostCallback | None = None
         self._stream = stream
         self._parser = ResponseParser()
         self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  not Django's

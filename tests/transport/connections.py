@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from nexi_async._transport.connection import LostCallback, Timeouts
+from nexi_async._transport.connection import Connection, Timeouts
 from nexi_async._transport.http1 import ResponseParser
 
 
-class NumberedConnection:
+class NumberedConnection(Connection):
     """A connection that can be told apart, and carries nothing.
 
     Attributes:
@@ -19,10 +19,6 @@ class NumberedConnection:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.is_reusable = True
-        self.idle_since = 0.0
-        self.is_closed = False
-        self.on_lost: LostCallback | None = None
         self.surprise = False
         self.closed = 0
         self.lingers = False
