@@ -49,10 +49,9 @@ def record(context: Context, delivery: Delivery, result: int | str) -> None:
     if delivery.state != "pending":
         return  # an attempt that was under way when the delivery was sent again ended it
     delays = context.settings.delivery_retry_delays
-    if result == _OK:
-        _close(context, delivery, "delivered")
-    elif len(delivery.attempts) > len(delays):
-        _close(context, delivery, "dropped")
+    if result == _OK or len(delivery.attempts) > len(delays):
+        delivery.state = "delivered" if result == _OK else "dropped"
+        context.state.undelivered -= 1
     else:
         delivery.due = context.now + delays[len(delivery.attempts) - 1]
         context.state.pending_deliveries.add(delivery.due, delivery)
@@ -68,8 +67,3 @@ def send_again(state: State, delivery: Delivery, now: float) -> None:
     delivery.due = now
     state.pending_deliveries.add(now, delivery)
     state.note(delivery)
-
-
-def _close(context: Context, delivery: Delivery, state: str) -> None:
-    delivery.state = state
-    context.state.undelivered -= 1
