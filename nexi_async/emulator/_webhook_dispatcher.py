@@ -1,7 +1,7 @@
 """The webhook dispatcher: sends pending deliveries over HTTP when they are due, several at a time."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import anyio
 import httpx
@@ -62,17 +62,9 @@ class WebhookDispatcher:
             why = f"still pending after {seconds:g} s{hint()}:"
             raise NotDelivered(why, [described(context, delivery) for delivery in pending])
 
-    @asynccontextmanager
-    async def _sending(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    def _sending(self) -> AbstractAsyncContextManager[httpx.AsyncBaseTransport]:
         """The transport, which is only closed afterwards if the dispatcher opened it."""
-        if self._transport is not None:
-            yield self._transport
-            return
-        transport = httpx.AsyncHTTPTransport()
-        try:
-            yield transport
-        finally:
-            await transport.aclose()
+        return httpx.AsyncHTTPTransport() if self._transport is None else nullcontext(self._transport)
 
     async def _deliver_with(self, transport: httpx.AsyncBaseTransport) -> None:
         free = anyio.Semaphore(MOST_CONCURRENT_ATTEMPTS)
