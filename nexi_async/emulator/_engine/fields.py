@@ -286,13 +286,23 @@ class Array:
 
 @frozen
 class Object:
-    """An object: its members by lower-case name, its defaults, a rule across members, and its name in the document."""
+    """An object with these members, a rule across them, defaults of some, and its name in the document."""
 
-    members: Mapping[str, tuple[str, FieldType]]
-    required: tuple[str, ...]
-    defaults: Mapping[str, Any]
-    rule: Rule | None
-    name: str | None
+    given: Mapping[str, FieldType | Required] = field(repr=False)
+    rule: Rule | None = None
+    defaults: Mapping[str, Any] = field(factory=dict)
+    name: str | None = None
+    members: Mapping[str, tuple[str, FieldType]] = field(init=False)
+    required: tuple[str, ...] = field(init=False)
+
+    @members.default
+    def _by_lower_name(self) -> Mapping[str, tuple[str, FieldType]]:
+        kinds = {name: kind.kind if isinstance(kind, Required) else kind for name, kind in self.given.items()}
+        return {name.lower(): (name, kind) for name, kind in kinds.items()}
+
+    @required.default
+    def _names_of_required(self) -> tuple[str, ...]:
+        return tuple(name for name, kind in self.given.items() if isinstance(kind, Required))
 
     def read(self, value: JSON, path: str, errors: FieldErrors) -> JSON:
         """The known members that are there, under their documented names."""
@@ -330,20 +340,3 @@ class Object:
 def reference(name: str) -> Document:
     """A reference to a schema of the OpenAPI document."""
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-def json_object(
-    members: Mapping[str, FieldType | Required],
-    *,
-    rule: Rule | None = None,
-    defaults: Mapping[str, Any] | None = None,
-    name: str | None = None,
-) -> Object:
-    kinds = {name: kind.kind if isinstance(kind, Required) else kind for name, kind in members.items()}
-    return Object(
-        members={name.lower(): (name, kind) for name, kind in kinds.items()},
-        required=tuple(name for name, kind in members.items() if isinstance(kind, Required)),
-        defaults=defaults or {},
-        rule=rule,
-        name=name,
-    )

@@ -25,7 +25,6 @@ from nexi_async.emulator._engine.fields import (
     Rule,
     String,
     join,
-    json_object,
 )
 from nexi_async.emulator._engine.methods import CONFIGURABLE_NAMES, CONFIGURABLE_TYPES, methods_of
 from nexi_async.emulator._engine.responses import invalid
@@ -165,7 +164,7 @@ def _plain(maximum: int = 128, *, minimum: int = 0) -> String:
 
 _NAME = String(minimum=1)
 _COUNTRY = String(maximum=3, pattern=_ALPHA3)
-SHIPPING_COUNTRY = json_object({"countryCode": Required(_COUNTRY)}, name="ShippingCountry")
+SHIPPING_COUNTRY = Object({"countryCode": Required(_COUNTRY)}, name="ShippingCountry")
 _COUNTRIES = Array(SHIPPING_COUNTRY)
 _URL = String(maximum=256, forbidden=_URL_BAD)
 # Where shoppers are sent; javascript: and data: would be run instead of opened.
@@ -174,7 +173,7 @@ _MY_REFERENCE = String(maximum=36)
 _COMPANY_NAME = _plain(minimum=1)
 _KEY_LIKE = _plain(64, minimum=1)
 
-ORDER_ITEM = json_object(
+ORDER_ITEM = Object(
     {
         "reference": Required(String(forbidden=BAD3)),
         "name": Required(String(forbidden=BAD3)),
@@ -197,10 +196,10 @@ _ORDER_MEMBERS: dict[str, FieldType | Required] = {
     "currency": Required(String(maximum=3, pattern=_ALPHA3)),
     "reference": String(),
 }
-ORDER = json_object(_ORDER_MEMBERS, rule=_sum_matches("items"), name="Order")
-CHARGED_ORDER = json_object(_ORDER_MEMBERS, rule=_positive_and_sum_matches("items"), name="ChargedOrder")
+ORDER = Object(_ORDER_MEMBERS, rule=_sum_matches("items"), name="Order")
+CHARGED_ORDER = Object(_ORDER_MEMBERS, rule=_positive_and_sum_matches("items"), name="ChargedOrder")
 
-PHONE = json_object(
+PHONE = Object(
     {
         "prefix": String(maximum=4, pattern=re.compile(r"[+]\d{1,3}", re.ASCII)),
         "number": String(pattern=re.compile(r"[0-9]*")),
@@ -208,7 +207,7 @@ PHONE = json_object(
     rule=_phone_rule,
     name="PhoneNumber",
 )
-ADDRESS = json_object(
+ADDRESS = Object(
     {
         "addressLine1": _NAME,
         "addressLine2": EmptyAllowed(_NAME, "empty_address_members"),
@@ -224,8 +223,8 @@ ADDRESS = json_object(
 def _consumer(*, names_needed: bool, schema_name: str | None = None) -> Object:
     name: FieldType | Required = Required(_NAME) if names_needed else _NAME
     company_name: FieldType | Required = Required(_COMPANY_NAME) if names_needed else _COMPANY_NAME
-    person = json_object({"firstName": name, "lastName": name})
-    return json_object(
+    person = Object({"firstName": name, "lastName": name})
+    return Object(
         {
             "reference": String(),
             "email": String(pattern=re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")),
@@ -233,14 +232,14 @@ def _consumer(*, names_needed: bool, schema_name: str | None = None) -> Object:
             "billingAddress": ADDRESS,
             "phoneNumber": PHONE,
             "privatePerson": person,
-            "company": json_object({"name": company_name, "contact": person}),
+            "company": Object({"name": company_name, "contact": person}),
         },
         name=schema_name,
     )
 
 
 CONSUMER = _consumer(names_needed=False, schema_name="Consumer")
-CHECKOUT = json_object(
+CHECKOUT = Object(
     {
         "integrationType": Choice(["EmbeddedCheckout", "HostedPaymentPage"]),
         "url": _URL,
@@ -250,19 +249,17 @@ CHECKOUT = json_object(
         "merchantTermsUrl": _URL,
         "consumer": CONSUMER,
         "shippingCountries": _COUNTRIES,
-        "shipping": json_object(
+        "shipping": Object(
             {"countries": _COUNTRIES, "merchantHandlesShippingCost": Boolean(), "enableBillingAddress": Boolean()}
         ),
-        "consumerType": json_object(
-            {"default": Choice(["B2C", "B2B"]), "supportedTypes": Array(Choice(["B2C", "B2B"]))}
-        ),
+        "consumerType": Object({"default": Choice(["B2C", "B2B"]), "supportedTypes": Array(Choice(["B2C", "B2B"]))}),
         "charge": Boolean(),
         "publicDevice": Boolean(),
         "merchantHandlesConsumerData": Boolean(),
-        "appearance": json_object(
+        "appearance": Object(
             {
-                "displayOptions": json_object({"showMerchantName": Boolean(), "showOrderSummary": Boolean()}),
-                "textOptions": json_object(
+                "displayOptions": Object({"showMerchantName": Boolean(), "showOrderSummary": Boolean()}),
+                "textOptions": Object(
                     {
                         "completePaymentButtonText": Choice(
                             ["pay", "purchase", "order", "book", "reserve", "signup", "subscribe", "accept"]
@@ -278,7 +275,7 @@ CHECKOUT = json_object(
     name="Checkout",
 )
 
-HOOK = json_object(
+HOOK = Object(
     {
         "eventName": Required(Choice(EVENT_NAMES)),
         "url": Required(String(maximum=256, minimum=1)),
@@ -288,17 +285,17 @@ HOOK = json_object(
     rule=_webhook_rule,
     name="WebHook",
 )
-NOTIFICATIONS = json_object({"webHooks": Array(HOOK, maximum=32)}, name="Notifications")
-_FEES = Array(json_object({"name": Required(String()), "fee": ORDER_ITEM}))
+NOTIFICATIONS = Object({"webHooks": Array(HOOK, maximum=32)}, name="Notifications")
+_FEES = Array(Object({"name": Required(String()), "fee": ORDER_ITEM}))
 _AGREEMENT_INTERVAL = Integer(0, INT32 - 1)
 
-CREATE_PAYMENT = json_object(
+CREATE_PAYMENT = Object(
     {
         "order": Required(ORDER),
         "checkout": Required(CHECKOUT),
         "merchantNumber": String(),
         "notifications": NOTIFICATIONS,
-        "subscription": json_object(
+        "subscription": Object(
             {
                 "subscriptionId": Id(),
                 "endDate": Instant(),
@@ -306,61 +303,59 @@ CREATE_PAYMENT = json_object(
                 "allowVariableAmount": Boolean(),
             }
         ),
-        "unscheduledSubscription": json_object({"create": Boolean(), "unscheduledSubscriptionId": Id()}),
+        "unscheduledSubscription": Object({"create": Boolean(), "unscheduledSubscriptionId": Id()}),
         "paymentMethodsConfiguration": Array(
-            json_object({"name": Required(Choice(CONFIGURABLE_NAMES)), "enabled": Boolean()})
+            Object({"name": Required(Choice(CONFIGURABLE_NAMES)), "enabled": Boolean()})
         ),
         "paymentMethods": _FEES,
         "myReference": _MY_REFERENCE,
-        "additionalPaymentMethodData": json_object(
+        "additionalPaymentMethodData": Object(
             {
-                "riverty": json_object({"orderReference": _plain(127)}),
-                "payPal": json_object({"orderReference": _plain(127)}),
+                "riverty": Object({"orderReference": _plain(127)}),
+                "payPal": Object({"orderReference": _plain(127)}),
             }
         ),
     },
     rule=_create_rule,
 )
 
-REFERENCE_INFORMATION = json_object({"checkoutUrl": Required(String(256, 1, _URL_BAD)), "reference": Required(_NAME)})
-MY_REFERENCE = json_object({"myReference": _MY_REFERENCE})
-ORDER_UPDATE = json_object(
+REFERENCE_INFORMATION = Object({"checkoutUrl": Required(String(256, 1, _URL_BAD)), "reference": Required(_NAME)})
+MY_REFERENCE = Object({"myReference": _MY_REFERENCE})
+ORDER_UPDATE = Object(
     {
         "amount": Integer(0),
         "items": Array(ORDER_ITEM, minimum=1),
-        "shipping": json_object({"costSpecified": Boolean()}),
+        "shipping": Object({"costSpecified": Boolean()}),
         "paymentMethods": _FEES,
     },
     rule=_sum_matches("items"),
 )
-CANCEL = json_object(
-    {"amount": Required(Integer()), "orderItems": _ITEMS}, rule=_positive_and_sum_matches("orderItems")
-)
-CHARGE = json_object(
+CANCEL = Object({"amount": Required(Integer()), "orderItems": _ITEMS}, rule=_positive_and_sum_matches("orderItems"))
+CHARGE = Object(
     {
         "amount": Required(Integer()),
         "orderItems": _ITEMS,
-        "shipping": json_object({"trackingNumber": _plain(255), "provider": _plain(4)}),
+        "shipping": Object({"trackingNumber": _plain(255), "provider": _plain(4)}),
         "finalCharge": Boolean(),
         "myReference": _MY_REFERENCE,
         "paymentMethodReference": _plain(20),
     },
     rule=_positive_and_sum_matches("orderItems"),
 )
-REFUND = json_object(
+REFUND = Object(
     {"amount": Required(Integer()), "orderItems": _ITEMS, "myReference": _MY_REFERENCE},
     rule=_positive_and_sum_matches("orderItems"),
 )
-CARD_PAYMENT = json_object(
+CARD_PAYMENT = Object(
     {
         "interactionType": Integer(),
         "order": Required(CHARGED_ORDER),
-        "paymentInfo": Required(json_object({"consumer": _consumer(names_needed=True), "charge": Boolean()})),
+        "paymentInfo": Required(Object({"consumer": _consumer(names_needed=True), "charge": Boolean()})),
         "merchantNumber": String(),
         "notifications": NOTIFICATIONS,
         "myReference": _MY_REFERENCE,
         "cardDetails": Required(
-            json_object(
+            Object(
                 {
                     "cardNumber": Required(String(19, 12)),
                     "expiryMonth": Required(String(2, pattern=re.compile(r"0[1-9]|1[0-2]"))),
@@ -373,7 +368,7 @@ CARD_PAYMENT = json_object(
         ),
     }
 )
-AGREEMENT_CHARGE = json_object(
+AGREEMENT_CHARGE = Object(
     {"order": Required(CHARGED_ORDER), "notifications": NOTIFICATIONS, "myReference": _MY_REFERENCE}
 )
 
@@ -384,7 +379,7 @@ def bulk_charge(kind: AgreementKind) -> Object:
     external_id: FieldType | Required = Required(_KEY_LIKE) if kind is SCHEDULED else _KEY_LIKE
     members: dict[str, FieldType | Required] = {"order": Required(CHARGED_ORDER), "myReference": _MY_REFERENCE}
     entries = Array(_bulk_entry(kind, members), minimum=1)
-    return json_object(
+    return Object(
         {
             "externalBulkChargeId": external_id,
             "notifications": NOTIFICATIONS,
@@ -396,7 +391,7 @@ def bulk_charge(kind: AgreementKind) -> Object:
 @cache
 def bulk_verification(kind: AgreementKind) -> Object:
     entries = Array(_bulk_entry(kind, {}), minimum=1)
-    return json_object({"externalBulkVerificationId": _KEY_LIKE, kind.list_member: Required(entries)})
+    return Object({"externalBulkVerificationId": _KEY_LIKE, kind.list_member: Required(entries)})
 
 
 def _bulk_entry(kind: AgreementKind, members: dict[str, FieldType | Required]) -> Object:
@@ -404,4 +399,4 @@ def _bulk_entry(kind: AgreementKind, members: dict[str, FieldType | Required]) -
         kind.id_member: EmptyAllowed(Id(), "empty_external_reference"),
         "externalReference": EmptyAllowed(_KEY_LIKE, "empty_external_reference"),
     }
-    return json_object(ids | members, rule=_exactly_one_id(kind.id_member))
+    return Object(ids | members, rule=_exactly_one_id(kind.id_member))
