@@ -5,7 +5,7 @@ from typing import Any
 from nexi_async.emulator._engine import events, payouts, timestamps, views
 from nexi_async.emulator._engine.cards import Behaviour
 from nexi_async.emulator._engine.context import APIRequest, Context
-from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed
+from nexi_async.emulator._engine.responses import APIResponse, failed
 from nexi_async.emulator._engine.state import Charge, Item, Payment
 
 # How long a reservation can be charged; an assumption.
@@ -55,7 +55,7 @@ def take(context: Context, charge: Charge) -> None:
     payment = charge.payment
     if payment.card is not None and payment.card.behaviour is Behaviour.CHARGE_FAILS:
         events.charge_failed(context, charge, events.error("99", "Auth Fin Failure", "Internal"))
-        raise failed("1020", attempted=charge.ids)
+        raise failed("1020")
     payment.charged += charge.amount
     payment.charges.append(charge)
     context.state.charges[charge.id] = charge
@@ -69,13 +69,10 @@ def _refuse_uncharged(context: Context, payment: Payment, body: dict[str, Any]) 
     if payment.reserved and payment.cancelled == payment.reserved:
         raise failed("1019")
     if body["amount"] > payment.rest:
-        raise _overcharge(payment, body["amount"])
+        text = f"Cannot overcharge payment. Reserved amount: {payment.reserved}."
+        text += f" Previously charged amount: {payment.charged}. Attempted amount: {body['amount']}."
+        raise failed("1001", text)
     if context.now > (payment.reserved_at or 0) + _RESERVATION_LIFETIME:
         raise failed("1010")
     if body["amount"] != payment.amount and not body.get("orderItems"):
         raise failed("1015")
-
-
-def _overcharge(payment: Payment, amount: int) -> Refusal:
-    text = f"Cannot overcharge payment. Reserved amount: {payment.reserved}."
-    return failed("1001", f"{text} Previously charged amount: {payment.charged}. Attempted amount: {amount}.")

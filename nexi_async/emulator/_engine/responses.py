@@ -68,17 +68,10 @@ def invalid(errors: Mapping[str, list[str]]) -> Refusal:
     return Refusal(APIResponse(400, {"errors": dict(errors)}))
 
 
-def failed(
-    code: str,
-    message: str | None = None,
-    *,
-    status: int = 402,
-    source: str = "internal",
-    attempted: Mapping[str, str] | None = None,
-) -> Refusal:
+def failed(code: str, message: str | None = None, *, status: int = 402, source: str = "internal") -> Refusal:
     """A business error: `{message, code, source}`."""
     text = message or _MESSAGES[code]
-    return Refusal(APIResponse(status, {"message": text, "code": code, "source": source}, attempted=attempted or {}))
+    return Refusal(APIResponse(status, {"message": text, "code": code, "source": source}))
 
 
 def not_found() -> Refusal:

@@ -11,7 +11,14 @@ from nexi_async.emulator._engine.methods import METHODS
 from nexi_async.emulator._engine.payments import new_payment
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed, invalid, not_found
 from nexi_async.emulator._engine.settings import Settings
-from nexi_async.emulator._engine.state import SCHEDULED, Agreement, AgreementKind, Charge, WebhookSubscriptions
+from nexi_async.emulator._engine.state import (
+    SCHEDULED,
+    Agreement,
+    AgreementKind,
+    Charge,
+    Payment,
+    WebhookSubscriptions,
+)
 from nexi_async.emulator._engine.webhooks import webhooks_of
 
 _FAR_FUTURE = 10 * 365 * timestamps.DAY
@@ -84,16 +91,16 @@ def charge_agreement(
     payment.agreement = agreement
     checkout.complete(context, payment, agreement.method, agreement.card)
     made = charges.new_charge(context, payment, payment.amount, payment.items)
-    _refuse_by_rule(context, agreement, made)
-    _authorise(context, agreement, made)
-    checkout.reserve(context, payment)
-    if context.settings.subscription_charges_emit_reservations:
-        events.reservation_created(context, payment)
     try:
+        _refuse_by_rule(context, agreement, payment.amount)
+        _authorise(context, agreement, payment)
+        checkout.reserve(context, payment)
+        if context.settings.subscription_charges_emit_reservations:
+            events.reservation_created(context, payment)
         charges.take(context, made)
-    except Refusal:
+    except Refusal as refusal:
         payment.reserved = 0
-        raise
+        raise Refusal(evolve(refusal.response, attempted=made.ids)) from None
     agreement.last_charged = context.now
     return made
 
@@ -128,26 +135,24 @@ def _with_platform_code(response: APIResponse, settings: Settings) -> APIRespons
     return evolve(response, body=response.body | {"code": code, "source": "internal"})
 
 
-def _refuse_by_rule(context: Context, agreement: Agreement, attempt: Charge) -> None:
+def _refuse_by_rule(context: Context, agreement: Agreement, amount: int) -> None:
     if context.now > agreement.end_date:
-        raise failed("1030", attempted=attempt.ids)
+        raise failed("1030")
     since = max(agreement.created, agreement.last_charged or 0)
     if agreement.interval and context.now < since + agreement.interval * timestamps.DAY:
-        text = f"The subscription can be charged every {agreement.interval} days only"
-        raise failed("1031", text, attempted=attempt.ids)
+        raise failed("1031", f"The subscription can be charged every {agreement.interval} days only")
     fixed = agreement.kind is SCHEDULED and not agreement.allow_variable_amount
-    if context.settings.fixed_subscription_amounts and fixed and attempt.amount != agreement.amount:
-        raise failed("1031", "The amount of the subscription is fixed", attempted=attempt.ids)
+    if context.settings.fixed_subscription_amounts and fixed and amount != agreement.amount:
+        raise failed("1031", "The amount of the subscription is fixed")
     if agreement.blocked:
-        raise failed("1029", attempted=attempt.ids)
+        raise failed("1029")
 
 
-def _authorise(context: Context, agreement: Agreement, attempt: Charge) -> None:
-    payment = attempt.payment
-    code = cards.decline_code(agreement.card, attempt.amount, context.now)
+def _authorise(context: Context, agreement: Agreement, payment: Payment) -> None:
+    code = cards.decline_code(agreement.card, payment.amount, context.now)
     if code is None:
         return
     text = f"Direct charge failed for payment id {payment.id}: {cards.decline_text(code)}. Refused by issuer"
     events.reservation_failed(context, payment, events.error(code, text))
     agreement.blocked = context.settings.block_after_hard_decline and code in cards.NEVER_RETRY
-    raise failed(code, text, source="Issuer", attempted=attempt.ids)
+    raise failed(code, text, source="Issuer")
