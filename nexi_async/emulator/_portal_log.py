@@ -15,14 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nexi_async.emulator._portal_page import ROOT, page, render, shows
-from nexi_async.emulator._request_log import (
-    CallFilter,
-    LoggedCall,
-    Reader,
-    RequestLog,
-    TooManyReaders,
-    without_secrets,
-)
+from nexi_async.emulator._request_log import CallFilter, LoggedCall, Reader, RequestLog, TooManyReaders, without_secrets
 from nexi_async.emulator._site import site_of
 
 _SHOWN = 100

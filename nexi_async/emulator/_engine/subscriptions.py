@@ -11,14 +11,7 @@ from nexi_async.emulator._engine.methods import METHODS
 from nexi_async.emulator._engine.payments import new_payment
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed, invalid, not_found
 from nexi_async.emulator._engine.settings import Settings
-from nexi_async.emulator._engine.state import (
-    SCHEDULED,
-    Agreement,
-    AgreementKind,
-    Charge,
-    Payment,
-    WebhookSubscriptions,
-)
+from nexi_async.emulator._engine.state import SCHEDULED, Agreement, AgreementKind, Charge, Payment, WebhookSubscriptions
 from nexi_async.emulator._engine.webhooks import webhooks_of
 
 _FAR_FUTURE = 10 * 365 * timestamps.DAY
