@@ -32,7 +32,7 @@ _ACCENTED_LAST = frozenset({"da", "fi", "nb", "sv"})
 
 @frozen
 class Language:
-    """A language of the pages; its tag, with a region, is the `lang` attribute of theirs."""
+    """A language of the pages; `tag`, with a region, is for the `lang` attribute."""
 
     tag: str
     _locale: Locale

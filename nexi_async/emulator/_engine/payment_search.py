@@ -42,7 +42,7 @@ def _state_of_charged(payment: Payment) -> str:
 
 @frozen
 class PaymentFilter:
-    """Which payments are wanted, by a part of an id or reference and by minor units; what is empty matches all."""
+    """Which payments are wanted, by a part of an id or reference, minor units and state; empty ones match all."""
 
     text: str = ""
     amount: int | None = None
