@@ -269,12 +269,18 @@ class Subscriptions(Generic[Agreement]):
         Official reference: POST /v1/subscriptions/charges, POST /v1/unscheduledsubscriptions/charges
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-charges-post
         """
-        body = ChargeBulk(
-            external_bulk_charge_id=external_bulk_charge_id,
-            subscriptions=subscriptions,
-            notifications=notifications,
-        )
-        return await self._start_bulk("charges", body, external_id=external_bulk_charge_id)
+        return await self._charge_bulk(subscriptions, external_bulk_charge_id, notifications, may_have_been_sent=False)
+
+    async def _charge_bulk(
+        self,
+        subscriptions: Iterable[SubscriptionToCharge],
+        external_id: str,
+        notifications: Notifications | None,
+        *,
+        may_have_been_sent: bool,
+    ) -> BulkReceipt:
+        body = ChargeBulk(external_bulk_charge_id=external_id, subscriptions=subscriptions, notifications=notifications)
+        return await self._start_bulk("charges", body, external_id=external_id, may_have_been_sent=may_have_been_sent)
 
     async def verify_bulk(
         self,

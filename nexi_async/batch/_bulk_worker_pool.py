@@ -13,7 +13,7 @@ from anyio import create_task_group
 
 from nexi_async._client import AsyncCheckout
 from nexi_async._errors import InvalidRequest, NexiError
-from nexi_async._models.bulk import BulkCharge, ChargeBulk, SubscriptionToCharge
+from nexi_async._models.bulk import BulkCharge, SubscriptionToCharge
 from nexi_async._resources.pages import Poll
 from nexi_async._resources.requests import normalised_id
 from nexi_async.batch._flow_control import CircuitBreaker
@@ -37,27 +37,18 @@ MAX_LEASE_CHECKS = 20
 """How often the pool tries to get the lease, before it gives up."""
 
 
+@attrs.define(eq=False, repr=False, slots=False)
 class BulkWorkerPool:
-    """Charges the jobs of a run in bulks, several at once.
+    """Charges the jobs of a run in bulks, several at once."""
 
-    Args:
-        checkout: the client.
-        queue: where jobs are claimed.
-        breaker: records the outcome of each charge.
-        stop_signal: set when no more charges may begin.
-        poll: intervals and timeout of polling a bulk.
-    """
+    _checkout: AsyncCheckout
+    _queue: JobQueue
+    _breaker: CircuitBreaker
+    _stop_signal: StopSignal
+    _poll: Poll
 
-    def __init__(
-        self, checkout: AsyncCheckout, queue: JobQueue, breaker: CircuitBreaker, stop_signal: StopSignal, *, poll: Poll
-    ) -> None:
-        self._checkout = checkout
-        self._queue = queue
-        self._breaker = breaker
-        self._stop_signal = stop_signal
-        self._poll = poll
-        self._claim_lock = anyio.Lock()
-        self._bulks: deque[Bulk] = deque()
+    _claim_lock: anyio.Lock = attrs.field(init=False, factory=anyio.Lock)
+    _bulks: deque[Bulk] = attrs.field(init=False, factory=deque)
 
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
         """Begin a pass: first over the open bulks, then over jobs that are in none."""
@@ -201,17 +192,16 @@ class BulkWorkerPool:
     async def _send(self, bulk: Bulk) -> str:
         """Start the bulk charge, or find the one that has the same external id."""
         requests = [(job.subscription_id, job.request) for job in bulk.jobs]
-        body = ChargeBulk(
-            external_bulk_charge_id=bulk.external_id,
-            subscriptions=[
+        start = group_of(self._checkout, bulk.kind)._charge_bulk  # noqa: SLF001 - users can't say that it was sent before
+        receipt = await start(
+            [
                 SubscriptionToCharge(subscription_id=id_, order=request.order, my_reference=request.my_reference)
                 for id_, request in requests
             ],
-            notifications=requests[0][1].notifications,
+            bulk.external_id,
+            requests[0][1].notifications,
+            may_have_been_sent=any(job.may_have_been_sent for job in bulk.jobs),
         )
-        start = group_of(self._checkout, bulk.kind)._start_bulk  # noqa: SLF001 - users can't say that it was sent before
-        may_have_been_sent = any(job.may_have_been_sent for job in bulk.jobs)
-        receipt = await start("charges", body, external_id=bulk.external_id, may_have_been_sent=may_have_been_sent)
         await self._queue.save_bulk_id(bulk, receipt.bulk_id)
         return receipt.bulk_id
 

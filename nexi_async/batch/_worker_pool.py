@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 import anyio
+import attrs
 from anyio import create_task_group
 from anyio.abc import TaskGroup
 
@@ -22,50 +23,26 @@ MAX_CLAIM = 500
 """How many jobs are claimed at once; after a crash at most so many are looked up that were never sent."""
 
 
+@attrs.define(eq=False, repr=False, slots=False)
 class WorkerPool:
-    """Workers that charge the jobs of a run, as many as the concurrency limiter allows.
+    """Workers that charge the jobs of a run, as many as the concurrency limiter allows."""
 
-    Args:
-        checkout: the client.
-        queue: where jobs are claimed.
-        breaker: records the outcome of each charge.
-        stop_signal: set when no more charges may begin.
-        limiter: how many work at once.
-        rate: how fast they begin.
-        now: seconds since any fixed point.
-    """
+    _checkout: AsyncCheckout
+    _queue: JobQueue
+    _breaker: CircuitBreaker
+    _stop_signal: StopSignal
+    _limiter: ConcurrencyLimiter
+    _rate: RateLimiter
+    _now: Callable[[], float]
+    """Seconds since any fixed point."""
 
-    def __init__(
-        self,
-        checkout: AsyncCheckout,
-        queue: JobQueue,
-        breaker: CircuitBreaker,
-        stop_signal: StopSignal,
-        *,
-        limiter: ConcurrencyLimiter,
-        rate: RateLimiter,
-        now: Callable[[], float],
-    ) -> None:
-        self._checkout = checkout
-        self._queue = queue
-        self._breaker = breaker
-        self._stop_signal = stop_signal
-        self._limiter = limiter
-        self._rate = rate
-        self._now = now
-        self._claiming = anyio.Lock()
-        self._next_start = anyio.Lock()
-        self._claimed: deque[ClaimedJob] = deque()
-        self._workers = 0
+    _claiming: anyio.Lock = attrs.field(init=False, factory=anyio.Lock)
+    _next_start: anyio.Lock = attrs.field(init=False, factory=anyio.Lock)
+    _claimed: deque[ClaimedJob] = attrs.field(init=False, factory=deque)
+    _workers: int = attrs.field(init=False, default=0)
 
     def begin(self, run: Run, scope: Scope, owner: str) -> None:
-        """Begin a pass over the open jobs.
-
-        Args:
-            run: the run.
-            scope: the part of it.
-            owner: the worker that claims jobs.
-        """
+        """Begin a pass over the open jobs."""
         self._run, self._scope, self._owner = run, scope, owner
         self._after, self._is_at_end = scope.first - 1, False
 
