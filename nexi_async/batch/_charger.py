@@ -17,7 +17,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Self, get_args
-from uuid import uuid4
 
 import anyio
 from anyio import create_memory_object_stream, create_task_group
@@ -152,17 +151,17 @@ class BatchCharger:
 
         Parts are charged one after the other.
         """
-        return _charging(self._begin(scope, passes=1), self._stop_signal, self._breaker)
+        return _charging(self._begin(scope, max_passes=1))
 
     def __aiter__(self) -> AsyncIterator[JobResult]:
         """Charge in rounds."""
-        return _Rounds(self._begin(self._scope, passes=MAX_PASSES), self._stop_signal, self._breaker)
+        return _Rounds(self._begin(self._scope))
 
     async def __aenter__(self) -> AsyncIterator[JobResult]:
         """Charge beside the loop that reads the results, until the end of the block."""
         if self._block is not None:
             raise RuntimeError("this charger is in use already")
-        self._block = _charging(self._begin(self._scope, passes=MAX_PASSES), self._stop_signal, self._breaker)
+        self._block = _charging(self._begin(self._scope))
         return await self._block.__aenter__()
 
     async def __aexit__(
@@ -171,16 +170,16 @@ class BatchCharger:
         block, self._block = self._block, None
         return None if block is None else await block.__aexit__(kind, error, traceback)
 
-    def _begin(self, scope: Scope, *, passes: int) -> RunExecution:
+    def _begin(self, scope: Scope, *, max_passes: int = MAX_PASSES) -> RunExecution:
         return RunExecution(
-            self._queue,
-            self._workers,
-            self._stop_signal,
-            owner=uuid4().hex,
-            run=self._run_name,
+            queue=self._queue,
+            workers=self._workers,
+            stop_signal=self._stop_signal,
+            breaker=self._breaker,
+            run_name=self._run_name,
             strategy=self._strategy,
             scope=scope,
-            passes=passes,
+            max_passes=max_passes,
             on_progress=self._on_progress,
             now=self._now,
             sleep=self._sleep,
@@ -193,10 +192,8 @@ class BatchCharger:
 class _Rounds:
     """The results of charges that are made only while the next result is awaited."""
 
-    def __init__(self, execution: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
+    def __init__(self, execution: RunExecution) -> None:
         self._execution = execution
-        self._stop_signal = stop_signal
-        self._breaker = breaker
         self._results: deque[JobResult] = deque()
         self._seconds = MIN_ROUND_SECONDS
         self._is_over = False
@@ -220,15 +217,13 @@ class _Rounds:
         self._results.clear()
 
     async def _charge_a_round(self) -> None:
-        _reopen(self._stop_signal, self._breaker)
+        self._execution.resume()
         try:
             await self._execution.pause()
-            has_more = await self._work()
+            self._is_over = not await self._work()
+            self._error = self._execution.error
         except Exception as error:  # noqa: BLE001 - raised once the results before it are handed out
             self._is_over, self._error = True, _first_of(error)
-        else:
-            self._is_over = self._breaker.is_open() or not has_more
-            self._error = self._breaker.error
 
     async def _work(self) -> bool:
         """Charge until the round is over, and set the length of the next."""
@@ -243,7 +238,7 @@ class _Rounds:
 
     async def _stop_after(self, seconds: float) -> None:
         await anyio.sleep(seconds)
-        self._stop_signal.set()
+        self._execution.stop()
 
     async def _hand_out(self, group: list[JobResult]) -> None:
         self._results.extend(group)
@@ -278,16 +273,14 @@ class _Results:
 
 
 @asynccontextmanager
-async def _charging(
-    execution: RunExecution, stop_signal: StopSignal, breaker: CircuitBreaker
-) -> AsyncGenerator[AsyncIterator[JobResult], None]:
+async def _charging(execution: RunExecution) -> AsyncGenerator[AsyncIterator[JobResult], None]:
     """Charge until the end of the block. An exception of the block is raised as it is, not in a group."""
     sent, received = create_memory_object_stream[list[JobResult]](0)
     results, is_over = _Results(received), anyio.Event()
     raised: BaseException | None = None
-    _reopen(stop_signal, breaker)
+    execution.resume()
     async with create_task_group() as tasks:
-        tasks.start_soon(_charge, execution, stop_signal, breaker, sent, results, is_over)
+        tasks.start_soon(_charge, execution, sent, results, is_over)
         try:
             yield results
         except anyio.get_cancelled_exc_class():
@@ -296,7 +289,7 @@ async def _charging(
             raised = error
         finally:
             received.close()
-            stop_signal.set()
+            execution.stop()
         with anyio.move_on_after(EXIT_TIMEOUT_SECONDS):
             await is_over.wait()
         tasks.cancel_scope.cancel()
@@ -307,8 +300,6 @@ async def _charging(
 
 async def _charge(
     execution: RunExecution,
-    stop_signal: StopSignal,
-    breaker: CircuitBreaker,
     sent: MemoryObjectSendStream[list[JobResult]],
     results: _Results,
     is_over: anyio.Event,
@@ -318,20 +309,14 @@ async def _charge(
             await sent.send(group)
 
     try:
-        while await execution.work(hand_out) and not stop_signal.is_set:
+        while await execution.work(hand_out) and not execution.is_stopped:
             await execution.pause()
-        results.error = breaker.error
+        results.error = execution.error
     except Exception as error:  # noqa: BLE001 - raised where results are read
         results.error = _first_of(error)
     finally:
         sent.close()
         is_over.set()
-
-
-def _reopen(stop_signal: StopSignal, breaker: CircuitBreaker) -> None:
-    """Let charges begin again after a round or a block, unless the run was stopped."""
-    if not breaker.is_open():
-        stop_signal.clear()
 
 
 def _first_of(error: Exception) -> Exception:

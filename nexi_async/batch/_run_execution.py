@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
+from uuid import uuid4
 
 import anyio
+import attrs
 from anyio import create_task_group
 
+from nexi_async._errors import NexiError
+from nexi_async.batch._flow_control import CircuitBreaker
+from nexi_async.batch._job import Strategy
 from nexi_async.batch._ledger.job_queue import RELEASE_TIMEOUT_SECONDS, JobQueue
 from nexi_async.batch._ledger.reading import job_result
 from nexi_async.batch._ledger.runs import Run, Scope
@@ -34,57 +39,52 @@ class Workers(Protocol):
         """Continue the pass until its end or until the stop signal is set; returns whether it is at its end."""
 
 
+@attrs.define(kw_only=True, eq=False, repr=False)
 class RunExecution:
-    """One execution of a run, which can be interrupted and continued.
+    """One execution of a run, or of a part of it, which can be interrupted and continued."""
 
-    Args:
-        queue: where jobs are claimed and recorded.
-        workers: the pool that charges.
-        stop_signal: set while no charge may begin.
-        owner: the worker that claims jobs.
-        run: the run's name.
-        strategy: the strategy of the run.
-        scope: the part of it.
-        passes: how many passes it makes at most.
-        on_progress: called with the progress, whenever results were written.
-        now: seconds since any fixed point.
-        sleep: waits so many seconds.
-    """
+    _queue: JobQueue
+    _workers: Workers
+    _stop_signal: StopSignal
+    _breaker: CircuitBreaker
+    _run_name: str
+    _strategy: Strategy
+    _scope: Scope
+    _max_passes: int
+    _on_progress: Callable[[Progress], None] | None
+    _now: Callable[[], float]
+    """Seconds since any fixed point."""
+    _sleep: Callable[[float], Awaitable[None]]
 
-    def __init__(
-        self,
-        queue: JobQueue,
-        workers: Workers,
-        stop_signal: StopSignal,
-        *,
-        owner: str,
-        run: str,
-        strategy: str,
-        scope: Scope,
-        passes: int,
-        on_progress: Callable[[Progress], None] | None,
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._queue = queue
-        self._workers = workers
-        self._stop_signal = stop_signal
-        self._owner = owner
-        self._run_name = run
-        self._strategy = strategy
-        self._scope = scope
-        self._passes = passes
-        self._on_progress = on_progress
-        self._now = now
-        self._sleep = sleep
-        self._run: Run | None = None
-        self._passes_ended = 0
-        self._left_open = 0
-        self._is_pause_due = False
-        self._is_over = False
+    _owner: str = attrs.field(init=False, factory=lambda: uuid4().hex)
+    _run: Run | None = attrs.field(init=False, default=None)
+    _meter: ProgressMeter = attrs.field(init=False)
+    _passes_ended: int = attrs.field(init=False, default=0)
+    _left_open: int = attrs.field(init=False, default=0)
+    _is_pause_due: bool = attrs.field(init=False, default=False)
+    _is_over: bool = attrs.field(init=False, default=False)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no charge may begin now."""
+        return self._stop_signal.is_set
+
+    def stop(self) -> None:
+        """Begin no more charges, until it is resumed."""
+        self._stop_signal.set()
+
+    def resume(self) -> None:
+        """Let charges begin again after a round or a block, unless the run was stopped."""
+        if not self._breaker.is_open():
+            self._stop_signal.clear()
+
+    @property
+    def error(self) -> NexiError | None:
+        """Why the API refuses all charges; None if it does not."""
+        return self._breaker.error
 
     async def work(self, hand_out: HandOut) -> bool:
-        """Continue until a pass is at its end or the stop signal is set; returns whether there is more to do.
+        """Continue until a pass is at its end or charges are stopped; returns whether there is more to do.
 
         When it returns or raises, nothing is under way, the outcomes are written, and other claims are released. After
         a cancellation, charges that were under way stay marked as sending, so that they are looked up first.
@@ -95,11 +95,11 @@ class RunExecution:
         run = self._run or await self._begin()
         if not self._stop_signal.is_set and not self._is_over and await self._continue_pass(hand_out):
             self._passes_ended += 1
-            self._is_over = not self._left_open or self._passes_ended == self._passes
+            self._is_over = not self._left_open or self._passes_ended == self._max_passes
             self._is_pause_due = not self._is_over
             self._left_open = 0
             self._workers.begin(run, self._scope, self._owner)
-        return not self._is_over
+        return not (self._is_over or self._breaker.is_open())
 
     async def pause(self) -> None:
         """Wait before another pass."""
