@@ -16,9 +16,9 @@ AmountArgument = Annotated[
         metavar="AMOUNT CURRENCY", show_default=False, help='With its currency, e.g. 125.00 SEK, "125,00 SEK", EUR 20.'
     ),
 ]
-TaxRateOption = Annotated[
-    str | None, typer.Option("--tax-rate", metavar="PERCENT", help="VAT that the amount includes, e.g. 25 or 12.5.")
-]
+_TAX_RATE = typer.Option("--tax-rate", metavar="PERCENT", help="VAT that the amount includes, e.g. 25 or 12.5.")
+TaxRateOption = Annotated[str, _TAX_RATE]
+PartTaxRateOption = Annotated[str | None, _TAX_RATE]
 
 
 def amount_of(words: list[str]) -> Money:

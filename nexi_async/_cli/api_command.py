@@ -34,6 +34,7 @@ class API:
         output: where results are printed.
         invocation: the words of the command line that was given.
         client_options: further options of the client, for tests.
+        settling: how to find out an unknown outcome; None until money may move.
     """
 
     checkout: AsyncCheckout
@@ -41,7 +42,7 @@ class API:
     output: Output
     invocation: tuple[str, ...] = ()
     client_options: Mapping[str, Any] = attrs.field(factory=dict)
-    _settling: str | None = None
+    settling: str | None = None
 
     def command_line(self, *arguments: str) -> str:
         """A command to show to the user, with the same settings."""
@@ -60,21 +61,11 @@ class API:
         """
         if idempotency_key is not None:
             self.output.note(f"Idempotency key: {idempotency_key}")
-        self._settling = settling
+        self.settling = settling
 
     def show(self, model: object, *facts: tuple[str, object]) -> None:
         """Print what the API responded: as JSON without personal data, or the facts of it for people."""
         self.output.show(document_of(model, personal_data=False), facts_table(facts))
-
-    @property
-    def moves_money(self) -> bool:
-        """Whether money may have moved already."""
-        return self._settling is not None
-
-    @property
-    def settling(self) -> str:
-        """How to find out an unknown outcome."""
-        return self._settling or ""
 
 
 def key_of(given: str | None) -> str:
@@ -163,24 +154,25 @@ def reporting_failures(output: Output, api: API | None = None) -> Iterator[None]
     except NexiError as error:
         _leave(output, api, error)
     except (KeyboardInterrupt, typer.Abort):
-        if api is not None and api.moves_money:
+        if api is not None and api.settling is not None:
             _leave(output, api, NexiError("interrupted", outcome=Outcome.UNKNOWN))
         output.note("Interrupted; nothing was sent.")
         raise typer.Exit(ExitStatus.NOT_SENT) from None
     except Exception as error:
-        if api is None or not api.moves_money or isinstance(error, typer.Exit):
+        if api is None or api.settling is None or isinstance(error, typer.Exit):
             raise
         _leave(output, api, NexiError(f"{type(error).__name__}: {error}", outcome=Outcome.UNKNOWN))
 
 
 def _leave(output: Output, api: API | None, error: NexiError) -> None:
-    status = status_of(error, moves_money=api is not None and api.moves_money)
+    settling = None if api is None else api.settling
+    status = status_of(error, moves_money=settling is not None)
     for line in getattr(error, "faults", ()) or [error]:
         output.note(str(line))
     if api is not None and isinstance(error, Unauthorized):
         output.note(f"Is it the secret key of the {api.settings.environment} environment ({api.settings.host})?")
-    if api is not None and status is ExitStatus.UNKNOWN:
-        output.note(api.settling)
+    if settling is not None and status is ExitStatus.UNKNOWN:
+        output.note(settling)
     if output.as_json:
         output.json({"error": _document(error)})
     raise typer.Exit(status) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Annotated, Any
 
 import anyio
@@ -18,6 +17,7 @@ from nexi_async._cli.usage_errors import reporting_errors
 from nexi_async._codec import read_json
 from nexi_async._errors import ConfigurationError
 from nexi_async.webhooks import SQLInbox, StoredEvent
+from nexi_async.webhooks._stored_events import EventState
 
 DAY = 86_400.0
 LINE = "{:>8}  {:<19}  {:<7}  {:>8}  {:<31}  {:<32}  {}"
@@ -36,19 +36,11 @@ InboxURL = Annotated[
 ]
 
 
-class State(enum.StrEnum):
-    """What an event can be."""
-
-    waiting = "waiting"
-    done = "done"
-    dead = "dead"
-
-
 @inbox.command("list")
 def show_list(
     inbox: InboxURL,
     *,
-    state: Annotated[State | None, typer.Option(help="Only events of this state.")] = None,
+    state: Annotated[EventState | None, typer.Option(help="Only events of this state.")] = None,
     payment: Annotated[str | None, typer.Option(metavar="ID", help="Only events about this payment.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many events are listed at most.")] = 50,
     as_json: JSONOption = False,
@@ -58,7 +50,7 @@ def show_list(
     Example: `nexi-async inbox list --inbox sqlite:///inbox.db --state dead`
     """
     output = Output(as_json)
-    events = _ask(inbox, "events", state=None if state is None else state.value, payment_id=payment, limit=limit)
+    events = _ask(inbox, "events", state=state, payment_id=payment, limit=limit)
     if not as_json:
         output.line(LINE.format("number", "received (UTC)", "state", "attempts", "event", "payment", "error"))
     for event in events:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nexi_async._cli.api_command import API, api_command
+from nexi_async._cli.options import CurrencyOption
 from nexi_async._cli.output import document_of, rows_table
 
 methods = typer.Typer(no_args_is_help=True)
@@ -17,7 +18,7 @@ methods = typer.Typer(no_args_is_help=True)
 async def show_list(
     api: API,
     *,
-    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Only this currency, e.g. SEK.")] = None,
+    currency: CurrencyOption = None,
     enabled: Annotated[
         bool | None, typer.Option("--enabled/--disabled", show_default=False, help="Only those that are on, or off.")
     ] = None,
@@ -26,9 +27,7 @@ async def show_list(
 
     Example: `nexi-async methods list --currency SEK --enabled`
     """
-    found = await api.checkout.payment_methods.list(
-        currency=None if currency is None else currency.upper(), enabled=enabled
-    )
+    found = await api.checkout.payment_methods.list(currency=currency, enabled=enabled)
     rows = ((each.name, each.payment_type, each.currency, "yes" if each.enabled else "no") for each in found)
     table = rows_table(("method", "type", "currency", "enabled"), rows)
     api.output.show([document_of(each, personal_data=False) for each in found], table)

@@ -66,6 +66,12 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before 
 PersonalDataOption = Annotated[
     bool, typer.Option("--personal-data", help="Show the shopper's name and addresses and the card's expiry date too.")
 ]
+CurrencyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--currency", metavar="CODE", callback=lambda code: code and code.upper(), help="Only this currency, e.g. SEK."
+    ),
+]
 EventArgument = Annotated[
     str,
     typer.Argument(
@@ -74,4 +80,5 @@ EventArgument = Annotated[
         autocompletion=lambda: list(EVENT_NAMES),
     ),
 ]
+OrderReferenceOption = Annotated[str | None, typer.Option("--reference", metavar="TEXT", help="The order's number.")]
 MyReferenceOption = Annotated[str | None, typer.Option(metavar="TEXT", help="Your own text, at most 36 characters.")]

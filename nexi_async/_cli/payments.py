@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Group
 
-from nexi_async._cli.amounts import AmountArgument, TaxRateOption, amount_of, check_currency, line_of, rate_of
+from nexi_async._cli.amounts import (
+    AmountArgument,
+    PartTaxRateOption,
+    TaxRateOption,
+    amount_of,
+    check_currency,
+    line_of,
+    rate_of,
+)
 from nexi_async._cli.api_command import API, api_command, key_of
 from nexi_async._cli.confirmation import confirm_live
-from nexi_async._cli.options import IdempotencyKeyOption, MyReferenceOption, PersonalDataOption, YesOption
+from nexi_async._cli.options import (
+    IdempotencyKeyOption,
+    MyReferenceOption,
+    OrderReferenceOption,
+    PersonalDataOption,
+    YesOption,
+)
 from nexi_async._cli.output import document_of, facts_table, rows_table
 from nexi_async._cli.settings import webhook_authorization
 from nexi_async._errors import InvalidRequest
@@ -31,13 +44,6 @@ PaymentID = Annotated[str, typer.Argument(metavar="PAYMENT_ID", show_default=Fal
 PartNameOption = Annotated[str, typer.Option("--name", metavar="TEXT", help="What a part of the payment is for.")]
 
 
-class SignUp(enum.StrEnum):
-    """The kinds of subscriptions."""
-
-    scheduled = "scheduled"
-    unscheduled = "unscheduled"
-
-
 @payments.command("create")
 @api_command
 async def create(
@@ -50,12 +56,13 @@ async def create(
         str | None, typer.Option(metavar="URL", help="Where the shopper goes after cancelling.")
     ] = None,
     name: Annotated[str, typer.Option(metavar="TEXT", help="What is bought.")] = "Order",
-    tax_rate: Annotated[str, typer.Option("--tax-rate", metavar="PERCENT", help="VAT that the amount includes.")] = "0",
-    reference: Annotated[str | None, typer.Option(metavar="TEXT", help="The order's number.")] = None,
+    tax_rate: TaxRateOption = "0",
+    reference: OrderReferenceOption = None,
     my_reference: MyReferenceOption = None,
     charge: Annotated[bool, typer.Option("--charge", help="Charge as soon as the shopper has paid.")] = False,
     sign_up: Annotated[
-        SignUp | None, typer.Option(help="Sign the shopper up for later charges of the stored card.")
+        Literal["scheduled", "unscheduled"] | None,
+        typer.Option(help="Sign the shopper up for later charges of the stored card."),
     ] = None,
     webhook_url: Annotated[
         str | None,
@@ -81,8 +88,8 @@ async def create(
             return_url=return_url, terms_url=terms_url, cancel_url=cancel_url, charge=True if charge else None
         ),
         notifications=None if webhook_url is None else _notifications(api, webhook_url),
-        subscription=SubscriptionSetup(interval=0) if sign_up is SignUp.scheduled else None,
-        unscheduled_subscription=UnscheduledSubscriptionSetup(create=True) if sign_up is SignUp.unscheduled else None,
+        subscription=SubscriptionSetup(interval=0) if sign_up == "scheduled" else None,
+        unscheduled_subscription=UnscheduledSubscriptionSetup(create=True) if sign_up == "unscheduled" else None,
         my_reference=my_reference,
     )
     api.show(
@@ -172,7 +179,7 @@ async def charge(
     amount: AmountArgument,
     *,
     name: PartNameOption = "Partial charge",
-    tax_rate: TaxRateOption = None,
+    tax_rate: PartTaxRateOption = None,
     final: Annotated[bool, typer.Option("--final", help="Release what is left of the reservation.")] = False,
     my_reference: MyReferenceOption = None,
     idempotency_key: IdempotencyKeyOption = None,
@@ -209,7 +216,7 @@ async def refund(
     amount: AmountArgument,
     *,
     name: PartNameOption = "Partial refund",
-    tax_rate: TaxRateOption = None,
+    tax_rate: PartTaxRateOption = None,
     my_reference: MyReferenceOption = None,
     idempotency_key: IdempotencyKeyOption = None,
     yes: YesOption = False,
@@ -240,7 +247,7 @@ async def cancel(
     amount: AmountArgument,
     *,
     name: PartNameOption = "Partial cancellation",
-    tax_rate: TaxRateOption = None,
+    tax_rate: PartTaxRateOption = None,
     yes: YesOption = False,
 ) -> None:
     """Release a reservation, all of it or a part that is not charged; a part needs --tax-rate.

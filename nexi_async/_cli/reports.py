@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.json import JSON
 
 from nexi_async._cli.api_command import API, api_command
-from nexi_async._cli.options import PersonalDataOption
+from nexi_async._cli.options import CurrencyOption, PersonalDataOption
 from nexi_async._cli.output import document_of, facts_table, rows_table
 from nexi_async._codec import as_json
 from nexi_async._errors import InvalidRequest
@@ -21,7 +21,6 @@ reports = typer.Typer(no_args_is_help=True)
 
 MONTH = timedelta(days=30)
 
-CurrencyOption = Annotated[str | None, typer.Option(metavar="CODE", help="Only this currency, e.g. SEK.")]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, e.g. 2026-10-01.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")]
 
@@ -36,7 +35,7 @@ async def balances(
     Example: `nexi-async reports balances --currency SEK`
     """
     document = await api.checkout.reports.balances(
-        currencies=() if currency is None else (currency.upper(),),
+        currencies=() if currency is None else (currency,),
         from_date=_day(from_date, "--from"),
         to_date=_day(to_date, "--to"),
     )
@@ -59,8 +58,7 @@ async def payouts(
     """
     last = _day(to_date, "--to") or datetime.now(UTC).date()
     first = _day(from_date, "--from") or last - MONTH
-    code = None if currency is None else currency.upper()
-    found = [each async for each in api.checkout.reports.payouts(from_date=first, to_date=last, currency=code)]
+    found = [each async for each in api.checkout.reports.payouts(from_date=first, to_date=last, currency=currency)]
     rows = ((each.id, each.date, *_amounts(each).values()) for each in found)
     table = rows_table(("payout", "date", "amount", "charged", "refunded", "fees"), rows)
     api.output.show([document_of(each, personal_data=personal_data) for each in found], table)

@@ -99,12 +99,13 @@ def resolve_settings(
     key, source = _secret_key(found, secret_key_file, is_named=is_named)
     if key is None and ask:
         key, source = prompt_for_key(), "prompt"
+    configured_url = None if environment is not None else _pick("NEXI_BASE_URL", found.base_url, is_named)
     given = (("--profile", profile), ("--environment", environment), ("--base-url", base_url))
     return Settings(
         secret_key=key,
         key_source=source,
         environment=chosen.name,
-        base_url=base_url or _base_url(found, is_named=is_named, is_chosen=environment is not None) or chosen.base_url,
+        base_url=base_url or configured_url or chosen.base_url,
         profile=profile,
         repeated_options=tuple(part for option, value in given if value is not None for part in (option, value)),
     )
@@ -118,10 +119,6 @@ def webhook_authorization(profile: str | None) -> str | None:
     """
     found = read_profile(profile or os.environ.get("NEXI_PROFILE") or None)
     return _pick("NEXI_WEBHOOK_AUTHORIZATION", found.webhook_authorization, profile is not None)
-
-
-def _base_url(profile: Profile, *, is_named: bool, is_chosen: bool) -> str | None:
-    return None if is_chosen else _pick("NEXI_BASE_URL", profile.base_url, is_named)
 
 
 def _pick(variable: str, of_profile: str | None, profile_is_named: bool) -> str | None:  # noqa: FBT001

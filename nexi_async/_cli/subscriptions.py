@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
-from nexi_async._cli.amounts import AmountArgument, amount_of, line_of, rate_of
+from nexi_async._cli.amounts import AmountArgument, TaxRateOption, amount_of, line_of, rate_of
 from nexi_async._cli.api_command import API, api_command, key_of
 from nexi_async._cli.confirmation import confirm_live
-from nexi_async._cli.options import IdempotencyKeyOption, MyReferenceOption, PersonalDataOption, YesOption
+from nexi_async._cli.options import (
+    IdempotencyKeyOption,
+    MyReferenceOption,
+    OrderReferenceOption,
+    PersonalDataOption,
+    YesOption,
+)
 from nexi_async._cli.output import document_of, facts_table
 from nexi_async._models.order import Order
 from nexi_async._models.subscription import Subscription, UnscheduledSubscription
@@ -55,10 +61,8 @@ async def charge(
     amount: AmountArgument,
     *,
     name: Annotated[str, typer.Option(metavar="TEXT", help="What the charge is for.")] = "Subscription",
-    tax_rate: Annotated[
-        str, typer.Option("--tax-rate", metavar="PERCENT", help="VAT that the amount includes, e.g. 25 or 12.5.")
-    ] = "0",
-    reference: Annotated[str | None, typer.Option(metavar="TEXT", help="The order's number.")] = None,
+    tax_rate: TaxRateOption = "0",
+    reference: OrderReferenceOption = None,
     my_reference: MyReferenceOption = None,
     unscheduled: UnscheduledOption = False,
     idempotency_key: IdempotencyKeyOption = None,

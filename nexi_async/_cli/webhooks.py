@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -113,7 +114,8 @@ def send(
     changes = dict(map(_change, change or ()))
     with reporting_errors():
         body = _sample(event, changes)
-        answer = anyio.run(_send, to, body, webhook_authorization(profile) or _prompt_for_authorization())
+        authorization = webhook_authorization(profile) or _prompt_for_authorization()
+        answer = anyio.run(partial(deliveries.send, to, body, authorization=authorization))
     output.show(answer._asdict(), cell(f"{answer.status} {answer.text}"))
     raise typer.Exit(ExitStatus.OK if answer.status == 200 else ExitStatus.FAILED)
 
@@ -143,7 +145,3 @@ def _sample(event: str, changes: dict[str, Any]) -> bytes:
         raise InvalidRequest([("--set", str(unknown))]) from None
     except InvalidEvent as invalid:
         raise InvalidRequest(invalid.faults) from None
-
-
-async def _send(url: str, body: bytes, authorization: str) -> deliveries.DeliveryResponse:
-    return await deliveries.send(url, body, authorization=authorization)
