@@ -134,12 +134,8 @@ def _create(connection: Connection) -> None:
     connection.execute(insert(SCHEMA).values(version=0))
 
 
-def _add_attempts(connection: Connection) -> None:
-    ATTEMPTS.create(connection)
-
-
-def _add_bulks(connection: Connection) -> None:
-    TABLES.create_all(connection, [BULKS, MEMBERS])
+def _adding(*tables: Table) -> Callable[[Connection], None]:
+    return lambda connection: TABLES.create_all(connection, tables)
 
 
 def _add_claims(connection: Connection) -> None:
@@ -152,11 +148,13 @@ def _add_claims(connection: Connection) -> None:
     connection.execute(update(JOBS).where(IS_OPEN, JOBS.c.state != "planned").values(sent_at=earliest))
 
 
-def _add_bulk_leases(connection: Connection) -> None:
-    BULK_LEASES.create(connection)
-
-
-STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_attempts, _add_bulks, _add_claims, _add_bulk_leases)
+STEPS: tuple[Callable[[Connection], None], ...] = (
+    _create,
+    _adding(ATTEMPTS),
+    _adding(BULKS, MEMBERS),
+    _add_claims,
+    _adding(BULK_LEASES),
+)
 """Each migrates the schema to the next version."""
 
 
