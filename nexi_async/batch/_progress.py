@@ -54,9 +54,6 @@ class ProgressMeter:
         self._marks.append((now, self._done))
         while len(self._marks) > 2 and self._marks[1][0] <= now - SECONDS_LOOKED_BACK:
             self._marks.popleft()
-        return self._progress()
-
-    def _progress(self) -> Progress:
         (began, before), (ended, after) = self._marks[0], self._marks[-1]
         rate = (after - before) / (ended - began) if ended > began else 0.0
         left = (self._total - self._done) / rate if rate else None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import anyio
+import attrs
 
 from nexi_async.batch._ledger.claims import ClaimedJob
 from nexi_async.batch._results import JobOutcome
@@ -19,22 +20,19 @@ MAX_PENDING = 2000
 """How many may be pending before no more jobs are claimed."""
 
 
+@attrs.define(eq=False, repr=False)
 class ResultWriter:
-    """Collects outcomes, so that workers need not wait for the disk.
+    """Collects outcomes, so that workers need not wait for the disk."""
 
-    Args:
-        write: writes a group; it has to be idempotent.
-        hand_out: hands out a group that is written.
-        sleep: waits so many seconds.
-    """
+    _write: Write
+    """Writes a group; it has to be idempotent."""
+    _hand_out: Write
+    """Hands out a group that is written."""
+    _sleep: Callable[[float], Awaitable[None]]
 
-    def __init__(self, write: Write, hand_out: Write, *, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._write = write
-        self._hand_out = hand_out
-        self._sleep = sleep
-        self._pending: list[Done] = []
-        self._arrived = anyio.Event()
-        self._is_closed = False
+    _pending: list[Done] = attrs.field(init=False, factory=list)
+    _arrived: anyio.Event = attrs.field(init=False, factory=anyio.Event)
+    _is_closed: bool = attrs.field(init=False, default=False)
 
     def add(self, job: ClaimedJob, outcome: JobOutcome) -> None:
         """Add an outcome."""

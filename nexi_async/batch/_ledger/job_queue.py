@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
 
 import attrs
 
@@ -21,23 +20,16 @@ RELEASE_TIMEOUT_SECONDS = 10.0
 a cancellation; jobs neither released nor recorded are looked up later."""
 
 
+@attrs.define(kw_only=True, eq=False, repr=False)
 class JobQueue:
-    """Runs the transactions of workers, on the ledger's clock.
+    """Runs the transactions of workers, on the ledger's clock."""
 
-    Args:
-        database: the ledger's.
-        key_lifetime: how long the API remembers an idempotency key.
-        now: seconds since 1970.
-        outage: whether the database is unavailable.
-    """
-
-    def __init__(
-        self, database: RetryingDatabase, *, key_lifetime: timedelta, now: Callable[[], float], outage: Outage
-    ) -> None:
-        self._database = database
-        self._key_lifetime = seconds_of(key_lifetime)
-        self._now = now
-        self.outage = outage
+    _database: RetryingDatabase
+    _key_lifetime: float = attrs.field(converter=seconds_of)
+    """For how many seconds the API remembers an idempotency key."""
+    _now: Callable[[], float]
+    """Seconds since 1970."""
+    outage: Outage
 
     async def wait_until_available(self) -> None:
         """Wait for the end of an outage of the database, if there is one."""
@@ -60,13 +52,7 @@ class JobQueue:
     ) -> list[ClaimedJob]:
         """Claim the next open jobs after a number; when this returns they are marked as sending on disk.
 
-        Args:
-            run: the run.
-            scope: the part of it.
-            after: a job's number.
-            limit: how many at most.
-            owner: the worker.
-            in_bulk: whether jobs that are in a bulk are claimed too.
+        Jobs that are in a bulk are claimed only if `in_bulk`.
         """
         return await self._database.run(
             claims.claim, run, scope=scope, after=after, limit=limit, owner=owner, now=self._now(), in_bulk=in_bulk

@@ -63,7 +63,7 @@ class Ledger:
         """Use a database whose tables exist; `open` creates them."""
         self._database = database
         self._now = now
-        self._job_queue = JobQueue(database, key_lifetime=key_lifetime, now=now, outage=outage)
+        self._job_queue = JobQueue(database=database, key_lifetime=key_lifetime, now=now, outage=outage)
 
     @classmethod
     @asynccontextmanager
