@@ -1,10 +1,10 @@
 """The portal's page of settings, injected faults, clock and reset."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import Attribute, fields
+from attrs import Attribute, fields_dict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +18,7 @@ from nexi_async.emulator._forms import Form
 from nexi_async.emulator._portal_page import ROOT, Endpoint, changes, go_to, page, shows
 from nexi_async.emulator._site import engine_of
 
+_SETTINGS: Mapping[str, "Attribute[Any]"] = fields_dict(Settings)
 _NUMBERS = ("rate", "times", "seconds", "status", "after_bytes")
 _STEPS = ((60, "1 minute"), (3600, "1 hour"), (86400, "1 day"))
 
@@ -60,7 +61,7 @@ def _applies(change: Callable[..., None], part: str = "") -> Endpoint:
 
 
 def _change(engine: Engine, form: Form) -> None:
-    given = {name: _value(attribute, form) for name, attribute in _attributes().items()}
+    given = {name: _value(attribute, form) for name, attribute in _SETTINGS.items()}
     engine.settings = settings.changed(engine.settings, given)
 
 
@@ -83,15 +84,11 @@ def _settings_page(request: Request, problem: str = "") -> Response:
         "portal_settings.html",
         400 if problem else 200,
         problem=problem,
-        settings=[_shown(attribute, engine.settings, texts.get(name, "")) for name, attribute in _attributes().items()],
+        settings=[_shown(attribute, engine.settings, texts.get(name, "")) for name, attribute in _SETTINGS.items()],
         faults=engine.faults,
         fault_kinds=FAULTS,
         steps=_STEPS,
     )
-
-
-def _attributes() -> dict[str, "Attribute[Any]"]:
-    return {attribute.name: attribute for attribute in fields(Settings)}
 
 
 def _shown(attribute: "Attribute[Any]", current: Settings, description: str) -> Document:
@@ -151,4 +148,4 @@ def _descriptions() -> dict[str, str]:
     """The description of each setting, from the docstring of `Settings`."""
     text = " ".join((Settings.__doc__ or "").partition("Attributes:")[2].split("\n        "))
     found = re.findall(r"(?:^| )([a-z0-9_]+): (.*?)(?= [a-z0-9_]*_[a-z0-9_]*: |$)", text, re.DOTALL)
-    return {name: " ".join(description.split()) for name, description in found if name in _attributes()}
+    return {name: " ".join(description.split()) for name, description in found if name in _SETTINGS}
