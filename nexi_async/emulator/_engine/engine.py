@@ -241,8 +241,7 @@ class Engine:
             request.body,
             lambda: _operate(context, endpoint, request),
             now=context.now,
-            lifetime_hours=self._settings.key_lifetime_hours,
-            replay_rejections=self._settings.replay_rejections,
+            settings=self._settings,
         )
 
 

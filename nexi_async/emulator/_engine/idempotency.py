@@ -11,6 +11,7 @@ from typing import Any
 from attrs import define, evolve
 
 from nexi_async.emulator._engine.responses import APIResponse, Refusal, failed, invalid
+from nexi_async.emulator._engine.settings import Settings
 from nexi_async.emulator._engine.timestamps import HOUR
 from nexi_async.emulator._engine.wire import JSON
 
@@ -38,10 +39,10 @@ class IdempotencyRecords:
         self._records: dict[Scope, IdempotencyRecord] = {}
         self._note = note
 
-    def look_up(self, scope: Scope, now: float, lifetime_hours: float | None) -> IdempotencyRecord | None:
-        """The record of a key, unless it has expired; None for the hours means that records never expire."""
-        found = self._records.get(scope)
-        has_expired = found is not None and lifetime_hours is not None and now >= found.at + lifetime_hours * HOUR
+    def look_up(self, scope: Scope, now: float, settings: Settings) -> IdempotencyRecord | None:
+        """The record of a key, unless it has expired."""
+        found, hours = self._records.get(scope), settings.key_lifetime_hours
+        has_expired = found is not None and hours is not None and now >= found.at + hours * HOUR
         return None if has_expired else found
 
     def add(self, record: IdempotencyRecord) -> None:
@@ -69,8 +70,7 @@ def respond_once(
     operation: Callable[[], APIResponse],
     *,
     now: float,
-    lifetime_hours: float | None,
-    replay_rejections: bool,
+    settings: Settings,
 ) -> APIResponse:
     """Do a request with a key, or replay its response.
 
@@ -80,14 +80,14 @@ def respond_once(
     if not 1 <= len(scope[2]) <= LONGEST_KEY:
         raise invalid({"Idempotency-Key": [f"Must be between 1 and {LONGEST_KEY} characters long"]})
     amount = _amount_of(body)
-    record = records.look_up(scope, now, lifetime_hours)
+    record = records.look_up(scope, now, settings)
     if record is not None:
         return _replay(record, amount, is_refund=scope[0].endswith("refunds"))
     try:
         response = operation()
     except Refusal as refusal:
         response = refusal.response
-        if not replay_rejections:
+        if not settings.replay_rejections:
             return response
     records.add(IdempotencyRecord(scope, amount, response, now))
     return response

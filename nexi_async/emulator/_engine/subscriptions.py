@@ -55,7 +55,7 @@ def charge_status(kind: AgreementKind, context: Context, request: APIRequest) ->
     if request.key is None:
         raise invalid({"Idempotency-Key": ["Is required"]})
     scope = (charge_path(kind), agreement.id, request.key)
-    record = context.state.idempotency_records.look_up(scope, context.now, context.settings.key_lifetime_hours)
+    record = context.state.idempotency_records.look_up(scope, context.now, context.settings)
     if record is None or not record.response.attempted:
         raise not_found()
     done = record.response.status == 200 and not record.in_progress
