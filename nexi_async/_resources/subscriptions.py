@@ -211,11 +211,15 @@ class Subscriptions(Generic[Agreement]):
                 with the same key shows which, since a decision is replayed.
             NexiError: the API could not be asked; nothing has changed.
         """
-        _check_aware(sent_at)
+        if sent_at is not None and sent_at.tzinfo is None:
+            raise InvalidRequest([("sent_at", "must have a time zone")])
         lifetime = seconds_of(key_lifetime)
         status = await self._last_charge_status(subscription_id, idempotency_key, max_wait)
         if status is None:
-            return _not_charged(idempotency_key, _reason_to_doubt(sent_at, self._session.wall_clock(), lifetime))
+            doubt = _reason_to_doubt(sent_at, self._session.wall_clock(), lifetime)
+            if doubt is not None:
+                return NotKnown(idempotency_key=idempotency_key, reason=doubt)
+            return NotCharged(idempotency_key=idempotency_key)
         if not status.completed:
             raise TimedOut(
                 f"the charge of {subscription_id} is not completed after {max_wait:g} s",
@@ -395,17 +399,6 @@ def _with_renamed_key(entry: Any, old: str, new: str) -> Any:
     if not isinstance(entry, dict) or old not in entry:
         return entry
     return {new if name == old else name: value for name, value in entry.items()}
-
-
-def _check_aware(sent_at: datetime | None) -> None:
-    if sent_at is not None and sent_at.tzinfo is None:
-        raise InvalidRequest([("sent_at", "must have a time zone")])
-
-
-def _not_charged(idempotency_key: str, reason_to_doubt: str | None) -> NotCharged | NotKnown:
-    if reason_to_doubt is None:
-        return NotCharged(idempotency_key=idempotency_key)
-    return NotKnown(idempotency_key=idempotency_key, reason=reason_to_doubt)
 
 
 def _reason_to_doubt(sent_at: datetime | None, now: float, lifetime: float) -> str | None:

@@ -33,7 +33,8 @@ class Outage:
             self._began = now
         if not self.failures or now - self._logged_at >= REMINDER:
             self._logged_at = now
-            self._log(error)
+            is_expected = isinstance(error, StorageUnavailable)  # and needs no traceback
+            logger.error("the inbox can't be used, trying again: %s", error, exc_info=None if is_expected else error)
         self._failed = now
         self.failures += 1
 
@@ -42,12 +43,3 @@ class Outage:
         if self.failures and asked > self._failed:  # else it succeeded before the outage
             logger.warning("the inbox can be used again, after %.1f seconds", time.monotonic() - self._began)
             self.failures = 0
-
-    @staticmethod
-    def _log(error: Exception) -> None:
-        """In one line, with a traceback only for an unexpected exception."""
-        text = "the inbox can't be used, trying again: %s"
-        if isinstance(error, StorageUnavailable):
-            logger.error(text, error)
-        else:
-            logger.error(text, error, exc_info=error)

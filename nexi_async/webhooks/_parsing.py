@@ -158,10 +158,6 @@ def _on_the_wire(fault: Fault, envelope: dict[str, Any]) -> Fault:
     return fault if fault.path in envelope else Fault(f"data.{fault.path}", fault.message)
 
 
-def _is_optional(kind: object) -> bool:
-    return without_none(kind) is not kind
-
-
 def _read_optional(kind: object, converter: BaseConverter) -> Callable[[object, object], Any]:
     """An empty text means "not set", as null and absence do."""
     inner = without_none(kind)
@@ -172,4 +168,4 @@ def _read_optional(kind: object, converter: BaseConverter) -> Callable[[object, 
 _read_timestamp = lenient.get_structure_hook(datetime)
 _reader = lenient.copy()
 _reader.register_structure_hook(bytes, lambda value, _: value)
-_reader.register_structure_hook_factory(_is_optional, _read_optional)
+_reader.register_structure_hook_factory(lambda kind: without_none(kind) is not kind, _read_optional)

@@ -47,9 +47,10 @@ class SourceAddressCheck:
         self._proxies = trusted_networks(trusted_proxies)
         self._counters = counters
         self._has_warned = False
+        allowed, proxies = self._networks or (), self._proxies
         # of peers without forwarding headers: they are the same few, again and again
         self._allows_peer = functools.lru_cache(maxsize=1024)(
-            functools.partial(_peer_allowed, networks=self._networks or (), proxies=self._proxies)
+            lambda host: address_allowed((host, 1), allowed, proxies=proxies)
         )
 
     def check(self, peer: tuple[str, int] | None, forwarding: Headers) -> None:
@@ -69,10 +70,6 @@ class SourceAddressCheck:
         if not (is_sure or self._has_warned):
             self._has_warned = True
             logger.warning(REWRITTEN_ACCEPTED)
-
-
-def _peer_allowed(host: str, *, networks: Sequence[Network], proxies: Proxies) -> bool:
-    return address_allowed((host, 1), networks, proxies=proxies)
 
 
 def address_allowed(
