@@ -83,12 +83,10 @@ class Consumer:
 
     Attributes:
         reference: the merchant's own customer number, at most 128 characters; comes back as `merchant_reference`.
-        email: an e-mail address.
         shipping_address: where the goods go.
         billing_address: where the invoice goes.
         phone_number: a mobile number.
         private_person: for a person; not together with `company`.
-        company: for a company.
     """
 
     reference: Text | None = None

@@ -188,8 +188,6 @@ class Payment:
         refunds: what was refunded, pending refunds included.
         terminated: when the session was ended by the merchant.
         expires_at: when an unfinished session ends.
-        subscription: the subscription, if any.
-        unscheduled_subscription: the unscheduled subscription, if any.
         my_reference: the merchant's own text.
         payment_account_reference: identifies a returning cardholder; never in a repr.
     """

@@ -34,7 +34,6 @@ class Payout:
         fees: fees added up; sign not stated either.
         number_of_payment_actions: how many charges, refunds and deposits it holds; set by `reports.payout` only.
         bank_account_iban: the account; never in a repr.
-        bank_account_bic: its bank.
         transaction_tax_details: VAT by rate.
     """
 

@@ -22,8 +22,6 @@ class Attempt:
         operation: the SDK's name of the call, e.g. "subscriptions.charge": few different values, good for metrics.
         method: GET, POST or PUT.
         path: with ids; not for metrics.
-        host: the host that is called.
-        port: its port.
         number: from 1.
         idempotency_key: the key it carries, if any.
     """

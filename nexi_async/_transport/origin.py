@@ -19,7 +19,6 @@ class Origin:
     Attributes:
         scheme: "https" or "http".
         host: a name or an address; IPv6 without brackets.
-        port: the port.
         server_name: whose certificate to expect.
     """
 

@@ -94,7 +94,6 @@ class WebhookInvoice:
         account_number: where to pay to.
         distribution_type: how it was sent, e.g. "Email".
         invoice_due_date: e.g. "2026-10-14"; older deliveries add a time without a zone.
-        invoice_number: the invoice's number.
         ocr_orkid: the payment reference that the shopper quotes.
         our_reference: the seller's; never in a repr.
         your_reference: the buyer's; never in a repr.

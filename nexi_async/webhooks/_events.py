@@ -181,7 +181,6 @@ class ChargeCreatedV2(_Charge):
 
     Attributes:
         amount: what was charged, a part for a partial charge.
-        charge_id: the charge.
         subscription_id: the subscription that was charged, scheduled or unscheduled.
     """
 

@@ -77,7 +77,6 @@ class ReceiverStats:
         handled: events whose handler returned, by the event's name; "other" for names that this package does not know.
         failed: handlers that raised, in the same way; one event may fail several times.
         duplicates: deliveries that brought nothing new.
-        errors: errors and refusals by cause.
         process: the id of the process that counted all this.
         inbox: the inbox, if there is one; it is the same for all processes.
     """

@@ -37,8 +37,6 @@ class StoredEvent:
 
     Attributes:
         number: counts the events of an inbox.
-        id: the event's id.
-        event: the event's name.
         payment_id: the payment, if the event is about one.
         body: the delivery as it came.
         happened: when the event happened, by Nexi's clock, in seconds since 1970.
@@ -47,7 +45,6 @@ class StoredEvent:
         due: when a waiting event is handled next, or later if it waits for an older event of its payment; when a done
             or dead one ended. In seconds since 1970.
         attempts: how often its handler was started since it came in or was replayed.
-        worker: which worker has leased it.
         error: why it failed last.
     """
 
