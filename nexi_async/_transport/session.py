@@ -274,14 +274,7 @@ def _structured(request: Request, document: object, kind: type[T]) -> T:
     try:
         return codec.structure(document, kind)
     except codec.Malformed:
-        return _read_leniently(request, document, kind)
-
-
-def _read_leniently(request: Request, document: object, kind: type[T]) -> T:
-    from nexi_async import (
-        _best_effort as best_effort,  # here, for it loads the models, which most programs need later or never
-    )
-
+        from nexi_async import _best_effort as best_effort  # loads the models, which most programs need later or never
     found, faults = best_effort.read(document, kind, codec.lenient)
     if faults:
         logger.warning("left out of the response to %s: %s", request, "; ".join(map(str, faults)))
