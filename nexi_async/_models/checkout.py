@@ -154,11 +154,8 @@ class Checkout:
             yield "returnUrl", "is required on a hosted page"
         if self.integration_type != HOSTED and self.url is None:
             yield "url", "is required for an embedded checkout"
-        if self.merchant_handles_consumer_data and self.consumer is not None:  # noqa: SIM102
-            if (self.consumer.private_person is None) == (self.consumer.company is None):
-                yield (
-                    "consumer",
-                    "needs one of privatePerson or company when the merchant handles consumer data",
-                )
+        consumer = self.consumer if self.merchant_handles_consumer_data else None
+        if consumer is not None and (consumer.private_person is None) == (consumer.company is None):
+            yield "consumer", "needs one of privatePerson or company when the merchant handles consumer data"
         if self.expires_at is not None and self.expires_at > datetime.now(UTC) + LONGEST_SESSION:
             yield "expiresAt", f"must be at most {LONGEST_SESSION.days} days ahead"
