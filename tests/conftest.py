@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.batch.processes import emulator, emulator_process
 from tests.postgres import postgres_database, postgres_server, postgres_url
+from tests.ram_disk import ram_disk
 
 __all__ = ["anyio_backend", "emulator", "emulator_process", "postgres_database", "postgres_server", "postgres_url"]
 
@@ -25,6 +26,9 @@ WORKERS_PER_CORE = 2
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the package and the tests anew
+
+if folder := ram_disk():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))  # where pytest makes `tmp_path`
 
 gc.disable()  # until everything is collected, which makes millions of objects that stay
 

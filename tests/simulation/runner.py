@@ -17,6 +17,7 @@ from pathlib import Path
 
 import attrs
 
+from tests.ram_disk import ram_disk
 from tests.simulation.event_loop import TaskKind
 from tests.simulation.scenario import Scenario, generate, simplifications
 from tests.simulation.simulation import Simulation
@@ -72,8 +73,7 @@ class Progress:
 
 def run_scenario(scenario: Scenario, tasks: TaskKind = "C") -> Trace:
     """Run one scenario, with databases in memory where the system has a file system for that."""
-    memory = Path("/dev/shm")
-    with _silence(), tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    with _silence(), tempfile.TemporaryDirectory(dir=ram_disk()) as folder:
         return Simulation(scenario, Path(folder), tasks).run()
 
 
