@@ -23,7 +23,10 @@ def test_the_table_names_modules() -> None:
     assert len(MODULES) > 10
 
 
-@pytest.mark.parametrize("check", ["ruff check .", "ruff format --check .", ".venv/bin/mypy", "pytest -n auto --cov"])
+CHECKS = ["ruff check .", "ruff format --check .", ".venv/bin/mypy", "pytest -n auto", "--cov"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
 def test_hooks_and_script_run_the_same_checks(check: str) -> None:
     """Each check of `.ci/run`, and the README's test command, is a local hook."""
     assert check in (TOP / ".pre-commit-config.yaml").read_text()

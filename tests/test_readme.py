@@ -140,7 +140,7 @@ def test_the_shop_is_the_one_that_is_run() -> None:
 def test_the_commands_are_single_lines() -> None:
     """Set-up is one line for the demo and one for the tests."""
     commands = re.findall(r"^python3 -m venv .*$", README.read_text(), re.MULTILINE)
-    assert [command.rpartition(" ")[2] for command in commands] == ["demo", "--cov"]
+    assert [command.rpartition(" ")[2] for command in commands] == ["demo", "auto"]
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text()))
