@@ -59,13 +59,13 @@ _ADVICE = {
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with a request: where, and what."""
+    """One thing that is wrong with a request: where, and what; without a path, with all of it."""
 
     path: str
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class NexiError(Exception):

@@ -46,7 +46,7 @@ def test_every_rule_of_the_order_holds() -> None:
 
 def test_what_is_no_job_is_a_fault() -> None:
     """A wrong value among the jobs is a fault, not an exception."""
-    assert str(faults_of("job")[0]) == ": must be a ChargeJob, is str"
+    assert str(faults_of("job")[0]) == "must be a ChargeJob, is str"
 
 
 def test_the_request_holds_what_travels() -> None:
