@@ -74,12 +74,26 @@ def read_jobs(path: Path) -> Iterator[JobLine]:
 
 
 def _json_lines(file: TextIO) -> Iterator[JobLine]:
-    for number, text in enumerate(iter(lambda: file.readline(_MAX_LINE_LENGTH), ""), 1):
-        if not text.isspace():
+    for number, text in enumerate(_beginnings(file), 1):
+        if not text.isspace() or _is_too_long(text):
             yield _line(number, lambda text=text: _job(_document(text)))  # type: ignore[misc]
 
 
+def _beginnings(file: TextIO) -> Iterator[str]:
+    """Each line, but only the beginning of one that is too long."""
+    while text := file.readline(_MAX_LINE_LENGTH):
+        yield text
+        while _is_too_long(text):
+            text = file.readline(_MAX_LINE_LENGTH)
+
+
+def _is_too_long(text: str) -> bool:
+    return len(text) == _MAX_LINE_LENGTH and not text.endswith("\n")
+
+
 def _document(text: str) -> Mapping[str, Any]:
+    if _is_too_long(text):
+        raise _unusable("", f"is longer than {_MAX_LINE_LENGTH:,} characters")
     document = codec.read_json(text.encode(errors="surrogateescape"))
     if not isinstance(document, dict):
         raise _unusable("", 'must be an object, e.g. {"reference": "1001", "subscription_id": "...", ...}')

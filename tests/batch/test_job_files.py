@@ -123,6 +123,18 @@ def test_an_unusable_header_line_names_the_columns(tmp_path: Path, header: str) 
 # --- JSON lines ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("before", ["", "x", " " * (1 << 20)])
+def test_a_line_that_is_too_long_is_one_bad_line(tmp_path: Path, before: str) -> None:
+    """No part of it is read as a job, and the lines after it keep their numbers."""
+    job = {"reference": "1", "subscription_id": "s1", "currency": "SEK", "amount": 100}
+    padded = before + json.dumps(job) + " " * (1 << 21) + json.dumps(job)
+
+    long, short = of_json(tmp_path, padded, job)
+
+    assert (long.number, complaint(long)) == (1, "is longer than 1,048,576 characters")
+    assert (short.number, short.faults) == (2, ())
+
+
 def test_json_lines_take_the_same_names(tmp_path: Path) -> None:
     """The amount is the total with VAT here too; empty lines are passed over."""
     first, second = of_json(
