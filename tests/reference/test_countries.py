@@ -13,7 +13,7 @@ EVERY_COUNTRY = st.sampled_from(list(COUNTRIES.values()))
 
 
 def recased(code: str) -> st.SearchStrategy[str]:
-    """A code with the case of each letter left to chance."""
+    """A code whose letters are upper or lower case at random."""
     return st.tuples(*(st.sampled_from([c.lower(), c]) for c in code)).map("".join)
 
 
