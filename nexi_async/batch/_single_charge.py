@@ -40,9 +40,11 @@ async def _charge_once(group: Group, queue: JobQueue, job: ClaimedJob) -> JobOut
     unsent = await queue.reason_not_to_send([job], _text_of(status))
     if unsent is not None:
         return unsent
+    send = group._charge_stored  # noqa: SLF001 - no promise to users, who would have to check the request themselves
+    sent = send(job.subscription_id or "", job.body, idempotency_key=job.key, may_have_been_sent=job.may_have_been_sent)
     try:
         # also if it was declined, is in progress or was lost: with the same key it is the same charge
-        return await _send(group, job)
+        return JobOutcome.charged(await sent)
     except NexiError as error:
         return outcome_of(error)
 
@@ -75,12 +77,6 @@ def group_of(checkout: AsyncCheckout, kind: KindName | None) -> Group:
 
 def _text_of(status: ChargeStatus | None) -> str:
     return "the API does not know it" if status is None else f"payment {status.payment_id} is not completed"
-
-
-async def _send(group: Group, job: ClaimedJob) -> JobOutcome:
-    send = group._charge_stored  # noqa: SLF001 - no promise to users, who would have to check the request themselves
-    sent = send(job.subscription_id or "", job.body, idempotency_key=job.key, may_have_been_sent=job.may_have_been_sent)
-    return JobOutcome.charged(await sent)
 
 
 def unfound(job: ClaimedJob, error: NexiError) -> JobOutcome:

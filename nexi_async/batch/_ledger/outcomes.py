@@ -50,20 +50,13 @@ def _statement_for(state: JobState) -> str:
     return "leave open" if state.is_open else "review"
 
 
-_MEMBERS = ("payment_id", "charge_id", "code", "error", "state")
+_TEXTS = ("payment_id", "charge_id", "code", "error")
+_MEMBERS = (*_TEXTS, "state")
 
 
 def _row(job: ClaimedJob, outcome: JobOutcome) -> dict[str, Any]:
-    return {
-        "number": job.number,
-        "attempt": job.attempt,
-        "fence": job.fence,
-        "state": outcome.state.value,
-        "payment_id": _storable(outcome.payment_id),
-        "charge_id": _storable(outcome.charge_id),
-        "code": _storable(outcome.code),
-        "error": _storable(outcome.error),
-    }
+    texts = {name: _storable(getattr(outcome, name)) for name in _TEXTS}
+    return {"number": job.number, "attempt": job.attempt, "fence": job.fence, "state": outcome.state.value, **texts}
 
 
 def _storable(text: str | None) -> str | None:

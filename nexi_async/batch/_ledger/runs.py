@@ -65,7 +65,6 @@ def bind(connection: Connection, name: str, strategy: str) -> Run:
 
 def count_open(connection: Connection, run: Run, scope: Scope) -> int:
     """How many jobs are neither charged nor declined nor failed."""
-    bounds = () if scope == Scope() else (JOBS.c.number.between(scope.first, scope.last),)
-    return connection.execute(
-        select(func.count()).where(JOBS.c.run == run.id, IS_OPEN, HAS_COMPLETE_PLAN, *bounds)
-    ).scalar_one()
+    in_scope = JOBS.c.number.between(scope.first, scope.last)
+    counted = select(func.count()).where(JOBS.c.run == run.id, IS_OPEN, HAS_COMPLETE_PLAN, in_scope)
+    return connection.execute(counted).scalar_one()
