@@ -63,7 +63,7 @@ async def charge(
                 on_progress=show,
             )
             is_at_end = await _until_signalled(partial(_charge_all, charger), charger.stop)
-        return await _report_end(batch, ledger, charger.stop_reason) if is_at_end else _report_interrupted()
+        return await _report(batch, ledger, charger.stop_reason, is_at_end=is_at_end)
 
 
 async def _charge_all(charger: BatchCharger) -> None:
@@ -108,7 +108,7 @@ async def worker(
             checkout, ledger, batch.url, run=batch.run, concurrency=concurrency, rate=rate, on_result=count
         )
         is_at_end = await _until_signalled(shards.work, shards.stop)
-        return await _report_end(batch, ledger, shards.stop_reason) if is_at_end else _report_interrupted()
+        return await _report(batch, ledger, shards.stop_reason, is_at_end=is_at_end)
 
 
 async def _until_signalled(work: Callable[[], Awaitable[None]], stop: Callable[[], None]) -> bool:
@@ -141,14 +141,11 @@ async def _on_signals(
         typer.echo("Finishing the charges under way; repeat the signal to cancel them.", err=True)
 
 
-def _report_interrupted() -> ExitStatus:
-    """Report that charges were cancelled, and how to continue."""
-    typer.echo("Interrupted; start the command again to continue.", err=True)
-    return ExitStatus.STOPPED
-
-
-async def _report_end(batch: Batch, ledger: Ledger, stop_reason: str | None) -> ExitStatus:
-    """Show the figures of the run, and why it stopped."""
+async def _report(batch: Batch, ledger: Ledger, stop_reason: str | None, *, is_at_end: bool) -> ExitStatus:
+    """Show the figures of the run, unless charges were cancelled, and how to continue if it stopped."""
+    if not is_at_end:
+        typer.echo("Interrupted; start the command again to continue.", err=True)
+        return ExitStatus.STOPPED
     summary = await ledger.summary(batch.run)
     show_summary(summary, batch.output)
     if in_review := summary.count(JobState.REVIEW):

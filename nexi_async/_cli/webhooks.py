@@ -66,7 +66,7 @@ def listen(
         secret = configured or new_authorization()
         receiver = WebhookReceiver(
             authorization=secret,
-            networks=_networks(network),
+            networks="any" if network == ["any"] else network or ["127.0.0.0/8", "::1"],
             fallback=EventPrinter(output, secret, forward_to),
             inbox=None if inbox is None else SQLInbox(inbox),
         )
@@ -76,10 +76,6 @@ def listen(
         introduce(f"Authorization  {secret if configured is None else 'as configured'}")
         introduce("Ctrl-C stops it.")
         anyio.run(serve_receiver, receiver, listener, output)
-
-
-def _networks(given: list[str] | None) -> Any:
-    return "any" if given == ["any"] else given or ["127.0.0.0/8", "::1"]
 
 
 @webhooks.command()
