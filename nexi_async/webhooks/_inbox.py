@@ -171,8 +171,8 @@ class SQLInbox:
             StorageUnavailable: the database is unavailable and did not come back within `startup_timeout` seconds.
         """
         self._workers = WorkerPool(
-            self._record_and_lease,
-            handle,
+            record_and_lease=self._record_and_lease,
+            handle=handle,
             clock=self.now,
             wakeup=self._wakeup,
             outage=self._outage,
@@ -290,9 +290,8 @@ class SQLInbox:
         lease = functools.partial(
             self._leases.lease_due, connection, worker=uuid4().hex, now=now, until=until, excluded=in_progress
         )
-        retried, has_more_to_retry = lease("retry", capacity.retries) if capacity.retries else ([], False)
-        capacity_for_first = capacity.total - len(retried)
-        first, has_more = lease("first", capacity_for_first) if capacity_for_first else ([], False)
+        retried, has_more_to_retry = lease("retry", capacity.retries)
+        first, has_more = lease("first", capacity.total - len(retried))
         return retried + first, has_more or has_more_to_retry
 
     def _purge_expired(self, connection: Connection, now: float) -> None:

@@ -68,7 +68,7 @@ class Wakeup:
             self._event = anyio.Event()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, kw_only=True)
 class WorkerPool:
     """Works through an inbox as long as `running` runs.
 
@@ -86,13 +86,13 @@ class WorkerPool:
 
     _record_and_lease: RecordAndLease
     _handle: Callable[[StoredEvent], Awaitable[None]]
-    _clock: Callable[[], float] = attrs.field(kw_only=True)
-    _wakeup: Wakeup = attrs.field(kw_only=True)
-    _outage: Outage = attrs.field(kw_only=True)
-    _count_error: CountError = attrs.field(kw_only=True)
-    _capacity: Capacity = attrs.field(kw_only=True)
-    _max_attempts: int = attrs.field(kw_only=True)
-    _timeout: float = attrs.field(kw_only=True)
+    _clock: Callable[[], float]
+    _wakeup: Wakeup
+    _outage: Outage
+    _count_error: CountError
+    _capacity: Capacity
+    _max_attempts: int
+    _timeout: float
     _deadlines: Deadlines = attrs.field(init=False, factory=Deadlines)
     _in_progress: dict[int, StoredEvent] = attrs.field(init=False, factory=dict)
     _results: list[StoredEvent] = attrs.field(init=False, factory=list)
