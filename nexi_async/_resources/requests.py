@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from nexi_async import _codec as codec
-from nexi_async._errors import InvalidRequest, UnexpectedResponse
+from nexi_async._errors import UnexpectedResponse
 from nexi_async._idempotency import check_key, new_key
 from nexi_async._models import rules
 from nexi_async._models.card_payment import CardPaymentReceipt
@@ -47,13 +47,6 @@ async def fetch_receipt(session: Session, request: Request, kind: type[Receipt])
     receipt = await session.fetch(request, kind)
     object.__setattr__(receipt, "idempotency_key", request.key)  # not shared yet, so that no copy is needed
     return receipt
-
-
-def not_empty(text: str, *, name: str) -> str:
-    """The text, unless it is empty and would ask for something else."""
-    if not text:
-        raise InvalidRequest([(name, "must not be empty")])
-    return text
 
 
 def require_same_id(request: Request, *, asked: str, answered: str) -> None:

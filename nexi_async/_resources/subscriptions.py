@@ -35,7 +35,7 @@ from nexi_async._models.subscription import (
     UnscheduledSubscription,
 )
 from nexi_async._resources.pages import PAGE_SIZE, Poll, items_of
-from nexi_async._resources.requests import fetch_receipt, keyed_request, not_empty, require_same_id
+from nexi_async._resources.requests import fetch_receipt, keyed_request, require_same_id
 from nexi_async._transport.api_errors import is_from_gateway
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
@@ -115,8 +115,9 @@ class Subscriptions(Generic[Agreement]):
         Official reference: GET /v1/subscriptions?externalReference=..., GET /v1/unscheduledsubscriptions?...
         https://developer.nexigroup.com/nexi-checkout/en-EU/api/payment-v1/#v1-subscriptions-get
         """
-        query = (("externalReference", not_empty(external_reference, name="external_reference")),)
-        request = self._get("find", self._kind.root, query=query)
+        if not external_reference:
+            raise InvalidRequest([("external_reference", "must not be empty")])
+        request = self._get("find", self._kind.root, query=(("externalReference", external_reference),))
         return await self._session.fetch(request, self._kind.model)
 
     async def charge(
