@@ -217,7 +217,10 @@ class ChargeDeclined(APIError):
 
 
 class NotFound(APIError):
-    """404: no such payment, charge, refund or subscription for this merchant."""
+    """404 of the API: no such payment, charge, refund or subscription for this merchant.
+
+    A 404 page of a gateway, which has no way to the API, is an `APIError` of no further class.
+    """
 
 
 class Conflict(APIError):

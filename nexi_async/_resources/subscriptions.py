@@ -36,7 +36,6 @@ from nexi_async._models.subscription import (
 )
 from nexi_async._resources.pages import PAGE_SIZE, Poll, items_of
 from nexi_async._resources.requests import fetch_receipt, keyed_request, require_same_id
-from nexi_async._transport.api_errors import is_from_gateway
 from nexi_async._transport.request import Request, segment
 from nexi_async._transport.session import Session
 
@@ -247,9 +246,7 @@ class Subscriptions(Generic[Agreement]):
     async def _charge_status_or_none(self, subscription_id: str, idempotency_key: str) -> ChargeStatus | None:
         try:
             return await self.charge_status(subscription_id, idempotency_key=idempotency_key)
-        except NotFound as missing:
-            if is_from_gateway(missing):
-                raise
+        except NotFound:
             return None
 
     async def charge_bulk(

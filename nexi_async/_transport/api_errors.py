@@ -44,10 +44,10 @@ _LONGEST_TEXT = 300
 
 def error_from_response(request: Request, response: Response) -> APIError:
     """The error that a response other than 2xx stands for."""
-    members = _members(response.body)
+    members = _members(response.body) or {}
     code, message, source = (_text(members.get(name)) for name in ("code", "message", "source"))
     validation_errors = _validation_errors(members)
-    kind = _ERROR_CLASSES.get(response.status, ServerError if response.status >= 500 else APIError)
+    kind = _error_class(response)
     return kind(
         _summary(request, response.status, code, message, validation_errors),
         status=response.status,
@@ -71,13 +71,20 @@ def outcome_after_unknown(request: Request, failure: APIError) -> Outcome:
     """
     if request.method == "GET":
         return failure.outcome
-    replayed = request.key is not None and failure.status in _FINAL_STATUSES and not is_from_gateway(failure)
+    replayed = request.key is not None and failure.status in _FINAL_STATUSES and not _is_from_gateway(failure.body)
     return Outcome.REJECTED if replayed and not _may_be_duplicate(failure) else Outcome.UNKNOWN
 
 
-def is_from_gateway(failure: APIError) -> bool:
-    """Whether the body is a page or text of what stands before the API, which itself sends JSON objects or nothing."""
-    return bool(failure.body.strip()) and not _members(failure.body)
+def _error_class(response: Response) -> type[APIError]:
+    """By the status; a gateway that has no way to the API does not know what exists there."""
+    if response.status == 404 and _is_from_gateway(response.body):
+        return APIError
+    return _ERROR_CLASSES.get(response.status, ServerError if response.status >= 500 else APIError)
+
+
+def _is_from_gateway(body: bytes) -> bool:
+    """Whether it is a page or text of what stands before the API, which itself sends JSON objects or nothing."""
+    return bool(body.strip()) and _members(body) is None
 
 
 def _may_be_duplicate(failure: APIError) -> bool:
@@ -92,12 +99,12 @@ def _outcome(request: Request, status: int, code: str | None) -> Outcome:
     return Outcome.REJECTED if 400 <= status < 500 else Outcome.UNKNOWN
 
 
-def _members(body: bytes) -> Mapping[str, Any]:
+def _members(body: bytes) -> Mapping[str, Any] | None:
     try:
         found = codec.read_json(body)
     except codec.Malformed:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _validation_errors(members: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

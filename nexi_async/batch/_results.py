@@ -29,7 +29,6 @@ from nexi_async._errors import (
     TransportError,
 )
 from nexi_async._models.subscription import ChargeStatus, SubscriptionChargeReceipt
-from nexi_async._transport.api_errors import is_from_gateway
 from nexi_async.batch._times import format_time
 from nexi_async.reference import acquirer_codes
 from nexi_async.reference.retry_advice import RetryAdvice
@@ -175,7 +174,7 @@ def outcome_of(error: NexiError) -> JobOutcome:
 
 def _is_lost(error: NexiError) -> bool:
     """Whether a gateway had no way to the API, which never got the request then."""
-    return isinstance(error, NotFound) and is_from_gateway(error)
+    return isinstance(error, APIError) and error.status == 404 and not isinstance(error, NotFound)
 
 
 def _state_after(error: NexiError, status: int | None) -> JobState:

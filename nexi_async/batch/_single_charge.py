@@ -10,7 +10,6 @@ from nexi_async._client import AsyncCheckout
 from nexi_async._errors import NexiError, NotFound
 from nexi_async._models.subscription import ChargeStatus, Subscription, UnscheduledSubscription
 from nexi_async._resources.subscriptions import Subscriptions
-from nexi_async._transport.api_errors import is_from_gateway
 from nexi_async.batch._ledger.claims import ClaimedJob, KindName
 from nexi_async.batch._ledger.job_queue import JobQueue
 from nexi_async.batch._results import JobOutcome, JobState, outcome_of
@@ -61,9 +60,7 @@ async def find_subscription(checkout: AsyncCheckout, queue: JobQueue, job: Claim
     try:
         scheduled = await checkout.subscriptions.find(external_reference=reference)
         job = attrs.evolve(job, kind="scheduled", subscription_id=scheduled.subscription_id)
-    except NotFound as missing:
-        if is_from_gateway(missing):
-            raise
+    except NotFound:
         unscheduled = await checkout.unscheduled_subscriptions.find(external_reference=reference)
         job = attrs.evolve(job, kind="unscheduled", subscription_id=unscheduled.unscheduled_subscription_id)
     await queue.save_subscription(job)

@@ -33,7 +33,7 @@ REJECTED, UNKNOWN, NOT_SENT = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SEN
         (ChargeDeclined("no", status=402, outcome=UNKNOWN), JobState.UNKNOWN),
         (BadRequest("bad", status=400, outcome=REJECTED), JobState.FAILED),
         (NotFound("who", status=404, outcome=REJECTED), JobState.FAILED),
-        (NotFound("no page", status=404, body=b"<html>", outcome=REJECTED), JobState.PLANNED),
+        (APIError("no page", status=404, outcome=REJECTED), JobState.PLANNED),
         (Conflict("busy", status=409, outcome=UNKNOWN), JobState.UNKNOWN),
         (InvalidRequest([("a", "b")]), JobState.FAILED),
         (ServerError("oops", status=500, outcome=UNKNOWN), JobState.UNKNOWN),
@@ -58,7 +58,7 @@ def test_only_load_and_broken_ways_are_trouble() -> None:
     assert not outcome_of(ChargeDeclined("no", status=402, code="51", outcome=REJECTED)).is_api_failure
     assert outcome_of(RateLimited("slow", status=429, outcome=REJECTED)).is_api_failure
     assert outcome_of(ConnectionLost("gone", outcome=UNKNOWN)).is_api_failure
-    assert outcome_of(NotFound("no page", status=404, body=b"<html>", outcome=REJECTED)).is_api_failure
+    assert outcome_of(APIError("no page", status=404, outcome=REJECTED)).is_api_failure
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from nexi_async import (
+    APIError,
     AsyncCheckout,
     ConnectFailed,
     InvalidRequest,
     NexiError,
     NotCharged,
-    NotFound,
     NotKnown,
     Outcome,
     RetryPolicy,
@@ -160,7 +160,7 @@ async def test_longest_delay(group: str) -> None:
     ("step", "kind"),
     [
         (answer(401), Unauthorized),
-        (httpx.Response(404, text="default backend - 404"), NotFound),
+        (httpx.Response(404, text="default backend - 404"), APIError),
         (httpx.ConnectError("no way"), ConnectFailed),
         (answer(200, {"completed": True}), UnexpectedResponse),
         (answer(200, {"paymentId": "p1", "chargeId": "c1", "completed": "yes"}), UnexpectedResponse),

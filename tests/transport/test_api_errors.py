@@ -278,6 +278,15 @@ def test_refusal_by_a_gateway_settles_nothing(status: int, body: bytes) -> None:
     assert outcome_after_unknown(KEYED, failure(status, body)) is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"", NotFound), (b"{}", NotFound), (b'{"message": "no"}', NotFound), (b"<html>404</html>", APIError)],
+)
+def test_only_the_api_knows_what_does_not_exist(body: bytes, kind: type[APIError]) -> None:
+    """A gateway without a way to the API answers 404 for payments that exist."""
+    assert type(failure(404, body)) is kind
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_refusal_without_a_body_settles(status: int) -> None:
     """The API sends no body with most refusals."""
