@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import certifi
 import pytest
@@ -13,7 +14,7 @@ import trustme
 from hypothesis import settings
 
 from tests.batch.processes import emulator, emulator_process
-from tests.postgres import postgres_database, postgres_server, postgres_url
+from tests.postgres import MARKS, postgres_database, postgres_server, postgres_url
 from tests.ram_disk import ram_disk
 
 __all__ = ["anyio_backend", "emulator", "emulator_process", "postgres_database", "postgres_server", "postgres_url"]
@@ -61,6 +62,23 @@ def small_trust_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def pytest_xdist_auto_num_workers() -> int:
     """How many processes `-n auto` means, where pytest-xdist is installed."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process neighbouring tests, which share fixtures, and later those that another has not begun."""
+    from xdist.scheduler import WorkStealingScheduling  # type: ignore[import-untyped]
+
+    return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what always needs PostgreSQL; where it is one of two databases, the parameter is marked."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            for mark in MARKS:
+                item.add_marker(mark)
 
 
 def pytest_collection_finish() -> None:

@@ -22,6 +22,10 @@ NOBODY = 65534
 QUICK = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 DURABLE = ("listen_addresses=", "max_connections=60")
 
+MARKS = (pytest.mark.postgres, pytest.mark.slow)
+DATABASES = ("sqlite", pytest.param("postgresql", marks=MARKS))
+"""The kinds of databases, as parameters of a fixture."""
+
 
 @attrs.frozen
 class Server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -71,7 +72,10 @@ class Module:
     """One module and what it imports when it is imported."""
 
     path: Path
-    imports: frozenset[str]
+
+    @property
+    def imports(self) -> frozenset[str]:
+        return _imports_of(self.path)
 
     @property
     def name(self) -> str:
@@ -92,8 +96,9 @@ def _package_of(name: str) -> str:
     return name.split(".")[1] if "." in name else ""
 
 
-def _read(path: Path) -> Module:
-    return Module(path, frozenset(_imported(ast.parse(path.read_text()).body)))
+@cache
+def _imports_of(path: Path) -> frozenset[str]:
+    return frozenset(_imported(ast.parse(path.read_text()).body))
 
 
 def _imported(statements: list[ast.stmt]) -> Iterator[str]:
@@ -108,7 +113,7 @@ def _imported(statements: list[ast.stmt]) -> Iterator[str]:
             yield from _imported(statement.body)
 
 
-MODULES = {module.name: module for module in map(_read, sorted(PACKAGE.rglob("*.py"))) if module.package != "docs"}
+MODULES = {module.name: module for module in map(Module, sorted(PACKAGE.rglob("*.py"))) if module.package != "docs"}
 LAYER_OF = {package: number for number, packages in enumerate(LAYERS) for package in packages}
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=list(MODULES))
 

@@ -20,12 +20,13 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 
 from nexi_async._errors import ConfigurationError, StorageError, StorageReplaced, StorageUnavailable
 from nexi_async._storage import Database, GroupCommit, lock
+from tests.postgres import DATABASES
 
 TABLES = MetaData()
 NUMBERS = Table("numbers", TABLES, Column("number", Integer, primary_key=True))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of either kind."""
     if request.param == "sqlite":

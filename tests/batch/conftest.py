@@ -9,6 +9,7 @@ import pytest
 
 from nexi_async.batch import Ledger
 from tests.batch.support import Shop, open_shop
+from tests.postgres import DATABASES
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest) -> str:
     """An empty ledger of either kind."""
     name = "sqlite_url" if request.param == "sqlite" else "postgres_url"

@@ -112,6 +112,7 @@ def days() -> Days:
     return Days(CheckoutEmulator(seed=1, clock=Clock(time_scale=0, start=START)))
 
 
+@pytest.mark.slow
 async def test_a_machine_resumed_days_later_charges_no_job_twice(sqlite_url: str, days: Days) -> None:
     """Another one has finished its run meanwhile, and the API has forgotten all keys: 0 of 600 are charged twice."""
     network = Suspended(httpx.ASGITransport(app=days.emulator), after=200)

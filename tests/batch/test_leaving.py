@@ -186,6 +186,7 @@ async def test_leaving_a_block_does_not_wait_for_ever(shop: Shop, monkeypatch: p
     assert shop.charged() == Counter({f"job-{n}": 1 for n in range(20)})
 
 
+@pytest.mark.slow
 async def test_a_block_can_be_entered_again(shop: Shop) -> None:
     """What was left is charged then, at the pace that was found."""
     await shop.ledger.plan("r", shop.jobs(300))

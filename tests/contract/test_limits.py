@@ -125,11 +125,13 @@ def found() -> set[tuple[str, bool]]:
     return {difference for request in REQUESTS for difference in differences(request)}
 
 
+@pytest.mark.slow
 def test_what_only_the_sdk_refuses(found: set[tuple[str, bool]]) -> None:
     """The SDK refuses no more than the emulator, but for what no request can mean."""
     assert {place for place, would_send in found if not would_send} == ONLY_THE_SDK_REFUSES
 
 
+@pytest.mark.slow
 def test_what_only_the_emulator_refuses(found: set[tuple[str, bool]]) -> None:
     """The emulator refuses no more than the SDK, but for what the reference leaves open."""
     assert {place for place, would_send in found if would_send} == ONLY_THE_EMULATOR_REFUSES

@@ -26,6 +26,7 @@ from nexi_async.webhooks import _inbox_table as inbox_table
 from nexi_async.webhooks import _worker_pool as workers
 from nexi_async.webhooks._stored_events import done, failed
 from nexi_async.webhooks._worker_pool import Capacity
+from tests.postgres import DATABASES
 
 TIMEOUT = 20.0
 WORST_EVENTS = int(os.environ.get("NEXI_WORST_EVENTS", "200"))
@@ -81,7 +82,7 @@ class Shop:
                 clock.now += 10
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of either kind."""
     if request.param == "sqlite":

@@ -14,6 +14,7 @@ from nexi_async._errors import InvalidRequest
 from nexi_async._storage import Database
 from nexi_async.webhooks import SQLInbox, StoredEvent, deliveries, parse_event
 from nexi_async.webhooks._worker_pool import Capacity
+from tests.postgres import DATABASES
 
 VERSION_1 = """
 CREATE TABLE nexi_inbox (
@@ -53,7 +54,7 @@ def describe(connection: Connection) -> tuple[set[str], set[str]]:
     return {column["name"] for column in tables.get_columns("nexi_inbox")}, own
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of either kind."""
     if request.param == "sqlite":
