@@ -42,18 +42,13 @@ class Outage:
         self._on_begin = on_begin or _warn
         self._longest = longest
         self._sleep = sleep
-        self._is_back = anyio.Event()
-        self._is_back.set()
+        self._is_active = False
         self._count = 0
 
     @property
     def is_active(self) -> bool:
         """Whether the database is unavailable."""
-        return not self._is_back.is_set()
-
-    async def wait_until_over(self) -> None:
-        """Wait until the database is back."""
-        await self._is_back.wait()
+        return self._is_active
 
     async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call, and retry while the database is unavailable.
@@ -73,15 +68,15 @@ class Outage:
                 self._begin(error)
             else:
                 if count == self._count:  # else it began before the outage
-                    self._is_back.set()
+                    self._is_active = False
                 return result
             await self._sleep(delay)
             waited += delay
             delay = min(delay * 2, MAX_DELAY)
 
     def _begin(self, error: StorageUnavailable) -> None:
-        if not self.is_active:
-            self._is_back = anyio.Event()
+        if not self._is_active:
+            self._is_active = True
             self._count += 1
             self._on_begin(error)
 
