@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -133,8 +134,8 @@ def test_declined_jobs_are_status_1_and_planned_again(at: Path, emulator: Emulat
 )
 def test_what_cannot_be_used_is_one_line_and_status_2(at: Path, arguments: tuple[str, ...], complaint: str) -> None:
     """No traceback, and nothing is left behind."""
-    os.chdir(at)
-    result = run(*arguments)
+    with contextlib.chdir(at):
+        result = run(*arguments)
 
     assert result.exit_code == 2
     assert complaint in result.stderr
