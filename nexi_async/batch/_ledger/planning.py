@@ -77,7 +77,8 @@ def add(connection: Connection, plan: Plan, compared: Comparison) -> None:
     _require_open(connection, plan)
     if compared.fresh and not _has_job(connection, plan, compared.fresh[0]["reference"]):
         connection.execute(insert(JOBS), compared.fresh)
-    connection.execute(update(JOBS).where(JOBS.c.number.in_(compared.known)).values(seen=plan.id))
+    if compared.known:
+        connection.execute(update(JOBS).where(JOBS.c.number.in_(compared.known)).values(seen=plan.id))
 
 
 def _has_job(connection: Connection, plan: Plan, reference: str) -> bool:

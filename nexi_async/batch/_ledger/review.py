@@ -63,7 +63,7 @@ def find(connection: Connection, run: str, reference: str) -> ReviewItem:
     Raises:
         InvalidRequest: no such job is in review.
     """
-    return _item(run, _the_one(connection, run, reference))
+    return _item(run, _in_review(_job(connection, run, reference), run, reference))
 
 
 def mark_charged(
@@ -78,7 +78,7 @@ def mark_charged(
     job = _job(connection, run, reference)
     if job is not None and (job.state, job.payment_id, job.charge_id) == ("charged", payment_id, charge_id):
         return  # the transaction is repeated, since its commit was not confirmed
-    job = _the_one(connection, run, reference)
+    job = _in_review(job, run, reference)
     is_the_same = func.lower(func.replace(JOBS.c.payment_id, "-", "")) == normalised_id(payment_id)
     other = connection.execute(select(JOBS.c.reference).where(is_the_same)).scalar()
     if other is not None:  # each charge of a subscription has a payment of its own
@@ -92,7 +92,7 @@ def plan_again(connection: Connection, run: str, reference: str, now: float) -> 
     Raises:
         InvalidRequest: no such job is in review, or a request with its last key may still be on its way.
     """
-    job = _the_one(connection, run, reference)
+    job = _in_review(_job(connection, run, reference), run, reference)
     remaining = (job.ended or 0.0) + MARGIN - now
     if remaining > 0:
         late = f"{reference} has just been put in review, and a charge of it may still be on its way"
@@ -105,8 +105,7 @@ def _job(connection: Connection, run: str, reference: str) -> Row[Any] | None:
     return connection.execute(job.with_for_update()).first()
 
 
-def _the_one(connection: Connection, run: str, reference: str) -> Row[Any]:
-    job = _job(connection, run, reference)
+def _in_review(job: Row[Any] | None, run: str, reference: str) -> Row[Any]:
     if job is None or job.state != "review":
         raise InvalidRequest([("reference", f"{reference} is not in review in the run {run}")])
     return job
