@@ -132,6 +132,8 @@ def lease_due(
     excluded: Collection[int] = (),
 ) -> Leased:
     """Lease events of a queue that are due, longest due first, at most one of a payment; `excluded` are numbers."""
+    if not limit:
+        return Leased([], has_more=False)
     leased: list[StoredEvent] = []
     for round_number in range(MAX_BATCHES):
         wanted = BATCH_SIZE if round_number else limit
